@@ -1,0 +1,39 @@
+# make run   sets up, runs the default, prints the summary        (about 10 minutes on 2 cores)
+# make test  sets up, runs lint and tests
+# CONFIG=config/digits.yaml make run    another selection;  PYTHON=python3.12 another interpreter
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+CONFIG ?=
+SNAKEMAKE := $(BIN)/snakemake --cores all $(if $(CONFIG),--configfile $(CONFIG))
+
+.PHONY: run test bench lint clean
+.DELETE_ON_ERROR:
+
+run: .venv/installed
+	$(SNAKEMAKE)
+	$(SNAKEMAKE) --report results/report.html --quiet
+	$(BIN)/nearnd show
+
+test: .venv/installed lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check --quiet Snakefile rules
+	$(BIN)/snakemake --lint
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/vit.py
+
+# the stamp is last: an installation that was killed is made again
+.venv/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "nearnd needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv results .snakemake

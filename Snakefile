@@ -1,0 +1,76 @@
+# nearnd: from raw image archives to the tables and figures of near-distribution novelty detection.
+# The rules stand in the order of the data; config/ says what they work on.
+import sys
+
+from snakemake.utils import min_version, validate
+
+min_version("9.1")
+
+sys.path.insert(0, workflow.basedir)
+
+
+# beside the Snakefile, so that results can be made in any folder (--directory)
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+config.update(checked(config))
+workflow_environment(config)
+
+
+# one GPU job at a time on this machine; a cluster counts its own (profiles/default)
+resource_scopes:
+    gpu="local",
+
+
+wildcard_constraints:
+    kind=NAME,
+    dataset=NAME,
+    normal=CLASS,
+    split="train|test",
+    images=rf"train|test|{NAME}\.test",
+    archive=r"[^/]+",
+    backbone=NAME,
+    generator=NAME,
+    fakes=NAME,
+    detector=NAME,
+    bank=NAME,
+    closeness=NAME,
+    method=NAME,
+    experiment=NAME,
+    drawing=NAME,
+    seed=r"\d+",
+
+
+include: "rules/datasets.smk"
+include: "rules/backbones.smk"
+include: "rules/generators.smk"
+include: "rules/fakes.smk"
+include: "rules/detectors.smk"
+include: "rules/features.smk"
+include: "rules/banks.smk"
+include: "rules/scores.smk"
+include: "rules/results.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    prefetch,
+
+
+rule all:
+    default_target: True
+    input:
+        "results/tables/summary.csv",
+        drawings_of_run,
+
+
+rule prefetch:
+    input:
+        archives_of_run,
+        weights_of_run,

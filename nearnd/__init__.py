@@ -1,0 +1,1 @@
+"""Near-distribution novelty detection on images."""

@@ -1,0 +1,107 @@
+"""Any timm network: pretrained, from a file of weights, or untrained."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from nearnd.contracts import Images, Progress
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Timm:
+    """Backbone (contracts.py) whose weights come from outside."""
+
+    def __init__(self, model, weights, kwargs, mean, std, resize, sha256):
+        self.model, self.weights, self.kwargs = model, weights, kwargs
+        self.mean, self.std, self.resize, self.sha256 = mean, std, resize, sha256
+
+    def make(
+        self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
+        progress: Progress,
+    ) -> tuple[dict, dict]:  # fmt: skip
+        """The weights and facts of the network; needs no images."""
+        import timm
+        import torch
+
+        from nearnd.networks.backbone import describe, weights_of
+
+        if not timm.is_model(self.model):
+            alike = timm.list_models(f"*{self.model.split('.')[0].split('_')[0]}*")[:8]
+            raise ValueError(f"timm has no model {self.model!r}; it has {', '.join(alike)}, ...")
+        torch.manual_seed(seed)
+        network = self._with_weights()
+        cfg = network.pretrained_cfg
+        facts = describe(
+            network, self.model, self.kwargs,
+            cfg["mean"] if self.mean is None else self.mean,
+            cfg["std"] if self.std is None else self.std,
+        )  # fmt: skip
+        facts["resize"] = self.resize or round(facts["size"] * 256 / 224)
+        return weights_of(network), facts | {"weights": self.weights}
+
+    def _with_weights(self):
+        import timm
+
+        overlay = {}
+        if self.weights not in ("pretrained", "none"):
+            file = Path(self.weights)
+            self._check(file)
+            # official ViT checkpoints (.npz) need the model's own reader; timm never unpickles code
+            overlay = {"file": os.fspath(file), "custom_load": file.suffix == ".npz"}
+        try:
+            return timm.create_model(
+                self.model, pretrained=self.weights != "none", num_classes=0,
+                pretrained_cfg_overlay=overlay, **self.kwargs,
+            )  # fmt: skip
+        except (OSError, RuntimeError, KeyError, ValueError, AssertionError) as error:
+            raise ValueError(f"{self._sorry()} ({type(error).__name__}: {error})") from error
+
+    def _check(self, file: Path) -> None:
+        if not file.is_file():
+            raise ValueError(
+                f"weights of {self.model}: there is no file {self.weights!r}; `weights` may be"
+                " pretrained, none, or a .safetensors, .npz or .pth file"
+            )
+        if self.sha256:
+            with open(file, "rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            if found != self.sha256:
+                raise ValueError(f"{file} has sha256 {found}, the entry says {self.sha256}")
+
+    def _sorry(self) -> str:
+        import timm
+
+        if self.weights == "none":
+            return f"timm cannot build {self.model} with kwargs {self.kwargs}"
+        if self.weights != "pretrained":
+            return f"{self.weights} does not fit {self.model} with kwargs {self.kwargs}"
+        cfg = timm.get_pretrained_cfg(self.model, allow_unregistered=True)
+        page = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg and cfg.hf_hub_id else "its authors"
+        return (
+            f"the weights of {self.model} could not be fetched. Without internet: take"
+            f" model.safetensors from {page} on another machine, put it anywhere here, and set"
+            f" `weights: <that file>` in the backbone's entry"
+        )
+
+
+def build(
+    model: str = "vit_base_patch16_224.orig_in21k",  # FITYMI: ViT-B/16, ImageNet-21k
+    weights: str = "pretrained",
+    kwargs: dict | None = None,
+    mean: float | list[float] | None = IMAGENET_MEAN,  # FITYMI, although trained with 0.5 (C4)
+    std: float | list[float] | None = IMAGENET_STD,
+    resize: int | None = None,
+    sha256: str | None = None,
+) -> Timm:
+    """The network `model` of timm, called with `kwargs`, without its classifier.
+
+    `weights`: "pretrained" (downloaded by timm), "none" (random), or a .safetensors, .npz or .pth
+    file, whose `sha256` is checked if given. `mean`, `std`: of the pixels in [0, 1]; null takes
+    those of timm's entry. Images are resized to `resize`, by default 256/224 of the input, from
+    which the input is cut (FITYMI).
+    """
+    return Timm(model, weights, dict(kwargs or {}), mean, std, resize, sha256)

@@ -1,0 +1,57 @@
+"""`nearnd show`: the results of this folder, in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from nearnd.tables import load_table
+
+SUMMARY = Path("results/tables/summary.csv")
+
+
+def show(folder: Path = Path()) -> str:
+    """The summary table in percent, and where the rest lies."""
+    if not (folder / SUMMARY).exists():
+        raise ValueError(f"{folder / SUMMARY} is not there yet: run `snakemake --cores all` first")
+    table = load_table(folder / SUMMARY, "dataset", "method", "test", "metric", "mean", "sd", "runs")
+    if table.empty:
+        wide = "No test set held anomalies, so there is nothing to average; see results/scores."
+    else:
+        table["value"] = [
+            f"{100 * m:.1f}" + (f" ± {100 * s:.1f}" if pd.notna(s) else "")
+            for m, s in zip(table["mean"], table["sd"], strict=True)
+        ]
+        index = ["dataset", "method", "test", "runs"]
+        order = table[index].drop_duplicates()
+        wide = table.pivot(index=index, columns="metric", values="value")
+        wide = wide[list(dict.fromkeys(table["metric"]))].reset_index()
+        wide = order.merge(wide, on=index).to_markdown(index=False)
+    places = {
+        "tables": "results/tables", "figures": "results/figures", "scores": "results/scores",
+        "report": "results/report.html",
+    }  # fmt: skip
+    found = [f"  {name:8s} {path}" for name, path in places.items() if (folder / path).exists()]
+    return f"{wide}\n(percent; ± over seeds)\n\n" + "\n".join(found)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="nearnd", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("show", help="print the summary table and where the rest lies")
+    one.add_argument("folder", nargs="?", type=Path, default=Path(), help="where results/ lies")
+    one.set_defaults(run=lambda options: show(options.folder))
+    options = parser.parse_args(argv)
+    try:
+        print(options.run(options))
+    except ValueError as error:
+        print(f"nearnd: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Which anomaly class is near each normal class, whatever the method (FITYMI section 3.1, CLP)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nearnd.contracts import Closeness, Progress, silent
+
+
+def closeness_table(
+    closeness: Closeness,
+    features: np.ndarray,
+    classes: np.ndarray,
+    other_features: np.ndarray,
+    other_classes: np.ndarray,
+    own: bool,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Rows normal, anomaly, closeness for every pair of classes.
+
+    features (N, D), classes (N,)  training images of the dataset, whose classes are the normals
+    other_*                        training images of the anomaly classes
+    own                            both are the same set: a class is not its own anomaly
+    """
+    rows = []
+    normals = list(dict.fromkeys(classes))
+    for step, normal in enumerate(sorted(normals)):
+        use = other_classes != normal if own else np.ones(len(other_classes), bool)
+        names, labels = np.unique(other_classes[use], return_inverse=True)
+        close = closeness(other_features[use], labels, features[classes == normal])  # (K,)
+        rows += [(normal, name, c) for name, c in zip(names, close, strict=True)]
+        progress(step + 1, len(normals))
+    return pd.DataFrame(rows, columns=["normal", "anomaly", "closeness"])

@@ -1,0 +1,193 @@
+"""The configuration: config.yaml laid over the catalog, checked before any job runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nearnd import plugins
+
+# Sections whose entries are plugins, and their keys that name other entries or tell the workflow
+# something; every other key is an argument of the plugin's `build`.
+KEYS: dict[str, dict[str, str]] = {
+    "datasets": {},
+    "backbones": {"dataset": "datasets"},
+    "generators": {"monitor": "monitors"},
+    "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
+    "detectors": {"backbone": "backbones", "outliers": "fakes"},
+    "banks": {},
+    "scores": {},
+    "metrics": {},
+    "closeness": {"detector": "detectors"},
+    "drawings": {"label": ""},
+}
+STAGE = {"drawings": "tables_figures"}  # where the folder is not called like the section
+METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
+DEFAULTS = {"tests": ["test"], "metrics": ["auroc", "aupr_normal", "aupr_anomaly", "fpr95"]}
+
+
+def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """The catalog with the config's entries: one with a `kind` replaces, one without changes."""
+    merged = dict(catalog)
+    for section, entries in config.items():
+        if not isinstance(entries, dict):
+            merged[section] = entries
+            continue
+        merged[section] = dict(catalog.get(section, {}))
+        for name, entry in entries.items():
+            old = merged[section].get(name)
+            partial = isinstance(entry, dict) and isinstance(old, dict) and "kind" not in entry
+            merged[section][name] = {**old, **entry} if partial else entry
+    return merged
+
+
+def read_catalog(folder: Path) -> dict[str, Any]:
+    """All sections of all files of a folder; a name given twice is an error."""
+    catalog: dict[str, Any] = {}
+    origin: dict[tuple[str, str], Path] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        for section, entries in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
+            for name, entry in (entries or {}).items():
+                if (section, name) in origin:
+                    first = origin[section, name].name
+                    raise ValueError(f"{section}: {name} stands in both {first} and {file.name}")
+                origin[section, name] = file
+                catalog.setdefault(section, {})[name] = entry
+    return catalog
+
+
+def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]:
+    """An entry without the keys that are for the workflow: the kind and what `build` takes."""
+    return {k: v for k, v in config[section][name].items() if k not in KEYS[section]}
+
+
+def lookup(config: dict[str, Any], section: str, name: str, where: str) -> dict[str, Any]:
+    """An entry by name, or an error that says who asked for it."""
+    entries = config.get(section, {})
+    if name not in entries:
+        raise plugins.unknown(f"entry of {section}", name, entries, where)
+    return entries[name]
+
+
+def constant(config: dict[str, Any], section: str, name: str, what: str, default=None) -> Any:
+    """A literal of the plugin behind an entry."""
+    stage = STAGE.get(section, section)
+    return plugins.constant(stage, config[section][name]["kind"], what, default)
+
+
+def classes(config: dict[str, Any], dataset: str) -> list[str]:
+    """The class names of a dataset, in label order."""
+    entry = arguments(config, "datasets", dataset)
+    names = plugins.constant("datasets", entry["kind"], "CLASSES")
+    return names or plugins.call("datasets", entry, "classes")
+
+
+def normals(config: dict[str, Any], experiment: str) -> list[str]:
+    """The normals of an experiment: class names, not-<class>, or all."""
+    entry = config["experiments"][experiment]
+    names = classes(config, entry["dataset"])
+    chosen = entry["normals"]
+    if chosen == "each":
+        return list(names)
+    if chosen == "each-not":
+        return [f"not-{name}" for name in names]
+    if chosen == "all":
+        return ["all"]
+    known = [*names, *(f"not-{name}" for name in names), "all"]
+    for normal in chosen:
+        if normal not in known:
+            raise plugins.unknown("normal", normal, known, f"experiments: {experiment}: normals")
+    return list(chosen)
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raises ValueError with one sentence on the first thing that cannot work."""
+    for section, keys in KEYS.items():
+        for name, entry in config.get(section, {}).items():
+            plugins.check_entry(
+                STAGE.get(section, section), name, arguments(config, section, name)
+            )
+            for key, target in keys.items():
+                if target and key in entry:
+                    lookup(config, target, entry[key], f"{section}: {name}: {key}")
+    for name, monitor in config.get("monitors", {}).items():
+        lookup(config, "detectors", monitor["detector"], f"monitors: {name}: detector")
+        for measure in monitor["measures"]:
+            if measure not in plugins.available("fidelity"):
+                known = plugins.available("fidelity")
+                raise plugins.unknown("measure", measure, known, f"monitors: {name}")
+    for name, entry in config.get("fakes", {}).items():
+        _check_fakes(name, entry)
+    for name, entry in config["detectors"].items():
+        _check_needs(name, entry)
+    for name, method in config["methods"].items():
+        for key, section in METHOD.items():
+            if not (key == "bank" and method[key] == "none"):
+                lookup(config, section, method[key], f"methods: {name}: {key}")
+    for name in config["experiments"]:
+        _check_experiment(config, name)
+    for name in config["run"]:
+        lookup(config, "experiments", name, "run")
+        normals(config, name)
+
+
+def _check_fakes(name: str, entry: dict[str, Any]) -> None:
+    where = f"fakes: {name}"
+    if "stop" in entry:
+        stop = entry["stop"]
+        good = {"fid": 1, "factor": 1, "step": 1, "window": 2}
+        if not (isinstance(stop, dict) and len(stop) == 1 and set(stop) <= set(good)):
+            raise ValueError(f"{where}: stop is {stop}; it may be one of fid, factor, step, window")
+        (rule, value), = stop.items()
+        values = value if isinstance(value, list) else [value]
+        numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
+        if len(values) != good[rule] or not numbers or values != sorted(values):
+            raise ValueError(
+                f"{where}: stop {rule} is {value}; it may be"
+                f" {'two rising numbers' if good[rule] == 2 else 'a number that is not negative'}"
+            )
+    ratio = entry.get("ratio", 1)
+    if not isinstance(ratio, int | float) or ratio <= 0:
+        raise ValueError(f"{where}: ratio is {ratio}; it may be a number above 0")
+    if entry["kind"] == "sampled" and not {"generator", "stop"} <= entry.keys():
+        raise ValueError(f"{where}: kind sampled needs a generator and a stop")
+    if entry["kind"] == "exposure" and "dataset" not in entry:
+        raise ValueError(f"{where}: kind exposure needs a dataset")
+
+
+def _check_needs(name: str, entry: dict[str, Any]) -> None:
+    for need in plugins.constant("detectors", entry["kind"], "NEEDS", []):
+        if need not in entry and need in KEYS["detectors"]:
+            section = KEYS["detectors"][need]
+            raise ValueError(
+                f"detectors: {name}: kind {entry['kind']} needs {need}:"
+                f" an entry of {section} (config/catalog/{section}.yaml)"
+            )
+
+
+def _check_experiment(config: dict[str, Any], name: str) -> None:
+    where = f"experiments: {name}"
+    entry = config["experiments"][name]
+    lookup(config, "datasets", entry["dataset"], f"{where}: dataset")
+    for method in entry["methods"]:
+        lookup(config, "methods", method, f"{where}: methods")
+    for metric in entry.get("metrics", DEFAULTS["metrics"]):
+        lookup(config, "metrics", metric, f"{where}: metrics")
+    for drawing in entry.get("drawings", []):
+        lookup(config, "drawings", drawing, f"{where}: drawings")
+        reads = constant(config, "drawings", drawing, "READS", [])
+        if "closeness" in reads and "closeness" not in entry:
+            raise ValueError(f"{where}: {drawing} needs closeness: an entry of closeness")
+    if "closeness" in entry:
+        lookup(config, "closeness", entry["closeness"], f"{where}: closeness")
+    if "fakes" in entry:
+        lookup(config, "fakes", entry["fakes"], f"{where}: fakes")
+    for test in entry.get("tests", DEFAULTS["tests"]):
+        if test != "test":
+            if not re.fullmatch(r".+\.test", test):
+                raise ValueError(f"{where}: tests: {test!r} may be test or <dataset>.test")
+            lookup(config, "datasets", test.removesuffix(".test"), f"{where}: tests")

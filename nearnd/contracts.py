@@ -1,0 +1,144 @@
+"""What each stage takes and gives. A plugin is any object that satisfies the contract of its folder.
+
+Words and signs are fixed here once: images are uint8, scores are higher for more anomalous images,
+label 1 is an anomaly, one seed per generated image.
+
+A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
+object, and may state, as literals that are read without importing the file:
+
+    NEEDS      what a config must give it: a list out of "backbone", "outliers", "labels"
+    CLASSES    (datasets) the class names, in label order
+    ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint"}]
+    ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
+               a dataset share its features
+    MAKES      (tables_figures) "table" or "figure"
+    READS      (tables_figures) what it draws from: see `Drawing`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+Embedding = dict[str, np.ndarray]  # name -> float32 (N, ...); vectors are called "features" (N, D)
+
+# progress(step, total, loss=0.3): cheap enough to call at every step; prints now and then.
+Progress = Callable[..., None]
+
+
+def silent(step: int, total: int, **values: Any) -> None:
+    """The Progress that prints nothing."""
+
+
+class Images(NamedTuple):
+    """An image set. Row i of every field is the same image."""
+
+    pixels: np.ndarray  # uint8 (N, H, W, C), C = 1 or 3; may be memory-mapped
+    labels: np.ndarray  # int64 (N,), index into the dataset's class names
+    ids: np.ndarray  # str (N,), the name of the image in its source
+
+    def __len__(self) -> int:  # the number of images, not of fields
+        return len(self.pixels)
+
+    def rows(self, index) -> Images:
+        """The images at `index` (any numpy index along the first axis)."""
+        return Images(self.pixels[index], self.labels[index], self.ids[index])
+
+
+class Dataset(Protocol):
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        """The splits {"train": Images, "test": Images}, and the class names in label order.
+
+        `archives` maps the names in ARCHIVES to the files. Pixels may be a memory map, so that a
+        large set never has to fit in memory. Raises ValueError naming the file that is wrong.
+        """
+
+
+class Backbone(Protocol):
+    def make(self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
+             progress: Progress) -> tuple[dict, dict]:
+        """Weights {name: array} and a description {"model", "kwargs", "mean", "std", ...}.
+
+        `images` are the training images of the entry's `dataset`, None if it names none.
+        `folder` keeps what a killed job needs to go on.
+        """
+
+
+class Generator(Protocol):
+    def train(self, pixels: np.ndarray, *, seed: int, folder: Path,
+              monitor: Callable[[int, Path], None], progress: Progress) -> None:
+        """Fits uint8 (N, H, W, C). Writes snapshots `folder/step0000400.safetensors` and goes on
+        from what it finds in `folder`; calls `monitor(step, file)` after each snapshot."""
+
+    def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
+        """uint8 (n, H, W, C): image i depends on the snapshot and seeds[i] alone."""
+
+
+class Fidelity(Protocol):
+    def __call__(self, real: np.ndarray, fake: np.ndarray) -> float:
+        """A distance or share between feature sets float32 (N, D) and (M, D)."""
+
+
+class Fakes(Protocol):
+    def draw(self, n: int, *, seed: int, **sources: Any) -> tuple[np.ndarray, dict]:
+        """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
+
+
+class Detector(Protocol):
+    def fit(self, normal: Images, *, outliers: np.ndarray | None, backbone: Path | None, seed: int,
+            folder: Path, progress: Progress) -> None:
+        """Trains on normal images and, where NEEDS says so, outliers uint8 (M, H, W, C)."""
+
+    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+        """float32 arrays (N, ...), independent of batch size."""
+
+    def save(self, path: Path) -> None:
+        """One safetensors file."""
+
+    def load(self, path: Path) -> None:
+        """The inverse of save."""
+
+
+class Bank(Protocol):
+    def __call__(self, embedding: Embedding, *, seed: int) -> Embedding:
+        """The rows of the normal training images' embedding that are kept."""
+
+
+class Score(Protocol):
+    def __call__(self, bank: Embedding, queries: Embedding) -> np.ndarray:
+        """float32 (N,), higher = more anomalous. Memory does not grow with N times the bank."""
+
+
+class Metric(Protocol):
+    def __call__(self, scores: np.ndarray, is_anomaly: np.ndarray) -> float:
+        """A number in [0, 1] from scores (N,) and bool (N,); ValueError if a group is empty."""
+
+
+class Closeness(Protocol):
+    def __call__(self, features: np.ndarray, labels: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        """How close each anomaly class is to the normal class, (K,), sums to 1.
+
+        features (N, D) and labels 0..K-1 (N,) of the anomaly classes' training images, `normal`
+        (M, D) of the normal class's training images.
+        """
+
+
+class Drawing(Protocol):
+    """A table or a figure of one experiment.
+
+    `data` holds what READS asks for:
+        "metrics"    DataFrame dataset, normal, method, test, seed, metric, anomaly, value
+        "scores"     DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score
+        "fidelity"   DataFrame dataset, normal, generator, seed, step, loss, seconds, <measures>
+        "fakes"      DataFrame dataset, normal, fakes, seed, n, step, copies, <measures>
+        "samples"    list of dicts: dataset, normal, near, real, anomalies, fakes, previews, steps
+        "closeness"  DataFrame dataset, normal, anomaly, closeness
+        "published"  DataFrame source, table, row, column, value, note
+    and always "labels", the display names {entry: words}.
+    """
+
+    def __call__(self, data: dict[str, Any]) -> Any:
+        """A DataFrame (MAKES = "table") or a matplotlib Figure (MAKES = "figure")."""

@@ -1,0 +1,26 @@
+"""The seeded stratified split: which images train and which test, where the source does not say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two sorted, disjoint index arrays that together cover `labels`: `share` of each class, rest.
+
+    Of a class with n images, round(share * n) go to the first part, but at least one to each
+    part. How one class is cut depends on its own size, its label and the seed only. ValueError
+    for a share outside (0, 1) or a class with fewer than two images.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"the share of training images is {share}, it must lie between 0 and 1")
+    first, second = [], []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        if len(rows) < 2:
+            raise ValueError(f"class {label} has {len(rows)} image, two parts need at least 2")
+        n = min(max(round(share * len(rows)), 1), len(rows) - 1)
+        rows = np.random.default_rng([seed, int(label)]).permutation(rows)
+        first.append(rows[:n])
+        second.append(rows[n:])
+    return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))

@@ -1,0 +1,94 @@
+"""White blood cells (Dataset 1 of zxaoyou/segmentation_WBC): FITYMI's medical near-ND benchmark.
+
+300 stained microscope images of 120x120 pixels, one cell in the middle of each. The four classes
+with more than one image are used, as in FITYMI. Neither the paper nor the source gives a split.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nearnd.contracts import Images
+from nearnd.datasets._decode import decode_parts
+from nearnd.datasets._split import stratified
+
+CLASSES = ["neutrophil", "lymphocyte", "monocyte", "eosinophil"]  # numbers 1..4 in the csv
+ARCHIVES = [
+    {
+        "name": "fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz",
+        "urls": [
+            "https://github.com/zxaoyou/segmentation_WBC/archive/fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz"
+        ],
+        "sha256": None,  # GitHub makes such archives anew: the files inside are checked instead
+        "hint": "Any tar.gz of the repository zxaoyou/segmentation_WBC at that commit will do"
+        " (for example packed from a git clone).",
+    }
+]
+CSV_SHA256 = "25bc0d0aca66a982866c74da4824f61c53aff89cea00af15ca2abdd8fa5d9aef"
+BMP_SHA256 = "b37c12a50ae51e88c770187fc1ec88c6f74b22057f44f9feb1c32588d5c11187"  # all, in order
+
+
+@dataclass(frozen=True)
+class WBC:
+    """Dataset (contracts.py)."""
+
+    size: int
+    train: float
+    split_seed: int
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        numbers, cells = _unpack(archives[ARCHIVES[0]["name"]])
+        names = [name for name in sorted(cells) if numbers[name] <= len(CLASSES)]
+        labels = np.array([numbers[name] - 1 for name in names])
+        train, test = stratified(labels, self.train, self.split_seed)
+        sources = [(name, cells[name]) for name in names]
+        parts = {"train": train, "test": test}
+        return decode_parts(parts, sources, labels, self.size, "RGB"), CLASSES
+
+
+def _unpack(archive: Path) -> tuple[dict[str, int], dict[str, bytes]]:
+    """{"001.bmp": class number 1..5} and {"001.bmp": content}, read without unpacking on disk."""
+    table, cells = b"", {}
+    try:
+        with tarfile.open(archive, "r:*") as tar:
+            for member in tar:
+                if not member.isfile():
+                    continue
+                if found := re.fullmatch(r"[^/]+/Dataset 1/(\d{3}\.bmp)", member.name):
+                    cells[found[1]] = tar.extractfile(member).read()
+                elif re.fullmatch(r"[^/]+/Class Labels of Dataset 1\.csv", member.name):
+                    table = tar.extractfile(member).read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ValueError(f"wbc: {archive} is not a readable tar.gz: {error}") from error
+
+    images = b"".join(cells[name] for name in sorted(cells))
+    for what, content, expected in (
+        ("'Class Labels of Dataset 1.csv'", table, CSV_SHA256),
+        (f"the {len(cells)} images NNN.bmp (of 300) of 'Dataset 1'", images, BMP_SHA256),
+    ):
+        found = hashlib.sha256(content).hexdigest()
+        if found != expected:
+            raise ValueError(
+                f"wbc: {what} in {archive} has sha256 {found}, expected {expected};"
+                f" delete the file to fetch it again. {ARCHIVES[0]['hint']}"
+            )
+    rows = csv.DictReader(io.StringIO(table.decode("utf-8-sig")))
+    numbers = {f"{int(row['image ID']):03d}.bmp": int(row["class label"]) for row in rows}
+    return numbers, cells
+
+
+def build(size: int = 32, train: float = 0.8, split_seed: int = 0) -> WBC:
+    """The four big classes, uint8 (N, size, size, 3), `train` of each class to train on.
+
+    80 % / 20 % is FITYMI's share. It does not state the size its generator works at: 32 is a size
+    that two cores can train at, the scans themselves have 120. ids are the file names.
+    """
+    return WBC(size, train, split_seed)

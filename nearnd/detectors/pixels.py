@@ -1,0 +1,40 @@
+"""The baseline without a network: an image is its pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nearnd.arrays import load_tensors, save_tensors
+from nearnd.contracts import Embedding, Images, Progress, silent
+
+NEEDS = []
+ONE_MODEL = True
+
+
+class Pixels:
+    """Detector (contracts.py) with nothing to train."""
+
+    def fit(
+        self, normal: Images | None, *, outliers: np.ndarray | None = None,
+        backbone: Path | None = None, seed: int = 0, folder: Path | None = None,
+        progress: Progress = silent,
+    ) -> None:  # fmt: skip
+        """Does nothing."""
+
+    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+        """{"features": float32 (N, H * W * C) in [0, 1]}."""
+        flat = np.asarray(pixels).reshape(len(pixels), -1)  # (N, D)
+        return {"features": flat.astype(np.float32) / np.float32(255)}  # (N, D)
+
+    def save(self, path: Path) -> None:
+        save_tensors(path, {}, detector="pixels")
+
+    def load(self, path: Path) -> None:
+        load_tensors(path)
+
+
+def build() -> Pixels:
+    """Features are the pixels divided by 255."""
+    return Pixels()

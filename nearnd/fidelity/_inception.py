@@ -1,0 +1,67 @@
+"""Features of the Inception network that published FIDs are computed with.
+
+torch-fidelity's port of the 2015 TensorFlow graph gives the numbers of the original; torchvision's
+Inception does not. Its weights are a file that has to be there: nothing here reaches the network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+URL = (  # where torch-fidelity takes it from; the name ends in the start of the file's sha256
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
+)
+
+
+def inception_features(pixels: np.ndarray, weights: Path, batch: int = 64) -> np.ndarray:
+    """The 2048 features before the classifier, float32 (N, 2048).
+
+    pixels uint8 (N, H, W, C); grey images are given to all three colours. Images of any size are
+    scaled to 299 pixels inside, the TensorFlow way. `weights` is the file at URL, or the same
+    tensors as .safetensors. ValueError if it is neither.
+    """
+    import torch
+
+    from nearnd.device import device
+
+    model = _model(Path(weights)).to(device())
+    features = []
+    with torch.inference_mode():
+        for i in range(0, len(pixels), batch):
+            x = np.ascontiguousarray(pixels[i : i + batch].transpose(0, 3, 1, 2))  # (n, C, H, W)
+            x = torch.from_numpy(x).to(device()).expand(-1, 3, -1, -1)  # (n, 3, H, W)
+            features.append(model(x)[0].cpu().numpy())  # (n, 2048)
+    return np.concatenate(features)  # (N, 2048)
+
+
+def _model(weights: Path):
+    import torch_fidelity.feature_extractor_inceptionv3 as port
+
+    tensors = _tensors(weights)
+    # The port reads a local file with an unrestricted unpickler. It is told to download instead,
+    # and handed the tensors that were read safely.
+    try:
+        with patch.object(port, "load_state_dict_from_url", lambda *_, **__: tensors):
+            return port.FeatureExtractorInceptionV3("inception", ["2048"])
+    except RuntimeError as error:
+        raise ValueError(f"{weights} is not the Inception of {URL}: {error}") from error
+
+
+def _tensors(weights: Path) -> dict:
+    import pickle
+
+    import torch
+    from safetensors.torch import load_file
+
+    if not weights.is_file():
+        raise ValueError(f"there is no Inception weights file {weights}; it can be had from {URL}")
+    if weights.suffix == ".safetensors":
+        return load_file(weights)
+    try:
+        return torch.load(weights, map_location="cpu", weights_only=True)  # tensors only, no code
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{weights} is not the file at {URL}: {error}") from error

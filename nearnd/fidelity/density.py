@@ -1,0 +1,23 @@
+"""Density: how deep fakes lie among the real images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nearnd.contracts import Fidelity
+from nearnd.fidelity._radii import inside
+
+
+def build(k: int = 5) -> Fidelity:  # the example of the paper's own code; FITYMI does not state k
+    """density = (1 / kM) * number of pairs (fake j, real i) with fake j in the ball of real i.
+
+    A share, but not one of at most 1: about 1 for fakes of the real images' law, 0 for fakes far
+    from all of them, above 1 if they crowd where real images are dense. Measures fidelity.
+    Naeem et al. (2020), eq. 5.
+    """
+
+    def density(real: np.ndarray, fake: np.ndarray) -> float:
+        hits = sum(int(block.sum()) for block in inside(real, fake, k))
+        return hits / (k * len(fake))
+
+    return density

@@ -1,0 +1,24 @@
+"""Noise that belongs to an image, not to its batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class ImageNoise:
+    """Calls give successive standard-normal draws (N, *shape); row i depends on seeds[i] alone.
+
+    numpy's generator takes all 64 bits of a seed, torch's on CPUs only the lower 32.
+    """
+
+    def __init__(self, seeds: np.ndarray, shape: tuple[int, ...], device: torch.device) -> None:
+        self.streams = [np.random.default_rng(int(seed)) for seed in seeds]
+        self.shape, self.device = shape, device
+
+    def __call__(self) -> Tensor:
+        z = np.empty((len(self.streams), *self.shape), np.float32)  # (N, C, H, W)
+        for stream, row in zip(self.streams, z, strict=True):
+            stream.standard_normal(dtype=np.float32, out=row)
+        return torch.from_numpy(z).to(self.device)

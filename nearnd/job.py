@@ -1,0 +1,106 @@
+"""One job of the pipeline: its log, seed, progress, and the folder where it keeps half-done work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+EVERY = 5.0  # seconds between two lines of progress
+
+log = logging.getLogger("nearnd")
+
+
+@dataclass
+class Job:
+    """What a script gets to work with."""
+
+    name: str  # as in the log: "generator digits/3/digits_ve/seed0"
+    seed: int  # a hash of the run's seed and the job's wildcards
+    folder: Path  # where a killed job finds its state; removed when the job is done
+
+    def progress(self, step: int, total: int, **values: Any) -> None:
+        """Prints step, rate, values and time left, every few seconds and at the end."""
+        now = time.monotonic()
+        if self._first is None or step < self._first[1] or total != self._total:
+            self._first, self._last, self._total = (now, step), now, total
+        if now - self._last < EVERY and not (step == total and now - self._first[0] > EVERY):
+            return
+        self._last = now
+        rate = (step - self._first[1]) / max(now - self._first[0], 1e-9)
+        left = f", {_clock((total - step) / rate)} left" if rate > 0 else ""
+        shown = "".join(f", {key} {float(value):.4g}" for key, value in values.items())
+        log.info(f"{step}/{total} ({step / total:.0%}), {rate:.3g} steps/s{shown}{left}")
+
+    def __post_init__(self):
+        self._first, self._last, self._total = None, 0.0, 0
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def job_seed(run_seed: int | str, rule: str, wildcards: dict[str, str]) -> int:
+    """A seed in [0, 2^31) that differs between jobs and is the same on every machine."""
+    text = json.dumps([str(run_seed), rule, sorted(wildcards.items())])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def _state_folder(rule: str, wildcards: dict[str, str], params: Any, inputs: list[str]) -> Path:
+    """Where this very job, with these params and inputs, keeps its state."""
+    stamps = [(file, os.stat(file).st_size, os.stat(file).st_mtime_ns) for file in inputs]
+    text = json.dumps([params, stamps], sort_keys=True, default=str)
+    key = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return Path("results/state", rule, *wildcards.values(), key)
+
+
+@contextmanager
+def start(snakemake) -> Iterator[Job]:
+    """Opens the log, and closes the job: state removed on success, a plain message on failure.
+
+    `snakemake` is the object that snakemake gives a script; only this function reads its log,
+    rule and wildcards.
+    """
+    wildcards = dict(snakemake.wildcards.items())
+    name = " ".join([snakemake.rule, "/".join(wildcards.values())]).strip()
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    for file in snakemake.log:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(file, mode="w", encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    for noisy in ("httpx", "urllib3", "matplotlib", "fontTools", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # a cluster asks a job to stop with SIGTERM: unwind, so that temporary files are removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    seed = job_seed(wildcards.get("seed", 0), snakemake.rule, wildcards)
+    folder = _state_folder(
+        snakemake.rule, wildcards, dict(snakemake.params.items()), list(snakemake.input)
+    )
+    began = time.monotonic()
+    try:
+        yield Job(name, seed, folder)
+    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
+        for handler in handlers[1:]:  # the traceback is for the log, the sentence for the user
+            handler.handle(
+                log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info())
+            )
+        log.error(f"error: {error}")
+        sys.exit(1)
+    shutil.rmtree(folder, ignore_errors=True)
+    log.info(f"done in {_clock(time.monotonic() - began)}")

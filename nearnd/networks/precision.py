@@ -1,0 +1,43 @@
+"""Arithmetic in bfloat16 where the processor has instructions for it and the network is large."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+LARGE = 10_000_000  # parameters; below, casting costs more than it saves
+
+
+def dtype(model: nn.Module, device: torch.device, precision: str = "auto") -> torch.dtype:
+    """float32 or bfloat16 for matrix products. "auto" decides, "fp32" and "bf16" insist."""
+    if precision in ("fp32", "bf16"):
+        return torch.float32 if precision == "fp32" else torch.bfloat16
+    if precision != "auto":
+        raise ValueError(f"precision is {precision!r}, it must be auto, fp32 or bf16")
+    large = sum(p.numel() for p in model.parameters()) >= LARGE
+    return torch.bfloat16 if large and _has_bf16(device) else torch.float32
+
+
+def autocast(device: torch.device, kind: torch.dtype) -> torch.autocast:
+    """The context in which `kind` is used; weights, norms and sums stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=kind == torch.bfloat16)
+
+
+def for_inference(model: nn.Module, kind: torch.dtype) -> nn.Module:
+    """The model itself, or a copy whose matrices are cast once instead of at every batch."""
+    if kind == torch.float32:
+        return model
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.to(kind)
+    return model
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # AVX512-BF16 or AMX: without them PyTorch computes bfloat16 by conversion, slower than fp32
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

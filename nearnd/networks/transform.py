@@ -1,0 +1,83 @@
+"""From uint8 images to the input of a backbone: resize, crop, shift, flip, normalise.
+
+Whole batches at once, with a crop, shift and flip of its own for each image. On the CPU the
+resized image is the one that PIL gives, to one grey level (FITYMI trap C12).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class View(NamedTuple):
+    """How an image is shown to a network."""
+
+    resize: int  # the shorter side after resizing
+    crop: int  # the side of the square cut from it
+    mean: tuple[float, ...]  # one per channel, for pixels in [0, 1]
+    std: tuple[float, ...]
+    shift: int = 0  # training: moves each image by up to so many resized pixels
+    flip: bool = False  # training: mirrors every second image
+
+    def check(self) -> View:
+        """Itself, or ValueError if the crop does not fit into the resized image."""
+        if not 0 < self.crop <= self.resize or self.shift < 0:
+            raise ValueError(
+                f"resize {self.resize} must be at least crop {self.crop}, which must be positive,"
+                f" and shift {self.shift} must not be negative"
+            )
+        return self
+
+
+def view(pixels: np.ndarray, how: View, *, random: bool = False) -> Tensor:
+    """uint8 (N, H, W, C) to float32 (N, channels, crop, crop), channels as in `how.mean`.
+
+    Centre crop, or with `random` a random crop, shift and flip per image, drawn from torch's
+    global generator.
+    """
+    x = resized(pixels, how.resize)
+    x = x[_window(x.shape, how, random)]  # (N, C, crop, crop)
+    x = _with_channels(x.float() / 255, len(how.mean))  # (N, channels, crop, crop)
+    mean, std = (torch.tensor(v)[:, None, None] for v in (how.mean, how.std))
+    return (x - mean) / std  # (N, channels, crop, crop)
+
+
+def resized(pixels: np.ndarray, side: int) -> Tensor:
+    """uint8 (N, H, W, C) to uint8 (N, C, h, w) with min(h, w) = side: bilinear, antialiased."""
+    from torchvision.transforms.v2.functional import InterpolationMode, resize
+
+    x = torch.from_numpy(np.array(pixels)).movedim(-1, 1)  # (N, C, H, W)
+    return resize(x, [side], InterpolationMode.BILINEAR, antialias=True)  # (N, C, h, w)
+
+
+def _window(shape: torch.Size, how: View, random: bool) -> tuple[Tensor, ...]:
+    """The indices that cut a window out of every image; beyond the border the border repeats."""
+    n, c, h, w = shape
+    sides = []
+    for length in (h, w):
+        if random:
+            start = torch.randint(length - how.crop + 1, (n, 1))
+            start += torch.randint(-how.shift, how.shift + 1, (n, 1))
+        else:
+            start = torch.full((n, 1), round((length - how.crop) / 2))
+        sides.append((start + torch.arange(how.crop)).clamp(0, length - 1))  # (N, crop)
+    rows, columns = sides
+    if random and how.flip:
+        columns = torch.where(torch.rand(n, 1) < 0.5, columns.flip(1), columns)
+    image, channel = torch.arange(n)[:, None, None, None], torch.arange(c)[:, None, None]
+    return image, channel, rows[:, None, :, None], columns[:, None, None, :]
+
+
+def _with_channels(x: Tensor, channels: int) -> Tensor:
+    """Grey to colour by repetition, colour to grey as luma (ITU-R 601, PIL's mode L)."""
+    if x.shape[1] == channels:
+        return x
+    if x.shape[1] == 1:
+        return x.expand(-1, channels, -1, -1)
+    if x.shape[1] == 3 and channels == 1:
+        return (x * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    raise ValueError(f"images have {x.shape[1]} channels, the backbone takes {channels}")

@@ -1,0 +1,159 @@
+"""The folder is the registry: `kind: knn` in `scores` is nearnd/scores/knn.py, its `build(**rest)`.
+
+Everything but `build` reads the file without importing it, so that checking a whole config and
+building the job graph loads no torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent
+
+STAGES = (
+    "datasets", "backbones", "generators", "fakes", "detectors", "banks", "scores", "metrics",
+    "fidelity", "closeness", "tables_figures",
+)  # fmt: skip
+
+
+def available(stage: str) -> list[str]:
+    """The kinds of a stage: its files, without those that start with an underscore."""
+    return sorted(file.stem for file in (PACKAGE / stage).glob("[!_]*.py"))
+
+
+def unknown(what: str, name: Any, known, where: str) -> ValueError:
+    """The error for a name that is not there: says what is, and what was perhaps meant."""
+    known = sorted(map(str, known))
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return ValueError(f"{where}: unknown {what} {name!r}; there is {', '.join(known)}.{hint}")
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def _file(stage: str, kind: str) -> Path:
+    if kind not in available(stage):
+        raise unknown("kind", kind, available(stage), stage)
+    return PACKAGE / stage / f"{kind}.py"
+
+
+def build(stage: str, entry: dict[str, Any]) -> Any:
+    """The object that an entry `{kind: ..., **arguments}` describes."""
+    arguments = {key: value for key, value in entry.items() if key != "kind"}
+    _file(stage, entry["kind"])
+    return importlib.import_module(f"nearnd.{stage}.{entry['kind']}").build(**arguments)
+
+
+def call(stage: str, entry: dict[str, Any], function: str) -> Any:
+    """The result of another function of the plugin's module, or None if it has none.
+
+    Datasets whose class names stand in the user's folder have `classes`; this imports the file.
+    """
+    names = [n.name for n in _tree(_file(stage, entry["kind"])).body if isinstance(n, ast.FunctionDef)]
+    if function not in names:
+        return None
+    arguments = {key: value for key, value in entry.items() if key != "kind"}
+    module = importlib.import_module(f"nearnd.{stage}.{entry['kind']}")
+    return getattr(module, function)(**arguments)
+
+
+def arguments(stage: str, kind: str) -> dict[str, bool]:
+    """The keywords of the plugin's `build`, and whether each must be given."""
+    for node in _tree(_file(stage, kind)).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "build":
+            spec = node.args
+            plain = [arg.arg for arg in spec.posonlyargs + spec.args]
+            required = dict.fromkeys(plain[: len(plain) - len(spec.defaults)], True)
+            optional = dict.fromkeys(plain[len(plain) - len(spec.defaults) :], False)
+            keywords = {
+                arg.arg: default is None
+                for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+            }
+            return required | optional | keywords
+    raise ValueError(f"nearnd/{stage}/{kind}.py has no function build")
+
+
+def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
+    """A literal that the plugin's file states at top level, such as NEEDS or CLASSES."""
+    for node in _tree(_file(stage, kind)).body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == name for target in node.targets
+        ):
+            return ast.literal_eval(node.value)
+    return default
+
+
+def check_entry(stage: str, name: str, entry: dict[str, Any]) -> None:
+    """Raises ValueError if the entry's kind or one of its arguments does not exist."""
+    where = f"{stage}: {name}"
+    if "kind" not in entry:
+        raise ValueError(f"{where}: has no kind; there is {', '.join(available(stage))}")
+    if entry["kind"] not in available(stage):
+        raise unknown("kind", entry["kind"], available(stage), where)
+    known = arguments(stage, entry["kind"])
+    for key in entry:
+        if key != "kind" and key not in known:
+            raise unknown(f"argument of kind {entry['kind']}", key, known, where)
+    missing = [key for key, required in known.items() if required and key not in entry]
+    if missing:
+        raise ValueError(f"{where}: kind {entry['kind']} also needs {', '.join(missing)}")
+
+
+# ---- digests ----
+
+
+def imports(file: Path) -> set[Path]:
+    """The files of this package that a file imports, anywhere in it."""
+    modules = set()
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    files = set()
+    for module in modules:
+        parts = module.split(".")
+        if parts[0] == PACKAGE.name and len(parts) > 1:
+            path = PACKAGE.joinpath(*parts[1:]).with_suffix(".py")
+            files |= {path} if path.is_file() else set()
+    return files
+
+
+@cache
+def _meaning(file: Path) -> str:
+    """The file's code without comments, docstrings and layout."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list) or isinstance(node, ast.Lambda):
+            continue
+        first = body[0] if body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            body[:1] = [] if len(body) > 1 else [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@cache
+def digest(stage: str, kind: str) -> str:
+    """A hash of the code of a plugin and of all it imports from this package.
+
+    It stands in a job's params: an edit that changes behaviour runs the job again, a reworded
+    comment does not.
+    """
+    todo, seen = [_file(stage, kind)], set()
+    while todo:
+        file = todo.pop()
+        if file not in seen:
+            seen.add(file)
+            todo.extend(imports(file))
+    text = "\n".join(f"# {file.relative_to(PACKAGE)}\n{_meaning(file)}" for file in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,67 @@
+"""Distance to the nearest normal training images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nearnd.contracts import Embedding, Score
+from nearnd.scores._neighbours import nearest
+
+
+def build(
+    k: int = 2,  # FITYMI, after DN2
+    distance: str = "l2",  # FITYMI eq. 3; "cosine" is the variant of MSAD
+    feature: str = "features",
+    power: float = 2,  # FITYMI eq. 3: squared distances, summed and not averaged
+) -> Score:
+    """score(x) = sum over the k nearest bank features b of d(x, b) ** power (FITYMI eq. 3).
+
+    distance "l2": d = |x - b|. "cosine": the same between features scaled to length 1, so that with
+    power 2 one term is 2 (1 - cos). `feature` names the array (N, D) of the embedding; arrays with
+    more axes are flattened. Raises ValueError for a bank of fewer than k rows, a name that the
+    embedding does not have, or features that are not finite.
+    """
+    if distance not in ("l2", "cosine"):
+        raise ValueError(f"distance is {distance!r}; a knn score takes 'l2' or 'cosine'")
+    if not isinstance(k, int) or k < 1:
+        raise ValueError(f"k is {k!r}; a knn score takes a whole number of at least 1")
+    if power <= 0:
+        raise ValueError(f"power is {power!r}; a knn score takes a number above 0")
+
+    def score(bank: Embedding, queries: Embedding) -> np.ndarray:
+        b, x = _matrix(bank, feature, "bank"), _matrix(queries, feature, "query")
+        if b.shape[1] != x.shape[1]:
+            raise ValueError(f"bank has {b.shape[1]} features per image, queries {x.shape[1]}")
+        if len(b) < k:
+            raise ValueError(
+                f"k is {k}, but the bank has only {len(b)} images: choose a smaller k in the"
+                " config's scores, or more normal training images"
+            )
+        if distance == "cosine":
+            b, x = _unit(b), _unit(x)
+        squared, _ = nearest(b, x, k)  # (N, k)
+        return (squared ** (power / 2)).sum(axis=1).astype(np.float32)  # (N,)
+
+    return score
+
+
+def _matrix(embedding: Embedding, feature: str, whose: str) -> np.ndarray:
+    if feature not in embedding:
+        raise ValueError(f"the {whose} has no {feature!r}; it has {sorted(embedding)}")
+    array = embedding[feature]
+    array = array.reshape(len(array), -1)  # (N, D)
+    finite = sum(
+        np.isfinite(array[i : i + 1024]).all(axis=1).sum() for i in range(0, len(array), 1024)
+    )
+    if finite < len(array):
+        raise ValueError(
+            f"{len(array) - finite} of {len(array)} {whose} rows of {feature!r} are not finite;"
+            " see the log of the detector's training"
+        )
+    return array
+
+
+def _unit(array: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1; a row of zeros stays one."""
+    length = np.linalg.norm(array.astype(np.float64), axis=1, keepdims=True)  # (N, 1)
+    return array / np.where(length > 0, length, 1)  # (N, D)

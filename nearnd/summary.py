@@ -1,0 +1,114 @@
+"""From the long table of metrics, one row per task, method, test set and seed, to what is reported.
+
+The metrics table has columns dataset, normal, method, test, seed, metric, anomaly, value; `anomaly`
+is REST for all anomalies of the test set together, or the name of one anomaly class.
+Averages are over normal classes first, never over pooled scores, and over seeds last.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+REST = "rest"
+RUN = ["dataset", "normal", "method", "test", "seed"]
+ROW = ["dataset", "method", "test"]
+
+
+def one_vs_rest(metrics: pd.DataFrame, metric: str = "auroc") -> pd.DataFrame:
+    """RUN + value: the metric of the normal class against all anomalies together."""
+    rows = metrics[(metrics["metric"] == metric) & (metrics["anomaly"] == REST)]
+    return rows[[*RUN, "value"]].reset_index(drop=True)
+
+
+def per_anomaly(metrics: pd.DataFrame) -> pd.DataFrame:
+    """RUN + anomaly + value: the AUROC of the normal class against single anomaly classes."""
+    rows = metrics[(metrics["metric"] == "auroc") & (metrics["anomaly"] != REST)]
+    return rows[[*RUN, "anomaly", "value"]].reset_index(drop=True)
+
+
+def bottom(metrics: pd.DataFrame, i: int = 1) -> pd.DataFrame:
+    """RUN + anomaly + value: the mean of the i lowest AUROCs over anomaly classes ("bottom-i").
+
+    `anomaly` is the class of the lowest AUROC (the first such one). Each method
+    meets its own worst classes, and a minimum of noisy estimates is biased low.
+    """
+    rows = per_anomaly(metrics)
+    few = rows.groupby(RUN, sort=False)["anomaly"].size()
+    if i < 1 or (len(few) and i > few.min()):
+        raise ValueError(f"bottom-{i} of {few.min()} anomaly classes: i may be 1 to {few.min()}")
+    rows = rows.sort_values("value", kind="stable").groupby(RUN, sort=False).head(i)
+    rows = rows.groupby(RUN, sort=False).agg(anomaly=("anomaly", "first"), value=("value", "mean"))
+    return _in_order(rows.reset_index(), metrics)
+
+
+def nearest(metrics: pd.DataFrame, closeness: pd.DataFrame) -> pd.DataFrame:
+    """dataset, normal, test, anomaly: the test set's class that is closest to the normal one."""
+    pairs = per_anomaly(metrics)[["dataset", "normal", "test", "anomaly"]].drop_duplicates()
+    pairs = pairs.merge(closeness, on=["dataset", "normal", "anomaly"])
+    pairs = pairs.sort_values("closeness", ascending=False, kind="stable")
+    return pairs.drop_duplicates(["dataset", "normal", "test"]).drop(columns="closeness")
+
+
+def clp(metrics: pd.DataFrame, closeness: pd.DataFrame) -> pd.DataFrame:
+    """RUN + anomaly + value: the AUROC against the closest anomaly class, the same for all methods.
+
+    closeness has columns dataset, normal, anomaly, closeness. FITYMI section 3.3.1 ("CLP").
+    """
+    near = nearest(metrics, closeness)
+    rows = per_anomaly(metrics).merge(near, on=["dataset", "normal", "test", "anomaly"])
+    return _in_order(rows[[*RUN, "anomaly", "value"]], metrics)
+
+
+def values(metrics: pd.DataFrame, closeness: pd.DataFrame | None = None) -> pd.DataFrame:
+    """RUN + value + metric: everything that is reported, one value per run and metric."""
+    parts = {"auroc_one_vs_rest": one_vs_rest(metrics)}
+    if len(per_anomaly(metrics)):
+        parts["auroc_bottom1"] = bottom(metrics, 1)
+        if closeness is not None:
+            parts["auroc_clp"] = clp(metrics, closeness)
+    for metric in pd.unique(metrics["metric"]):
+        if metric != "auroc":
+            parts[metric] = one_vs_rest(metrics, metric)
+    return pd.concat(
+        [part[[*RUN, "value"]].assign(metric=metric) for metric, part in parts.items()],
+        ignore_index=True,
+    )
+
+
+def over_seeds(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """`by` + mean, sd, runs: per seed, `value` averaged over what is not in `by`; then over seeds.
+
+    sd is the sample standard deviation, NaN with one seed. ValueError if seeds differ in their
+    classes, because their means would then not be comparable.
+    """
+    seeds = rows.groupby([*by, "seed"], sort=False)["value"].agg(["mean", "size"]).reset_index()
+    sizes = seeds.groupby([*by], sort=False)["size"]
+    if len(seeds) and (sizes.min() != sizes.max()).any():
+        bad = sizes.agg(["min", "max"]).query("min != max").index[0]
+        raise ValueError(f"the seeds of {bad} were run on different numbers of classes")
+    table = seeds.groupby([*by], sort=False)["mean"].agg(["mean", "std", "size"]).reset_index()
+    return table.rename(columns={"std": "sd", "size": "runs"})
+
+
+def summary(metrics: pd.DataFrame, closeness: pd.DataFrame | None = None) -> pd.DataFrame:
+    """dataset, method, test, metric, mean, sd, runs, sd_classes, values in [0, 1].
+
+    metric is auroc_one_vs_rest, auroc_bottom1, auroc_clp (with a closeness table), and every other
+    metric of the table (one-vs-rest). sd: over seeds, of the mean over classes. sd_classes: over
+    normal classes, of the mean over seeds. NaN where there is only one.
+    """
+    rows = values(metrics, closeness)
+    table = over_seeds(rows, *ROW, "metric")
+    classes = rows.groupby([*ROW, "metric", "normal"], sort=False)["value"].mean()
+    classes = classes.groupby([*ROW, "metric"], sort=False).std().rename("sd_classes")
+    table = table.merge(classes.reset_index(), on=[*ROW, "metric"])
+    # Rows of one method together, in the order in which the experiment lists them
+    order = {tuple(row): i for i, row in enumerate(rows[ROW].drop_duplicates().to_numpy())}
+    table["order"] = [order[tuple(row)] for row in table[ROW].to_numpy()]
+    return table.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+
+
+def _in_order(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order in which their runs stand in the metrics table."""
+    runs = metrics[RUN].drop_duplicates()
+    return runs.merge(rows, on=RUN, how="inner").reset_index(drop=True)

@@ -1,0 +1,76 @@
+"""Tables between stages: csv, written whole or not at all, columns checked when read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nearnd.arrays import load_array, replacing, save_array
+from nearnd.contracts import Images
+
+NAMES = {"id", "class", "normal", "anomaly", "near", "dataset", "method", "test", "metric"}
+
+
+def save_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Writes csv with nine significant digits, enough to give float32 back exactly."""
+    with replacing(path) as part:
+        table.to_csv(part, index=False, float_format="%.9g")
+
+
+def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
+    """Reads csv; names (id, class, normal, anomaly, ...) stay text even if they look like numbers."""
+    try:
+        header = pd.read_csv(path, nrows=0).columns
+        numbers = [column for column in header if column not in NAMES]
+        table = pd.read_csv(
+            path,
+            dtype={column: str for column in header if column in NAMES},
+            keep_default_na=False,
+            na_values={column: ["", "nan"] for column in numbers},  # a class may be called "NA"
+        )
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} is not a readable table: {error}") from error
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise ValueError(f"{path} lacks the columns {missing}; it has {list(table)}")
+    return table
+
+
+def save_images(folder: str | Path, split: str, images: Images, classes: list[str]) -> None:
+    """Writes {split}.npy (pixels) and {split}.csv (id, label, class)."""
+    names = np.asarray(classes, dtype=object)[images.labels]
+    save_array(Path(folder) / f"{split}.npy", images.pixels)
+    save_table(
+        Path(folder) / f"{split}.csv",
+        pd.DataFrame({"id": images.ids, "label": images.labels, "class": names}),
+    )
+
+
+def load_images(pixels: str | Path) -> tuple[Images, np.ndarray]:
+    """The image set whose pixels lie at `pixels` (.npy, its .csv beside it), and class names (N,)."""
+    table = load_table(Path(pixels).with_suffix(".csv"), "id", "label", "class")
+    array = load_array(pixels, ndim=4, dtype="uint8")
+    if len(table) != len(array):
+        raise ValueError(f"{pixels} has {len(array)} images, its table {len(table)} rows")
+    images = Images(array, table["label"].to_numpy(np.int64), table["id"].to_numpy(str))
+    return images, table["class"].to_numpy(str)
+
+
+def one_row(facts: dict) -> pd.DataFrame:
+    """A table with one row."""
+    return pd.DataFrame([facts])
+
+
+def to_latex(table: pd.DataFrame, note: str = "") -> str:
+    """A booktabs table to \\input, the note below it."""
+    text = table.astype(str).map(_escape).rename(columns=_escape)
+    lines = text.to_latex(index=False, escape=False)
+    return lines + (f"% {note}\n" if note else "")
+
+
+def _escape(text: str) -> str:
+    for plain, tex in [("%", r"\%"), ("&", r"\&"), ("_", r"\_"), ("#", r"\#"), ("±", r"$\pm$")]:
+        text = text.replace(plain, tex)
+    return text

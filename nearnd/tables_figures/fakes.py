@@ -1,0 +1,44 @@
+"""What the fakes are: where the generator was stopped and how close they came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from nearnd.contracts import Drawing
+from nearnd.tables_figures._measures import measures, word
+from nearnd.tables_figures._settings import name, several
+
+MAKES = "table"
+READS = ["fakes"]
+
+
+def build() -> Drawing:
+    """Per fakes entry and normal class: step of the chosen snapshot, the fidelity measures there,
+    the share of fakes that copy a training image (percent), the number of fakes, and of runs.
+    "mean ± sd" over seeds."""
+
+    def draw(data: dict[str, Any]) -> pd.DataFrame:
+        key = ["dataset", "fakes", "normal"]
+        fakes = data["fakes"].drop_duplicates([*key, "seed"])  # it may stand once per method
+        head = [c for c in key if c == "normal" or several(fakes, c)]
+        rows = []
+        for values, group in fakes.groupby(key, sort=False):
+            line = {c: name(data, v) for c, v in zip(key, values, strict=True) if c in head}
+            line["step"] = _cell(group["step"], ".0f")
+            line |= {word(m): _cell(group[m], ".3g") for m in measures(fakes)}
+            line["copies (%)"] = _cell(100 * group["copies"], ".1f")
+            rows.append(line | {"n": _cell(group["n"], ".0f"), "runs": len(group)})
+        return pd.DataFrame(rows)
+
+    return draw
+
+
+def _cell(values: pd.Series, digits: str) -> str:
+    """mean ± sd over seeds; empty where there is no value, one number where all are the same."""
+    values = values.dropna()
+    if not len(values):
+        return ""
+    spread = values.std() if values.nunique() > 1 else 0
+    return format(values.mean(), digits) + (f" ± {format(spread, digits)}" if spread else "")

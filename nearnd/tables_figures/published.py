@@ -1,0 +1,110 @@
+"""Our numbers beside the published ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from nearnd.contracts import Drawing
+from nearnd.summary import over_seeds, values
+from nearnd.tables_figures._settings import name, percent
+
+MAKES = "table"
+READS = ["metrics", "closeness", "published"]
+
+CLASSES = "*"  # in place of a published column: every class of that row, and its mean
+
+_ND, _NEAR = {"metric": "auroc_one_vs_rest"}, {"dataset": "cifar10", "test": "cifar100"}
+_WORST, _CLP = _NEAR | {"metric": "auroc_bottom1"}, _NEAR | {"metric": "auroc_clp"}
+_VIT = {"method": "frozen", "table": "2", "column": "ViT-B_16"}
+_OURS = [("birds", "1a", "Birds"), ("flowers", "1a", "Flowers"), ("mvtec", "1a", "MVTecAD"),
+         ("aircraft", "1b", "FGVC-Aircraft"), ("cars", "1b", "Stanford-Cars"), ("wbc", "1b", "WBC"),
+         ("weather", "1b", "Weather")]  # fmt: skip
+_FROZEN = [("wbc", "3", "WBC"), ("weather", "3", "Weather"), ("mvtec", "3", "MVTecAD")]
+
+
+def _cell(dataset: str, table: str, row: str, method: str, column: str) -> dict[str, str]:
+    return {"dataset": dataset, "method": method, "table": table, "row": row, "column": column}
+
+
+FITYMI = (  # the numbers of the paper's own method, and of the backbone that it starts from
+    *(_ND | _cell(*place, "fitymi", "Ours") for place in _OURS),
+    *(_ND | _cell(*place, "frozen", "no fakes") for place in _FROZEN),
+    _ND | _cell("cifar10", "7", "Ours", "fitymi", CLASSES),
+    _ND | _cell("cifar100", "8", "Ours", "fitymi", CLASSES),
+    _ND | {"dataset": "cifar10"} | _VIT | {"row": "ND CIFAR-10, pre-trained"},
+    _WORST | _VIT | {"row": "near-ND CIFAR-10vs100, pre-trained"},
+    _WORST | {"method": "fitymi", "table": "6", "row": "Ours, bottom-1", "column": CLASSES},
+    _CLP | {"method": "fitymi", "table": "6", "row": "Ours, CLP", "column": CLASSES},
+)
+
+
+def build(
+    compare: Sequence[dict[str, str]] = FITYMI,
+    source: str = "fitymi",
+) -> Drawing:
+    """One row per number that both have: ours (mean ± sd over seeds, percent), published,
+    difference, runs, place in the paper, and what is known to be wrong with it.
+
+    `compare` pairs our dataset, method, metric (and test set, if there are several) with a
+    published table, row and column; column "*" takes all classes of the row, matched by display
+    name, and the mean. Pairs that the experiment does not have are left out. ValueError if the
+    published file has no such cell.
+    """
+
+    def draw(data: dict[str, Any]) -> pd.DataFrame:
+        ours = values(data["metrics"], data.get("closeness"))
+        theirs = data["published"]
+        theirs = theirs[theirs["source"] == source]
+        rows = []
+        for pair in compare:
+            mine = ours
+            for column in ("dataset", "method", "metric", "test"):
+                mine = mine[mine[column] == pair[column]] if column in pair else mine
+            if mine.empty:
+                continue
+            if mine["test"].nunique() > 1:
+                raise ValueError(
+                    f"{pair} fits the test sets {sorted(set(mine['test']))}: say which"
+                )
+            cells = theirs[
+                (theirs["table"].astype(str) == pair["table"]) & (theirs["row"] == pair["row"])
+            ]
+            if pair["column"] != CLASSES:
+                cells = cells[cells["column"] == pair["column"]]
+            if cells.empty:
+                raise ValueError(f"the published file of {source!r} has no cell for {pair}")
+            groups = {_plain(name(data, normal)): rows for normal, rows in mine.groupby("normal")}
+            for cell in cells.itertuples():
+                whole = pair["column"] != CLASSES or cell.column == "mean"
+                part = mine if whole else groups.get(_plain(cell.column))
+                if part is not None:
+                    rows.append(_row(data, pair, cell, part, whole))
+        columns = ["dataset", "method", "metric", "class", "ours", "published", "difference",
+                   "runs", "place", "note"]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    return draw
+
+
+def _row(data, pair, cell, part: pd.DataFrame, whole: bool) -> dict[str, Any]:
+    mean = over_seeds(part, "dataset").iloc[0]
+    return {
+        "dataset": name(data, pair["dataset"]),
+        "method": name(data, pair["method"]),
+        "metric": pair["metric"],
+        "class": "mean" if whole else cell.column,
+        "ours": percent(mean["mean"], mean["sd"]),
+        "published": f"{cell.value:.1f}",
+        "difference": f"{100 * mean['mean'] - cell.value:+.1f}",
+        "runs": int(mean["runs"]),
+        "place": f"table {cell.table}, {cell.row}, {cell.column}",
+        "note": "" if pd.isna(cell.note) else cell.note,
+    }
+
+
+def _plain(words: str) -> str:
+    """Letters and digits alone: "CIFAR-10" and "cifar10" are the same name."""
+    return "".join(c for c in words.lower() if c.isalnum())

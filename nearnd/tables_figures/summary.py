@@ -1,0 +1,23 @@
+"""The long summary that the other tables are drawn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from nearnd.contracts import Drawing
+from nearnd.summary import summary
+
+MAKES = "table"
+READS = ["metrics", "closeness"]
+
+
+def build() -> Drawing:
+    """dataset, method, test, metric, mean, sd, runs, sd_classes; entries by their config names and
+    values in [0, 1], because programs read it too. See nearnd.summary.summary."""
+
+    def draw(data: dict[str, Any]) -> pd.DataFrame:
+        return summary(data["metrics"], data.get("closeness"))
+
+    return draw

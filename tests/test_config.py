@@ -1,0 +1,75 @@
+"""A config that cannot work is refused in one sentence that says where."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nearnd import config as settings
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    catalog = settings.read_catalog(ROOT / "config" / "catalog")
+    return settings.lay_over(catalog, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+
+
+def test_all_shipped_selections_are_sound(whole):
+    for file in sorted((ROOT / "config").glob("*.yaml")):
+        settings.check(settings.lay_over(whole, yaml.safe_load(file.read_text())))
+
+
+def test_an_entry_without_a_kind_changes_one_with_a_kind_replaces():
+    catalog = {"scores": {"knn": {"kind": "knn", "k": 2, "distance": "l2"}}}
+    changed = settings.lay_over(catalog, {"scores": {"knn": {"k": 5}}, "run": ["x"]})
+    assert changed == {"scores": {"knn": {"kind": "knn", "k": 5, "distance": "l2"}}, "run": ["x"]}
+    replaced = settings.lay_over(catalog, {"scores": {"knn": {"kind": "knn"}}})
+    assert replaced["scores"]["knn"] == {"kind": "knn"}
+    assert catalog["scores"]["knn"]["k"] == 2
+
+
+def test_a_name_given_twice_in_the_catalog(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text("scores: {same: {kind: knn}}")
+    with pytest.raises(ValueError, match=r"scores: same stands in both a\.yaml and b\.yaml"):
+        settings.read_catalog(tmp_path)
+
+
+MISTAKES = [
+    ({"run": ["digit"]}, r"run: unknown entry of experiments 'digit'.*Did you mean 'digits'"),
+    ({"methods": {"m": {"detector": "pixel", "bank": "full", "score": "knn2"}}},
+     r"methods: m: detector: unknown entry of detectors 'pixel'.*Did you mean 'pixels'"),
+    ({"scores": {"knn2": {"kk": 3}}}, r"scores: knn2: unknown argument of kind knn 'kk'"),
+    ({"detectors": {"d": {"kind": "binary", "outliers": "digits_near"}}},
+     r"detectors: d: kind binary needs backbone: an entry of backbones"),
+    ({"detectors": {"d": {"kind": "binary", "backbone": "glyph_vit"}}},
+     r"detectors: d: kind binary needs outliers: an entry of fakes"),
+    ({"fakes": {"digits_near": {"stop": {"fd": 40}}}}, r"stop is .*one of fid, factor, step, wind"),
+    ({"fakes": {"digits_near": {"stop": {"window": [50, 30]}}}}, r"two rising numbers"),
+    ({"fakes": {"digits_near": {"ratio": 0}}}, r"ratio is 0; it may be a number above 0"),
+    ({"experiments": {"e": {"dataset": "digits", "normals": ["10"], "methods": ["pixels"]}},
+      "run": ["e"]}, r"experiments: e: normals: unknown normal '10'"),
+    ({"experiments": {"e": {"dataset": "digits", "normals": "each", "methods": ["pixels"],
+                            "tests": ["glyphs"]}}}, r"'glyphs' may be test or <dataset>\.test"),
+    ({"monitors": {"m": {"detector": "pixels", "measures": ["fid"]}}}, r"unknown measure 'fid'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), MISTAKES, ids=lambda x: x if isinstance(x, str) else "")
+def test_mistakes_are_named(whole, change, words):
+    with pytest.raises(ValueError, match=words):
+        settings.check(settings.lay_over(copy.deepcopy(whole), change))
+
+
+def test_normals(whole):
+    def of(normals):
+        experiment = {"dataset": "digits", "normals": normals, "methods": ["pixels"]}
+        return settings.normals(settings.lay_over(whole, {"experiments": {"e": experiment}}), "e")
+
+    assert of("each") == list("0123456789")
+    assert of("each-not")[3] == "not-3"
+    assert of("all") == ["all"]
+    assert of(["not-1", "7"]) == ["not-1", "7"]

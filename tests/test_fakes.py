@@ -1,0 +1,77 @@
+"""Stopping rules, copies, and exposure sets."""
+
+import numpy as np
+import pytest
+
+from nearnd import copies, plugins
+from nearnd.fakes._stops import choose
+
+ROWS = [{"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 8.0), (9, 9.0)]]
+
+
+@pytest.mark.parametrize(
+    ("stop", "step"),
+    [
+        ({"fid": 40}, 8),  # 41 is above
+        ({"fid": 90}, 2),  # the limit itself counts
+        ({"factor": 5}, 8),  # 5 x 8 = 40
+        ({"factor": 5.2}, 4),  # 41.6
+        ({"window": [30, 50]}, 4),
+        ({"window": [0, 10]}, 8),  # the first of two
+        ({"window": [20, 25]}, 4),  # none inside: 41 is 1.6 times too high, 8 is 2.5 times too low
+        ({"step": 2}, 2),
+    ],
+)
+def test_which_snapshot_a_rule_picks(stop, step):
+    assert choose(ROWS, stop)["step"] == step
+
+
+def test_a_distance_that_was_never_reached_is_an_error_with_what_was():
+    with pytest.raises(ValueError, match=r"no snapshot reached frechet 7 .*4: 41.*Train longer"):
+        choose(ROWS, {"fid": 7})
+    with pytest.raises(ValueError, match=r"step 3 has no snapshot; there are \[1, 2, 4, 8, 9\]"):
+        choose(ROWS, {"step": 3})
+
+
+def test_sampled_draws_from_the_chosen_snapshot_with_one_seed_an_image():
+    def sample(file, seeds):
+        assert file.name == "step0000004.safetensors"
+        return seeds
+
+    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"window": [30, 50]}})
+    few, facts = fakes.draw(3, seed=1, sample=sample, snapshots="x", fidelity=ROWS)
+    many, _ = fakes.draw(9, seed=1, sample=sample, snapshots="x", fidelity=ROWS)
+    other, _ = fakes.draw(3, seed=2, sample=sample, snapshots="x", fidelity=ROWS)
+    assert facts == {"step": 4, "frechet": 41.0, "best_frechet": 8.0}
+    assert list(many[:3]) == list(few)  # more fakes are more, not others
+    assert len({*few, *other}) == 6
+
+
+def test_exposure_repeats_images_only_when_it_must():
+    others = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
+    exposure = plugins.build("fakes", {"kind": "exposure"})
+    ten, _ = exposure.draw(10, seed=0, others=others)
+    assert sorted(ten.ravel()) == list(range(10))
+    many, _ = exposure.draw(25, seed=0, others=others)
+    assert np.bincount(many.ravel(), minlength=10).tolist().count(2) == 5  # 2.5 on average
+    assert set(np.bincount(many.ravel())) == {2, 3}
+
+
+def test_copies_are_counted_and_fresh_draws_are_not():
+    rng = np.random.default_rng(0)
+    draw = lambda n: rng.integers(0, 256, (n, 8, 8, 1)).astype(np.uint8)  # noqa: E731
+    training, fresh = draw(200), draw(100)
+    assert copies.share(training[:50], training) == 1.0
+    assert copies.share(fresh, training) == 0.0
+    noisy = np.clip(training[:50].astype(int) + rng.integers(-5, 6, (50, 8, 8, 1)), 0, 255)
+    mixed = np.concatenate([noisy.astype(np.uint8), fresh[:50]])
+    assert copies.share(mixed, training) == 0.5
+
+
+def test_nearest_does_not_depend_on_the_chunk(monkeypatch):
+    x = np.random.default_rng(0).normal(size=(50, 7))
+    whole = copies.nearest(x, x, skip_self=True)
+    brute = np.linalg.norm(x[:, None] - x, axis=2) + np.diag(np.full(50, np.inf))
+    assert np.allclose(whole[1], brute.min(1))
+    monkeypatch.setattr(copies, "CHUNK", 8)
+    assert (copies.nearest(x, x, skip_self=True)[0] == whole[0]).all()

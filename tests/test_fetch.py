@@ -1,0 +1,350 @@
+"""Fetching: what arrives is whole and right, whatever the server does; loopback only."""
+
+import gzip
+import hashlib
+import io
+import tarfile
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from nearnd.fetch import ATTEMPTS, FetchError, fetch
+
+DATA = np.random.default_rng(0).bytes(3_000_000)
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+class Server:
+    """Answers with `faults`, one per request, then with the file. Remembers what it was asked."""
+
+    def __init__(self):
+        self.faults, self.asked, self.data, self.version = [], [], DATA, '"v1"'
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append((self.path, self.headers.get("Range")))
+                fault = outer.faults.pop(0) if outer.faults else None
+                (fault or outer.ok)(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def ok(self, request, give=None):
+        """The file, or the rest of it; `give` bytes only, then the connection ends."""
+        start, wanted = 0, request.headers.get("Range")
+        if wanted and request.headers.get("If-Range") in (None, self.version):
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(self.data):
+            request.send_response(416)
+            request.send_header("Content-Range", f"bytes */{len(self.data)}")
+            request.end_headers()
+            return
+        request.send_response(206 if start else 200)
+        if start:
+            span = f"bytes {start}-{len(self.data) - 1}/{len(self.data)}"
+            request.send_header("Content-Range", span)
+        request.send_header("ETag", self.version)
+        request.send_header("Content-Length", str(len(self.data) - start))
+        request.end_headers()
+        request.wfile.write(self.data[start:][:give])
+
+    def cut(self, give):
+        return lambda request: self.ok(request, give)
+
+    def hang(self, give, release):
+        def fault(request):
+            self.ok(request, give)
+            release.wait(5)
+
+        return fault
+
+    @staticmethod
+    def status(code, **headers):
+        def fault(request):
+            request.send_response(code)
+            for name, value in headers.items():
+                request.send_header(name.replace("_", "-"), value)
+            request.end_headers()
+
+        return fault
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("NEARND_OFFLINE", raising=False)
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+def archive(server=None, **changes):
+    urls = [f"{server.url}/set.bin"] if server else []
+    return {"name": "set.bin", "urls": urls, "sha256": SHA256, "hint": "Ask Ada."} | changes
+
+
+def get(archive, target, mirrors=(), **more):
+    """Fetches without waiting; returns the pauses it would have made."""
+    pauses = []
+    fetch(archive, target, list(mirrors), pause=pauses.append, **more)
+    return pauses
+
+
+def test_download_is_the_file_and_leaves_nothing_else(server, tmp_path):
+    seen = []
+    target = tmp_path / "archives" / "set.bin"
+    get(archive(server), target, progress=lambda step, total: seen.append((step, total)))
+    assert target.read_bytes() == DATA
+    assert [file.name for file in target.parent.iterdir()] == ["set.bin"]
+    assert seen[-1] == (3, 3)
+    assert seen == sorted(seen)
+
+
+def test_right_file_is_kept_without_asking_anyone(server, tmp_path):
+    (tmp_path / "set.bin").write_bytes(DATA)
+    get(archive(server), tmp_path / "set.bin")
+    assert server.asked == []
+
+
+def test_wrong_file_is_replaced_but_only_by_a_right_one(server, tmp_path):
+    target = tmp_path / "set.bin"
+    target.write_bytes(b"old")
+    server.faults = [Server.status(404)]
+    with pytest.raises(FetchError, match="file lying there"):
+        get(archive(server), target)
+    assert target.read_bytes() == b"old"
+    get(archive(server), target)
+    assert target.read_bytes() == DATA
+
+
+def test_mirror_comes_first(server, tmp_path):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "set.bin").write_bytes(DATA)
+    for i, mirror in enumerate((str(tmp_path / "mirror"), (tmp_path / "mirror").as_uri())):
+        get(archive(server), tmp_path / str(i) / "set.bin", [mirror])
+        assert (tmp_path / str(i) / "set.bin").read_bytes() == DATA
+    assert server.asked == []
+    get(archive(server), tmp_path / "2" / "set.bin", [f"{server.url}/copies/"])
+    assert server.asked == [("/copies/set.bin", None)]
+
+
+def test_bad_mirror_is_passed_over(server, tmp_path):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "set.bin").write_bytes(DATA[:-1])
+    mirrors = [str(tmp_path / "nowhere"), str(tmp_path / "mirror")]
+    get(archive(server), tmp_path / "set.bin", mirrors)
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+    assert len(server.asked) == 1
+
+
+def test_gone_is_not_asked_again_and_the_next_link_is(server, tmp_path):
+    server.faults = [Server.status(404)]
+    urls = [f"{server.url}/old.bin", f"{server.url}/new.bin"]
+    assert get(archive(urls=urls), tmp_path / "set.bin") == []
+    assert [path for path, _ in server.asked] == ["/old.bin", "/new.bin"]
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_busy_server_is_asked_again_later(server, tmp_path, code):
+    server.faults = [Server.status(code), Server.status(code)]
+    pauses = get(archive(server), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+    assert len(pauses) == 2
+    assert pauses[1] > pauses[0] > 0
+
+
+def test_server_says_how_long_to_wait_but_not_for_ever(server, tmp_path):
+    server.faults = [Server.status(503, Retry_After="7"), Server.status(503, Retry_After="99999")]
+    assert get(archive(server), tmp_path / "set.bin") == [7, 60]
+
+
+def test_attempts_are_bounded(server, tmp_path):
+    server.faults = [Server.status(500)] * 50
+    with pytest.raises(FetchError, match="500"):
+        get(archive(server), tmp_path / "set.bin")
+    assert len(server.asked) == ATTEMPTS
+
+
+def test_broken_connection_goes_on_where_it_stopped(server, tmp_path):
+    server.faults = [server.cut(1_000_000)]
+    get(archive(server), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+    assert [span for _, span in server.asked] == [None, "bytes=1000000-"]
+
+
+def test_flaky_line_that_gets_on_is_not_given_up(server, tmp_path):
+    server.data = DATA * 4
+    server.faults = [server.cut(1_100_000)] * 10
+    sha256 = hashlib.sha256(server.data).hexdigest()
+    get(archive(server, sha256=sha256), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == server.data
+    assert len(server.asked) == 11 > ATTEMPTS
+
+
+def test_partial_file_of_a_killed_job_is_continued(server, tmp_path):
+    (tmp_path / "set.bin.part").write_bytes(DATA[:2_000_000])
+    get(archive(server), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+    assert [span for _, span in server.asked] == ["bytes=2000000-"]
+
+
+def test_partial_file_that_was_complete_needs_no_more_bytes(server, tmp_path):
+    (tmp_path / "set.bin.part").write_bytes(DATA)
+    get(archive(server), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("size", [1_000_000, 4_000_000])
+def test_partial_file_of_something_else_starts_from_zero(server, tmp_path, size):
+    (tmp_path / "set.bin.part").write_bytes(b"x" * size)
+    get(archive(server), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+    assert [span for _, span in server.asked] == [f"bytes={size}-", None]
+
+
+def test_partial_file_is_not_continued_without_a_checksum(server, tmp_path):
+    (tmp_path / "set.bin.part").write_bytes(b"x" * 1000)
+    get(archive(server, sha256=None), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+
+
+def test_file_that_changes_between_two_attempts_is_not_mixed(server, tmp_path):
+    def cut_then_change(request):
+        server.ok(request, 1_000_000)
+        server.data, server.version = DATA[::-1], '"v2"'
+
+    server.faults = [cut_then_change]
+    get(archive(server, sha256=None), tmp_path / "set.bin")
+    assert (tmp_path / "set.bin").read_bytes() == DATA[::-1]
+
+
+def test_silent_server_times_out_and_is_resumed(server, tmp_path):
+    release = threading.Event()
+    server.faults = [server.hang(500_000, release)]
+    get(archive(server), tmp_path / "set.bin", timeout=0.3)
+    release.set()
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+    assert server.asked[1][1] == "bytes=500000-"
+
+
+def test_wrong_content_is_refused_once_with_both_checksums(server, tmp_path):
+    server.data = b"x" + DATA[1:]
+    with pytest.raises(FetchError) as error:
+        get(archive(server), tmp_path / "set.bin")
+    assert SHA256 in str(error.value)
+    assert hashlib.sha256(server.data).hexdigest() in str(error.value)
+    assert len(server.asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_md5_is_checked_where_that_is_what_is_published(server, tmp_path):
+    right = hashlib.md5(DATA).hexdigest()
+    get(archive(server, sha256=None, md5=right.upper()), tmp_path / "set.bin")
+    with pytest.raises(FetchError, match="md5"):
+        get(archive(server, sha256=None, md5="0" * 32), tmp_path / "other.bin")
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_web_page_is_not_taken_for_the_file(server, tmp_path, kind, sha256):
+    def page(request):
+        request.send_response(200)
+        request.send_header("Content-Type", kind)
+        request.end_headers()
+        request.wfile.write(b"\n<!DOCTYPE html><title>Log in</title>")
+
+    server.faults = [page]
+    with pytest.raises(FetchError, match="web page"):
+        get(archive(server, sha256=sha256), tmp_path / "set.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def tar_gz():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        info = tarfile.TarInfo("a/b.bin")
+        info.size = 200_000
+        tar.addfile(info, io.BytesIO(DATA[:200_000]))
+    return out.getvalue()
+
+
+def zipped():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("a.bin", DATA[:200_000])
+    return out.getvalue()
+
+
+def flipped(data):
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 255]) + data[len(data) // 2 + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("truncated.tar.gz", tar_gz()[:-5000]),
+        ("flipped.tar.gz", flipped(tar_gz())),
+        ("truncated.tar", gzip.decompress(tar_gz())[:150_000]),
+        ("truncated.zip", zipped()[:-100]),
+        ("flipped.zip", flipped(zipped())),
+        ("empty.tar.gz", b""),
+    ],
+)
+def test_damage_is_found_without_a_checksum(tmp_path, name, data):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / name).write_bytes(data)
+    with pytest.raises(FetchError, match=r"truncated|damaged|empty"):
+        get(archive(name=name, sha256=None), tmp_path / name, [str(tmp_path / "mirror")])
+    assert [file.name for file in tmp_path.iterdir()] == ["mirror"]
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.tar.gz", tar_gz()), ("a.zip", zipped())])
+def test_first_use_is_recorded_and_enforced(tmp_path, name, data):
+    mirror, target = tmp_path / "mirror", tmp_path / "here" / name
+    mirror.mkdir()
+    (mirror / name).write_bytes(data)
+    spec = archive(name=name, sha256=None)
+    get(spec, target, [str(mirror)])
+    record = target.with_name(name + ".sha256")
+    assert record.read_text() == f"{hashlib.sha256(data).hexdigest()}  {name}\n"
+
+    target.unlink()
+    (mirror / name).write_bytes(gzip.compress(b"another file"))
+    with pytest.raises(FetchError, match=r"recorded at its first use; delete .*\.sha256"):
+        get(spec, target, [str(mirror)])
+    record.unlink()
+    get(spec, target, [str(mirror)])
+    assert target.read_bytes() == (mirror / name).read_bytes()
+
+
+def test_offline_asks_no_server_but_reads_folders(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEARND_OFFLINE", "1")
+    with pytest.raises(FetchError, match="NEARND_OFFLINE"):
+        get(archive(server), tmp_path / "set.bin", [server.url])
+    assert server.asked == []
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "set.bin").write_bytes(DATA)
+    get(archive(server), tmp_path / "set.bin", [(tmp_path / "mirror").as_uri()])
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+
+
+def test_last_error_lists_every_source_and_the_way_out(server, tmp_path):
+    server.faults = [Server.status(403)]
+    target = tmp_path / "set.bin"
+    urls = [f"{server.url}/set.bin", "http://127.0.0.1:9/set.bin"]
+    with pytest.raises(FetchError) as error:
+        get(archive(urls=urls), target, [str(tmp_path / "nowhere")])
+    text = str(error.value)
+    for part in ("no such file", "403", urls[1], "refused", str(target), SHA256, "Ask Ada."):
+        assert part in text
+    with pytest.raises(FetchError, match="no public link"):
+        get(archive(), target)

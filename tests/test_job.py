@@ -1,0 +1,86 @@
+"""Seeds, state folders, messages and progress of a job."""
+
+import logging
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from nearnd import job
+
+
+class Named(dict):
+    """What snakemake gives a script: a list with names."""
+
+    def __iter__(self):
+        return iter(self.values())
+
+
+def snakemake(tmp_path, **changes):
+    given = {
+        "rule": "generator",
+        "wildcards": {"dataset": "digits", "normal": "3", "seed": "0"},
+        "params": Named(entry={"kind": "score_sde"}),
+        "input": Named(),
+        "log": [str(tmp_path / "logs" / "job.log")],
+    }
+    return SimpleNamespace(**given | changes)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    logging.getLogger().handlers.clear()
+
+
+def test_seeds_differ_between_jobs_and_not_between_machines():
+    wildcards = {"dataset": "digits", "normal": "3"}
+    assert job.job_seed(0, "generator", wildcards) == job.job_seed("0", "generator", wildcards)
+    seeds = {
+        job.job_seed(seed, rule, wildcards | {"normal": normal})
+        for seed in range(10)
+        for rule in ("generator", "detector")
+        for normal in "0123456789"
+    }
+    assert len(seeds) == 200
+    assert job.job_seed(0, "generator", wildcards) == 18686514  # on every machine
+
+
+def test_a_failed_job_keeps_its_state_and_a_finished_one_does_not(tmp_path, capsys):
+    with pytest.raises(SystemExit), job.start(snakemake(tmp_path)) as run:
+        run.folder.mkdir(parents=True)
+        (run.folder / "last").write_text("half done")
+        raise ValueError("the digits are not digits")
+    assert "error: the digits are not digits" in capsys.readouterr().err
+    assert "Traceback" in (tmp_path / "logs" / "job.log").read_text()
+    with job.start(snakemake(tmp_path)) as again:
+        assert (again.folder / "last").read_text() == "half done"
+    assert not again.folder.exists()
+
+
+def test_other_params_or_inputs_are_another_job(tmp_path):
+    def folder(**changes):
+        with job.start(snakemake(tmp_path, **changes)) as run:
+            return run.folder
+
+    first = folder()
+    assert folder() == first
+    assert folder(params=Named(entry={"kind": "score_sde", "steps": 2})) != first
+    data = tmp_path / "x.npy"
+    data.write_text("a")
+    one = folder(input=Named(pixels=str(data)))
+    os.utime(data, (1, 1))
+    assert folder(input=Named(pixels=str(data))) not in (one, first)
+
+
+def test_progress_tells_rate_loss_and_time_left(tmp_path, monkeypatch, capsys):
+    clock = iter([0.0, 1.0, 10.0, 20.0, 20.0])  # each step, then the end of the job
+    with job.start(snakemake(tmp_path)) as run:
+        monkeypatch.setattr(job.time, "monotonic", lambda: next(clock))
+        for step in (0, 1, 2, 100):
+            run.progress(step, 400, loss=0.25)
+    shown = capsys.readouterr().err
+    assert "2/400 (0%), 0.2 steps/s, loss 0.25, 33:10 left" in shown
+    assert "100/400 (25%), 5 steps/s, loss 0.25, 1:00 left" in shown
+    assert "1/400" not in shown  # too soon after the one before

@@ -1,0 +1,14 @@
+"""Keeps some or all rows of the normal training images' embedding."""
+
+import _repository  # noqa: F401
+
+from nearnd import arrays, job, plugins, tables
+from nearnd.normal import is_normal
+
+with job.start(snakemake) as run:
+    _, classes = tables.load_images(snakemake.input.pixels)
+    embedding, _ = arrays.load_tensors(snakemake.input.features)
+    keep = is_normal(classes[embedding.pop("row")], snakemake.wildcards.normal)
+    normal = {name: array[keep] for name, array in embedding.items()}
+    bank = plugins.build("banks", snakemake.params.entry)(normal, seed=run.seed)
+    arrays.save_tensors(snakemake.output[0], bank)

@@ -1,0 +1,20 @@
+"""How close each anomaly class is to each normal class, by a classifier (FITYMI's CLP)."""
+
+import _repository  # noqa: F401
+
+from nearnd import arrays, job, plugins, tables
+from nearnd.closest import closeness_table
+
+with job.start(snakemake) as run:
+    files = snakemake.input
+    closeness = plugins.build("closeness", snakemake.params.entry)
+    sets = []
+    for pixels, features in [
+        (files.pixels, files.features),
+        (files.others, files.other_features),
+    ]:
+        embedding, _ = arrays.load_tensors(features)
+        sets.append((embedding["features"], tables.load_images(pixels)[1]))
+    own = files.pixels == files.others
+    table = closeness_table(closeness, *sets[0], *sets[1], own, progress=run.progress)
+    tables.save_table(snakemake.output[0], table)

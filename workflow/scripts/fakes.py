@@ -1,0 +1,23 @@
+"""Draws the images that stand for anomalies in training, and counts copies among them."""
+
+import _repository  # noqa: F401
+
+from nearnd import arrays, copies, job, plugins, tables
+from nearnd.normal import is_normal
+
+with job.start(snakemake) as run:
+    p, files = snakemake.params, snakemake.input
+    images, classes = tables.load_images(files.pixels)
+    normal = images.pixels[is_normal(classes, snakemake.wildcards.normal)]  # (N, H, W, C)
+    sources = {}
+    if p.generator:
+        sources["sample"] = plugins.build("generators", p.generator).sample
+        sources["snapshots"] = files.snapshots
+        sources["fidelity"] = tables.load_table(files.fidelity, "step").to_dict("records")
+    if "others" in files.keys():  # noqa: SIM118 - a Namedlist iterates over values
+        sources["others"] = tables.load_images(files.others)[0].pixels
+    n = round(p.ratio * len(normal))
+    fakes, facts = plugins.build("fakes", p.entry).draw(n, seed=run.seed, **sources)
+    facts |= {"n": n, "normal_images": len(normal), "copies": copies.share(fakes, normal)}
+    arrays.save_array(snakemake.output.images, fakes)
+    tables.save_table(snakemake.output.facts, tables.one_row(facts))

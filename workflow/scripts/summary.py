@@ -1,0 +1,19 @@
+"""Means and deviations of everything this run measured, one row for each number."""
+
+import pandas as pd
+import _repository  # noqa: F401
+
+from nearnd import job, tables
+from nearnd.collect import load_closeness
+from nearnd.summary import summary
+
+with job.start(snakemake):
+    parts = []
+    for source in snakemake.params.sources:
+        metrics = tables.load_table(source["metrics"], "metric", "value")
+        closeness = load_closeness(source["dataset"], source["closeness"])
+        parts.append(summary(metrics, closeness))
+    # a method that stands in several experiments was measured once
+    keys = ["dataset", "method", "test", "metric"]
+    table = pd.concat(parts).drop_duplicates(keys)
+    tables.save_table(snakemake.output[0], table)

@@ -1,0 +1,16 @@
+"""Fills one table: csv to compute with, Markdown to read, LaTeX to print."""
+
+import _repository  # noqa: F401
+
+from nearnd import arrays, job, plugins, tables
+from nearnd.collect import collect
+
+with job.start(snakemake):
+    about = snakemake.params.about
+    table = plugins.build("tables_figures", snakemake.params.entry)(collect(about))
+    tables.save_table(snakemake.output[0], table)
+    note = about["note"]
+    with arrays.replacing(snakemake.output.md) as part:
+        part.write_text(table.to_markdown(index=False) + (f"\n\n{note}\n" if note else "\n"))
+    with arrays.replacing(snakemake.output.tex) as part:
+        part.write_text(tables.to_latex(table, note))
