@@ -28,6 +28,7 @@ resource_scopes:
 wildcard_constraints:
     kind=NAME,
     dataset=NAME,
+    other=NAME,
     normal=CLASS,
     split="train|test",
     images=rf"train|test|{NAME}\.test",

@@ -23,7 +23,7 @@ def collect(about: dict[str, Any]) -> dict[str, Any]:
     """
     methods = about["methods"]
     data = {"labels": {name: facts["label"] for name, facts in methods.items()}}
-    data["methods"] = methods
+    data["closeness"] = None  # not every experiment has it
     data["published"] = pd.concat(
         [load_table(file, "table", "row", "column", "value") for file in PUBLISHED.glob("*.csv")]
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,7 @@ def check(config: dict[str, Any]) -> None:
     """Raises ValueError with one sentence on the first thing that cannot work."""
     for section, keys in KEYS.items():
         for name, entry in config.get(section, {}).items():
-            plugins.check_entry(
-                STAGE.get(section, section), name, arguments(config, section, name)
-            )
+            plugins.check_entry(STAGE.get(section, section), name, arguments(config, section, name))
             for key, target in keys.items():
                 if target and key in entry:
                     lookup(config, target, entry[key], f"{section}: {name}: {key}")
@@ -142,7 +139,7 @@ def _check_fakes(name: str, entry: dict[str, Any]) -> None:
         good = {"fid": 1, "factor": 1, "step": 1, "window": 2}
         if not (isinstance(stop, dict) and len(stop) == 1 and set(stop) <= set(good)):
             raise ValueError(f"{where}: stop is {stop}; it may be one of fid, factor, step, window")
-        (rule, value), = stop.items()
+        ((rule, value),) = stop.items()
         values = value if isinstance(value, list) else [value]
         numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
         if len(values) != good[rule] or not numbers or values != sorted(values):
@@ -179,9 +176,6 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
         lookup(config, "metrics", metric, f"{where}: metrics")
     for drawing in entry.get("drawings", []):
         lookup(config, "drawings", drawing, f"{where}: drawings")
-        reads = constant(config, "drawings", drawing, "READS", [])
-        if "closeness" in reads and "closeness" not in entry:
-            raise ValueError(f"{where}: {drawing} needs closeness: an entry of closeness")
     if "closeness" in entry:
         lookup(config, "closeness", entry["closeness"], f"{where}: closeness")
     if "fakes" in entry:

@@ -58,8 +58,15 @@ class Dataset(Protocol):
 
 
 class Backbone(Protocol):
-    def make(self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
-             progress: Progress) -> tuple[dict, dict]:
+    def make(
+        self,
+        images: Images | None,
+        classes: list[str],
+        *,
+        seed: int,
+        folder: Path,
+        progress: Progress,
+    ) -> tuple[dict, dict]:
         """Weights {name: array} and a description {"model", "kwargs", "mean", "std", ...}.
 
         `images` are the training images of the entry's `dataset`, None if it names none.
@@ -68,8 +75,15 @@ class Backbone(Protocol):
 
 
 class Generator(Protocol):
-    def train(self, pixels: np.ndarray, *, seed: int, folder: Path,
-              monitor: Callable[[int, Path], None], progress: Progress) -> None:
+    def train(
+        self,
+        pixels: np.ndarray,
+        *,
+        seed: int,
+        folder: Path,
+        monitor: Callable[[int, Path], None],
+        progress: Progress,
+    ) -> None:
         """Fits uint8 (N, H, W, C). Writes snapshots `folder/step0000400.safetensors` and goes on
         from what it finds in `folder`; calls `monitor(step, file)` after each snapshot."""
 
@@ -88,8 +102,16 @@ class Fakes(Protocol):
 
 
 class Detector(Protocol):
-    def fit(self, normal: Images, *, outliers: np.ndarray | None, backbone: Path | None, seed: int,
-            folder: Path, progress: Progress) -> None:
+    def fit(
+        self,
+        normal: Images,
+        *,
+        outliers: np.ndarray | None,
+        backbone: Path | None,
+        seed: int,
+        folder: Path,
+        progress: Progress,
+    ) -> None:
         """Trains on normal images and, where NEEDS says so, outliers uint8 (M, H, W, C)."""
 
     def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:

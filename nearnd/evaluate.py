@@ -32,7 +32,9 @@ def evaluate(
         groups = {"rest": anomalies["score"].to_numpy()}
         groups |= {c: part.to_numpy() for c, part in anomalies.groupby("class")["score"]}
         if not len(normal) or not len(anomalies):
-            log.warning(f"{_key(run)}: {len(normal)} normal, {len(anomalies)} anomalies: no metrics")
+            log.warning(
+                f"{_key(run)}: {len(normal)} normal, {len(anomalies)} anomalies: no metrics"
+            )
             continue
         for name, metric in metrics.items():
             for anomaly, values in groups.items():

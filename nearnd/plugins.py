@@ -58,7 +58,9 @@ def call(stage: str, entry: dict[str, Any], function: str) -> Any:
 
     Datasets whose class names stand in the user's folder have `classes`; this imports the file.
     """
-    names = [n.name for n in _tree(_file(stage, entry["kind"])).body if isinstance(n, ast.FunctionDef)]
+    names = [
+        n.name for n in _tree(_file(stage, entry["kind"])).body if isinstance(n, ast.FunctionDef)
+    ]
     if function not in names:
         return None
     arguments = {key: value for key, value in entry.items() if key != "kind"}

@@ -26,25 +26,36 @@ def per_anomaly(metrics: pd.DataFrame) -> pd.DataFrame:
     return rows[[*RUN, "anomaly", "value"]].reset_index(drop=True)
 
 
-def bottom(metrics: pd.DataFrame, i: int = 1) -> pd.DataFrame:
-    """RUN + anomaly + value: the mean of the i lowest AUROCs over anomaly classes ("bottom-i").
+def bottom_curve(metrics: pd.DataFrame) -> pd.DataFrame:
+    """RUN + i + anomaly + value for every i: the mean of the i lowest AUROCs over anomaly classes
+    ("bottom-i"); `anomaly` is the class of the very lowest (the first such one)."""
+    rows = per_anomaly(metrics).sort_values("value", kind="stable")
+    runs = rows.groupby(RUN, sort=False)
+    i = runs.cumcount() + 1
+    anomaly = runs["anomaly"].transform("first")
+    rows = rows.assign(i=i, anomaly=anomaly, value=runs["value"].cumsum() / i)
+    return _in_order(rows[[*RUN, "i", "anomaly", "value"]], metrics)
 
-    `anomaly` is the class of the lowest AUROC (the first such one). Each method
-    meets its own worst classes, and a minimum of noisy estimates is biased low.
+
+def bottom(metrics: pd.DataFrame, i: int = 1) -> pd.DataFrame:
+    """RUN + anomaly + value: the bottom-i AUROC of each run. bottom-1 is FITYMI's near-ND number.
+
+    Each method meets its own worst classes, and a minimum of noisy estimates is biased low.
     """
-    rows = per_anomaly(metrics)
-    few = rows.groupby(RUN, sort=False)["anomaly"].size()
-    if i < 1 or (len(few) and i > few.min()):
-        raise ValueError(f"bottom-{i} of {few.min()} anomaly classes: i may be 1 to {few.min()}")
-    rows = rows.sort_values("value", kind="stable").groupby(RUN, sort=False).head(i)
-    rows = rows.groupby(RUN, sort=False).agg(anomaly=("anomaly", "first"), value=("value", "mean"))
-    return _in_order(rows.reset_index(), metrics)
+    curve = bottom_curve(metrics)
+    most = curve.groupby(RUN)["i"].max().min() if len(curve) else i
+    if not 1 <= i <= most:
+        raise ValueError(f"i is {i}; with {most} anomaly classes bottom-i takes 1 to {most}")
+    return curve[curve["i"] == i].drop(columns="i").reset_index(drop=True)
 
 
 def nearest(metrics: pd.DataFrame, closeness: pd.DataFrame) -> pd.DataFrame:
-    """dataset, normal, test, anomaly: the test set's class that is closest to the normal one."""
+    """dataset, normal, test, anomaly: the test set's class that is closest to the normal one.
+
+    closeness has columns dataset, normal, anomaly, closeness, and test if it differs between them.
+    """
     pairs = per_anomaly(metrics)[["dataset", "normal", "test", "anomaly"]].drop_duplicates()
-    pairs = pairs.merge(closeness, on=["dataset", "normal", "anomaly"])
+    pairs = pairs.merge(closeness, on=[column for column in pairs if column in closeness])
     pairs = pairs.sort_values("closeness", ascending=False, kind="stable")
     return pairs.drop_duplicates(["dataset", "normal", "test"]).drop(columns="closeness")
 
@@ -52,7 +63,7 @@ def nearest(metrics: pd.DataFrame, closeness: pd.DataFrame) -> pd.DataFrame:
 def clp(metrics: pd.DataFrame, closeness: pd.DataFrame) -> pd.DataFrame:
     """RUN + anomaly + value: the AUROC against the closest anomaly class, the same for all methods.
 
-    closeness has columns dataset, normal, anomaly, closeness. FITYMI section 3.3.1 ("CLP").
+    FITYMI section 3.3.1 ("CLP").
     """
     near = nearest(metrics, closeness)
     rows = per_anomaly(metrics).merge(near, on=["dataset", "normal", "test", "anomaly"])

@@ -31,8 +31,9 @@ def checked(config):
 
 def workflow_environment(config):
     """Machine settings go to jobs through the environment: a change of them re-runs nothing."""
-    os.environ["NEARND_DEVICE"] = config["device"]
-    os.environ["NEARND_MIRRORS"] = json.dumps(config["mirrors"])
+    os.environ.update(
+        NEARND_DEVICE=config["device"], NEARND_MIRRORS=json.dumps(config["mirrors"])
+    )
 
 
 def entry(section, name):
@@ -113,6 +114,14 @@ def detector_of(dataset, normal, detector, seed):
     return f"results/detectors/{dataset}/{normal}/{detector}/seed{seed}.safetensors"
 
 
+def generator_of(dataset, normal, generator, seed):
+    return f"results/generators/{dataset}/{normal}/{generator}/seed{seed}"
+
+
+def fakes_file(dataset, normal, fakes, seed, ending):
+    return f"results/fakes/{dataset}/{normal}/{fakes}/seed{seed}.{ending}"
+
+
 def features_of(dataset, normal, detector, seed, images):
     if shared(detector):
         if images not in ("train", "test"):
@@ -158,8 +167,8 @@ def fakes_input(wildcards):
     source = config["fakes"][wildcards.fakes]
     files = {"pixels": pixels_of(wildcards.dataset, "train")}
     if "generator" in source:
-        place = f"results/generators/{wildcards.dataset}/{wildcards.normal}"
-        place += f"/{source['generator']}/seed{wildcards.seed}"
+        w = wildcards
+        place = generator_of(w.dataset, w.normal, source["generator"], w.seed)
         files |= {"snapshots": f"{place}/snapshots", "fidelity": f"{place}/fidelity.csv"}
     if "dataset" in source:
         files["others"] = pixels_of(source["dataset"], "train")
@@ -174,15 +183,24 @@ def detector_input(wildcards):
     if "backbone" in spec:
         files["backbone"] = backbone_of(spec["backbone"])
     if "outliers" in spec:
-        task = f"{wildcards.dataset}/{wildcards.normal}"
-        files["outliers"] = f"results/fakes/{task}/{spec['outliers']}/seed{wildcards.seed}.npy"
+        w = wildcards
+        files["outliers"] = fakes_file(w.dataset, w.normal, spec["outliers"], w.seed, "npy")
     return files
 
 
 def features_input(wildcards):
     w = wildcards
     return {
-        "pixels": pixels_of_set(w.dataset, w.images),
+        "train": pixels_of(w.dataset, "train"),
+        "test": pixels_of(w.dataset, "test"),
+        "detector": detector_of(w.dataset, w.normal, w.detector, w.seed),
+    }
+
+
+def features_elsewhere_input(wildcards):
+    w = wildcards
+    return {
+        "pixels": pixels_of(w.other, "test"),
         "detector": detector_of(w.dataset, w.normal, w.detector, w.seed),
     }
 
@@ -250,11 +268,16 @@ def metrics_input(wildcards):
     return [scores_of(**run) for run in runs_of(wildcards.experiment)]
 
 
+def fakes_behind(methods):
+    """{method: fakes} of the methods that were trained on some."""
+    detectors = {m: config["detectors"][config["methods"][m]["detector"]] for m in methods}
+    return {m: d["outliers"] for m, d in detectors.items() if "outliers" in d}
+
+
 def fakes_of(experiment):
     """The sets of generated fakes behind the methods of an experiment, {fakes: generator}."""
     spec = experiment_of(experiment)
-    detectors = [config["detectors"][config["methods"][m]["detector"]] for m in spec["methods"]]
-    names = [d["outliers"] for d in detectors if "outliers" in d]
+    names = list(fakes_behind(spec["methods"]).values())
     if "fakes" in spec:  # the one whose samples are shown comes first
         names.insert(0, spec["fakes"])
     return {f: config["fakes"][f]["generator"] for f in names if "generator" in config["fakes"][f]}
@@ -273,26 +296,28 @@ def sources_of(experiment, reads):
         for n in settings.normals(config, experiment)
         for s in config["seeds"]
     ]
-    place = "{dataset}/{normal}"
     sources = {}
     if "metrics" in reads:
         sources["metrics"] = [{"file": f"results/metrics/{experiment}.csv"}]
     if "scores" in reads:
         sources["scores"] = [run | {"file": scores_of(**run)} for run in runs_of(experiment)]
-    if "closeness" in reads:
+    if "closeness" in reads and "closeness" in spec:
         sources["closeness"] = [
             {"dataset": spec["dataset"], "test": t, "file": closeness_file(experiment, t)}
             for t in spec["tests"]
         ]
     if "fidelity" in reads:
-        path = f"results/generators/{place}/{{generator}}/seed{{seed}}/fidelity.csv"
         generators = dict.fromkeys(fakes_of(experiment).values())
         found = [task | {"generator": g} for g in generators for task in tasks]
-        sources["fidelity"] = [task | {"file": path.format(**task)} for task in found]
+        sources["fidelity"] = [f | {"file": f"{generator_of(**f)}/fidelity.csv"} for f in found]
     if "fakes" in reads:
-        path = f"results/fakes/{place}/{{fakes}}/seed{{seed}}.csv"
-        found = [task | {"fakes": f} for f in fakes_of(experiment) for task in tasks]
-        sources["fakes"] = [task | {"file": path.format(**task)} for task in found]
+        shown = fakes_of(experiment)
+        behind = {m: f for m, f in fakes_behind(spec["methods"]).items() if f in shown}
+        sources["fakes"] = [
+            t | {"fakes": f, "method": m, "file": fakes_file(**t, fakes=f, ending="csv")}
+            for m, f in behind.items()
+            for t in tasks
+        ]
     if "samples" in reads:
         sources["samples"] = samples_of(experiment, tasks)
     return sources
@@ -306,14 +331,13 @@ def samples_of(experiment, tasks):
     for task in tasks:
         if task["seed"] != config["seeds"][0]:
             continue
-        place = f"{task['dataset']}/{task['normal']}"
         files = {"real": pixels_of(task["dataset"], "train")}
         files["anomalies"] = pixels_of_set(task["dataset"], spec["tests"][0])
         if "closeness" in spec:
             files["closeness"] = closeness_file(experiment, spec["tests"][0])
         if shown:
-            files["fakes"] = f"results/fakes/{place}/{shown[0]}/seed{task['seed']}.npy"
-            folder = f"results/generators/{place}/{shown[1]}/seed{task['seed']}"
+            files["fakes"] = fakes_file(**task, fakes=shown[0], ending="npy")
+            folder = generator_of(**task, generator=shown[1])
             files |= {"previews": f"{folder}/previews.npy", "fidelity": f"{folder}/fidelity.csv"}
         samples.append(task | {"file": files})
     return samples

@@ -58,7 +58,9 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "words"), MISTAKES, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("change", "words"), MISTAKES, ids=lambda x: x if isinstance(x, str) else ""
+)
 def test_mistakes_are_named(whole, change, words):
     with pytest.raises(ValueError, match=words):
         settings.check(settings.lay_over(copy.deepcopy(whole), change))

@@ -6,7 +6,9 @@ import pytest
 from nearnd import copies, plugins
 from nearnd.fakes._stops import choose
 
-ROWS = [{"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 8.0), (9, 9.0)]]
+ROWS = [
+    {"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 8.0), (9, 9.0)]
+]
 
 
 @pytest.mark.parametrize(

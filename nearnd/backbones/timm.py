@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 from pathlib import Path
@@ -30,8 +31,11 @@ class Timm:
         from nearnd.networks.backbone import describe, weights_of
 
         if not timm.is_model(self.model):
-            alike = timm.list_models(f"*{self.model.split('.')[0].split('_')[0]}*")[:8]
-            raise ValueError(f"timm has no model {self.model!r}; it has {', '.join(alike)}, ...")
+            alike = difflib.get_close_matches(self.model, timm.list_models(), n=3, cutoff=0.3)
+            raise ValueError(
+                f"timm has no model {self.model!r}; it has {', '.join(alike)} and"
+                " more: python -c 'import timm; print(timm.list_models())'"
+            )
         torch.manual_seed(seed)
         network = self._with_weights()
         cfg = network.pretrained_cfg
@@ -45,6 +49,7 @@ class Timm:
 
     def _with_weights(self):
         import timm
+        from safetensors import SafetensorError
 
         overlay = {}
         if self.weights not in ("pretrained", "none"):
@@ -57,7 +62,9 @@ class Timm:
                 self.model, pretrained=self.weights != "none", num_classes=0,
                 pretrained_cfg_overlay=overlay, **self.kwargs,
             )  # fmt: skip
-        except (OSError, RuntimeError, KeyError, ValueError, AssertionError) as error:
+        except (
+            OSError, RuntimeError, KeyError, ValueError, AssertionError, SafetensorError
+        ) as error:  # fmt: skip
             raise ValueError(f"{self._sorry()} ({type(error).__name__}: {error})") from error
 
     def _check(self, file: Path) -> None:

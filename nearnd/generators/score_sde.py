@@ -43,6 +43,7 @@ def build(
     corrector: str = "langevin",
     norms: str = "image",
     denoise: bool = True,
+    churn: float = 0.0,
     sample_batch: int = 256,
     precision: str = "auto",
 ) -> ScoreSDE:
@@ -55,7 +56,7 @@ def build(
     warmup: steps until the learning rate is reached. clip: largest gradient norm, None for none.
     snapshots: the steps at which weights are kept, or how many, at geometric distances.
     sampler: "pc" (predictor-corrector, `_pc`; 2 calls of the network a step) or "heun" (`_heun`).
-    snr, corrections, predictor, corrector, norms, denoise: of "pc".
+    snr, corrections, predictor, corrector, norms, denoise: of "pc". churn: of "heun".
     sample_batch: images sampled at a time. precision: "auto", "fp32" or "bf16".
     Deviation from the official code: Langevin steps use the norms of each image instead of batch
     means (`norms: batch`), and pixels are rounded to uint8, not cut off, so that a sample that
@@ -115,6 +116,8 @@ def build(
             "norms": norms,
             "denoise": denoise,
         }
+    else:
+        sampling["churn"] = churn
     return ScoreSDE(sde, process, network, recipe, sampling, sample_batch, precision)
 
 

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from nearnd.networks.init import TINY, conv, norm
 
-
 SMALL = 256  # pixels; below it the fused CPU kernel is slower than two products
 
 

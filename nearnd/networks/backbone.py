@@ -89,7 +89,11 @@ def blocks(model: nn.Module) -> list[list[str]]:
     from timm.models import group_parameters
 
     groups = group_parameters(model, model.group_matcher(coarse=False))
-    return [groups[i] for i in sorted(groups)]
+    *first, last = (groups[i] for i in sorted(groups))
+    if all(name.startswith("head") for name in last):  # a norm there, as in ConvNeXt
+        first[-1].extend(last)
+        return first
+    return [*first, last]
 
 
 class Classifier(nn.Module):

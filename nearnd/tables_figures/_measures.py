@@ -14,7 +14,7 @@ WORDS = {
 }
 NOT_MEASURES = {
     "dataset", "normal", "generator", "fakes", "method", "seed", "n", "step", "copies", "loss",
-    "seconds",
+    "seconds", "n_real", "n_fake", "normal_images", "best_frechet",
 }  # fmt: skip
 
 
@@ -23,7 +23,9 @@ def measures(table: pd.DataFrame) -> list[str]:
     there = [
         column
         for column in table
-        if column not in NOT_MEASURES and pd.api.types.is_numeric_dtype(table[column])
+        if column not in NOT_MEASURES
+        and not column.startswith("best_")
+        and pd.api.types.is_numeric_dtype(table[column])
     ]
     return [m for m in WORDS if m in there] + [m for m in there if m not in WORDS]
 

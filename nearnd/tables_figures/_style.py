@@ -70,13 +70,13 @@ def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def legend_below(figure: Figure, axes: Axes, columns: int = 4, **options: Any) -> None:
-    """The legend of one panel under the whole figure, where it covers no data."""
+def legend(figure: Figure, axes: Axes, where: str = "lower", columns: int = 4) -> None:
+    """The legend of one panel below ("lower") or above ("upper") the figure, off the data."""
     handles, labels = axes.get_legend_handles_labels()
     longest = max((len(label) for label in labels), default=1)
-    fits = max(1, int(WIDTH * 13 // (longest + 7)))  # about 13 letters to the inch
-    figure.legend(handles, labels, loc="outside lower center",
-                  ncols=min(columns, fits, len(labels) or 1), **options)  # fmt: skip
+    fits = max(1, int(figure.get_figwidth() * 17 // (longest + 7)))  # about 17 letters an inch
+    ncols = min(columns, fits, len(labels) or 1)
+    figure.legend(handles, labels, loc=f"outside {where} center", ncols=ncols)
 
 
 def maybe_log(ax: Axes, which: str, values: np.ndarray, span: float) -> None:

@@ -11,7 +11,7 @@ from nearnd.contracts import Drawing
 from nearnd.summary import over_seeds
 from nearnd.tables_figures._measures import stops, word
 from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, name, settings
-from nearnd.tables_figures._style import COLOURS, legend_below, maybe_log, panels, styled
+from nearnd.tables_figures._style import COLOURS, legend, maybe_log, panels, styled
 
 MAKES = "figure"
 READS = ["metrics", "closeness", "fakes"]
@@ -43,7 +43,7 @@ def build(
             for setting, rows in settings(data, None, far, near).items()
         }
         datasets = list(at["dataset"].unique())
-        figure, axes = panels(1, len(datasets), 3.1, width=max(4.6, 3.4 * len(datasets)))
+        figure, axes = panels(1, len(datasets), 3.5, width=max(4.6, 3.4 * len(datasets)))
         for dataset, ax in zip(datasets, axes.flat, strict=True):
             for setting, (colour, marker) in LINES.items():
                 if setting not in means:
@@ -61,7 +61,7 @@ def build(
             ax.set_xlabel(f"{word(measure)} of the fakes\n(← trained longer · stopped earlier →)")
             ax.set_title(name(data, dataset))
         axes.flat[0].set_ylabel("AUROC (%)")
-        legend_below(figure, axes.flat[0], columns=2)
+        legend(figure, axes.flat[0], columns=2)
         return figure
 
     return draw

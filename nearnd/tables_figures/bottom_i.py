@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nearnd.contracts import Drawing
-from nearnd.summary import bottom, over_seeds, per_anomaly
+from nearnd.summary import RUN, bottom_curve, over_seeds
 from nearnd.tables_figures._settings import chosen, name, test_sets
-from nearnd.tables_figures._style import legend_below, method_styles, panels, styled
+from nearnd.tables_figures._style import legend, method_styles, panels, styled
 
 MAKES = "figure"
 READS = ["metrics"]
@@ -30,23 +30,21 @@ def build(methods: Sequence[str] | None = None, near: str | None = None) -> Draw
         for dataset, ax in zip(datasets, axes.flat, strict=True):
             own = metrics[metrics["dataset"] == dataset]
             own = own[own["test"] == test_sets(own, None, near)[1]]
-            most = int(per_anomaly(own).groupby(["normal", "method", "seed"]).size().min())
-            for method, rows in own.groupby("method", sort=False):
-                curve = [over_seeds(bottom(rows, i), "method").iloc[0] for i in range(1, most + 1)]
-                x = range(1, most + 1)
-                mean = [100 * point["mean"] for point in curve]
+            curves = bottom_curve(own)
+            most = curves.groupby(RUN)["i"].max().min()  # every normal class has so many
+            curves = over_seeds(curves[curves["i"] <= most], "method", "i")
+            for method, curve in curves.groupby("method", sort=False):
+                mean, sd = 100 * curve["mean"], 100 * curve["sd"]
                 style = styles[method] | ({"marker": ""} if most > 30 else {})
-                ax.plot(x, mean, label=name(data, method), **style)
-                if curve[0]["runs"] > 1:
-                    sd = [100 * point["sd"] for point in curve]
-                    ax.fill_between(x, [m - s for m, s in zip(mean, sd, strict=True)],
-                                    [m + s for m, s in zip(mean, sd, strict=True)],
-                                    color=style["color"], alpha=0.15, linewidth=0)  # fmt: skip
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+                ax.plot(curve["i"], mean, label=name(data, method), **style)
+                if sd.notna().any():
+                    band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
+                    ax.fill_between(curve["i"], mean - sd, mean + sd, **band)
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             ax.set_xlabel("i, number of hardest anomaly classes")
             ax.set_title(name(data, dataset))
         axes.flat[0].set_ylabel("bottom-i AUROC (%)")
-        legend_below(figure, axes.flat[0])
+        legend(figure, axes.flat[0])
         return figure
 
     return draw

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from nearnd.contracts import Drawing
 from nearnd.summary import over_seeds
 from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, name, settings
-from nearnd.tables_figures._style import COLOURS, legend_below, method_styles, panels, styled
+from nearnd.tables_figures._style import COLOURS, legend, method_styles, panels, styled
 
 MAKES = "figure"
 READS = ["metrics", "closeness"]
@@ -58,9 +58,9 @@ def build(
         ends = [min(x.min(), y.min()), max(x.max(), y.max())]
         right.plot(ends, ends, color="#8C8C8C", linewidth=0.9, zorder=0)
         right.set_xlabel("bottom-1 AUROC (%)")
-        right.set_ylabel("AUROC against closest class (%)")
+        right.set_ylabel("closest-class AUROC (%)")
         right.set_title(_correlations(pairs))
-        legend_below(figure, right)
+        legend(figure, right)
         return figure
 
     return draw

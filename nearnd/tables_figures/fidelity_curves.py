@@ -12,7 +12,7 @@ from nearnd.contracts import Drawing
 from nearnd.tables_figures._measures import measures, word
 from nearnd.tables_figures._settings import name, several
 from nearnd.tables_figures._style import (
-    legend_below,
+    legend,
     maybe_log,
     method_styles,
     panels,
@@ -62,7 +62,7 @@ def build(show: Sequence[str] | None = None) -> Drawing:  # measures; None: all 
                 maybe_log(ax, "y", table[measure], 10)
         for ax in axes.flat[len(shown) :]:
             ax.set_visible(False)
-        legend_below(figure, axes.flat[0])
+        legend(figure, axes.flat[0])
         return figure
 
     return draw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ from matplotlib.figure import Figure
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._groups import tasks
 from nearnd.tables_figures._settings import name
-from nearnd.tables_figures._style import FAR, NEAR, NORMAL, legend_below, panels, styled
+from nearnd.tables_figures._style import FAR, NEAR, NORMAL, legend, panels, styled
 
 MAKES = "figure"
 READS = ["scores", "closeness"]
 
-BINS = 30
+BINS = 20
 
 
 def build(method: str | None = None, test: str | None = None) -> Drawing:
@@ -27,28 +28,36 @@ def build(method: str | None = None, test: str | None = None) -> Drawing:
     def draw(data: dict[str, Any]) -> Figure:
         scores = data["scores"]
         who, where = method or scores["method"].iloc[-1], test or scores["test"].iloc[0]
-        scores = scores[(scores["method"] == who) & (scores["test"] == where)]
-        if scores.empty:
+        scores = scores[(scores["method"] == who) & (scores["seed"] == scores["seed"].iloc[0])]
+        found = list(tasks(scores, data.get("closeness"), where))
+        if not found:
             raise ValueError(f"there are no scores of method {who!r} on test set {where!r}")
-        scores = scores[scores["seed"] == scores["seed"].iloc[0]]
-        found = list(tasks(scores, data.get("closeness")))
-        several = len({key[0] for key, _, _ in found}) > 1
+        several = len({names["dataset"] for names, _, _ in found}) > 1
         columns = min(len(found), 4 if len(found) < 10 else 5)
         lines = -(-len(found) // columns)
-        figure, axes = panels(lines, columns, 1.5, width=max(3.6, 1.38 * columns))
-        for ((dataset, normal, *_), rows, nearest), ax in zip(found, axes.flat, strict=False):
+        width = max(4.6, 1.38 * columns)
+        titles = [_title(data, *task, several, letters=14 * width / columns) for task in found]
+        words = 0.14 * max(title.count("\n") for title in titles)
+        figure, axes = panels(lines, columns, 1.2 + words + 0.9 / lines, width=width)
+        for (_, rows, nearest), title, ax in zip(found, titles, axes.flat, strict=False):
             _panel(ax, rows, nearest)
-            title = f"{name(data, dataset)}: " if several else ""
-            near = f"\nclosest: {name(data, nearest)}" if nearest is not None else ""
-            ax.set_title(f"{title}{name(data, normal)}{near}", fontsize=8)
+            ax.set_title(title, fontsize=8)
         for ax in axes.flat[len(found) :]:
             ax.set_visible(False)
-        figure.supxlabel(f"novelty score of {name(data, who)} (log scale where ×)", fontsize=8.5)
+        figure.supxlabel(f"novelty score of {name(data, who)}", fontsize=8.5)
         figure.supylabel("share of the group per bin (%)", fontsize=8.5)
-        legend_below(figure, axes.flat[0])
+        legend(figure, axes.flat[0], "upper")
         return figure
 
     return draw
+
+
+def _title(data, names, rows, nearest, several: bool, letters: float) -> str:
+    where = f"{name(data, names['dataset'])}: " if several else ""
+    lines = [where + name(data, names["normal"])]
+    if nearest is not None:
+        lines.append(f"closest: {name(data, nearest)}")
+    return "\n".join(fill(line, int(letters), break_on_hyphens=False) for line in lines)
 
 
 def _panel(ax, rows, nearest: str | None) -> None:

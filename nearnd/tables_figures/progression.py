@@ -22,25 +22,24 @@ def build(images: int = 1, columns: int = 10) -> Drawing:
 
     @styled
     def draw(data: dict[str, Any]) -> Figure:
-        samples = [sample for sample in data["samples"] if len(sample["previews"])]
+        samples = [sample for sample in data["samples"] if len(sample.get("previews", ()))]
         if not samples:
             raise ValueError("no sample has previews; snapshots must be kept to draw a progression")
         most = max(len(sample["steps"]) for sample in samples)
         across = min(columns, most)
         rows = [(sample, i) for sample in samples for i in range(min(images, _count(sample)))]
         same = len({tuple(sample["steps"]) for sample in samples}) == 1
-        cell = min(0.62, (WIDTH - 1.1) / (across + 1.15))
-        size = (cell * (across + 1.15) + 1.1, cell * len(rows) + 0.75)
+        several = len({sample["dataset"] for sample in samples}) > 1
+        words = [_word(data, sample, several) if i == 0 else "" for sample, i in rows]
+        margin = 0.2 + 0.078 * max(len(word) for word in words)  # inches, for the words
+        cell = min(0.62, (WIDTH - margin) / (across + 1.15))
+        size = (cell * (across + 1.15) + margin, cell * len(rows) + 0.75)
         figure = Figure(figsize=size, layout="constrained")
         ax = figure.subplots()
-        several = len({sample["dataset"] for sample in samples}) > 1
-        words = []
         for row, (sample, i) in enumerate(rows):
             chosen = _chosen(len(sample["steps"]), across)
             show_row(ax, row, np.asarray(sample["previews"])[chosen, i])
             show_row(ax, row, sample["real"][i : i + 1], frame=FAKE, first=across + 0.15)
-            where = f"{name(data, sample['dataset'])}: " if several else ""
-            words.append(where + name(data, sample["normal"]) if i == 0 else "")
         bare(ax, len(rows), across + 1.15)
         ax.set_yticks([row + 0.47 for row in range(len(rows))], words)
         if same:
@@ -56,6 +55,11 @@ def build(images: int = 1, columns: int = 10) -> Drawing:
         return figure
 
     return draw
+
+
+def _word(data, sample: dict[str, Any], several: bool) -> str:
+    where = f"{name(data, sample['dataset'])}: " if several else ""
+    return where + name(data, sample["normal"])
 
 
 def _count(sample: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._curves import area, mean_roc, roc
@@ -26,7 +27,7 @@ def build(
 ) -> Drawing:
     """A row of two panels per dataset, against all anomalies and against the closest class: x the
     share of normal images flagged, y the share of anomalies found, a curve per method averaged over
-    classes and seeds at equal x. The legends give the mean AUROC."""
+    classes and seeds at equal x. The legend gives the mean AUROC of both panels."""
 
     @styled
     def draw(data: dict[str, Any]) -> Figure:
@@ -34,46 +35,50 @@ def build(
         styles = method_styles(scores["method"])
         shown = list(styles) if methods is None else list(methods)
         datasets = list(scores["dataset"].unique())
-        height = 3.1 + 0.16 * len(shown)
+        height = max(2.7, 0.6 + 0.18 * len(shown))
         figure, axes = panels(len(datasets), 2, height, sharex=True, sharey=True)
         for dataset, row in zip(datasets, axes, strict=True):
             own = scores[(scores["dataset"] == dataset) & scores["method"].isin(shown)]
             tests = list(own["test"].unique())
-            sets = (far or tests[0], near or tests[-1])
-            for ax, side, curves in zip(row, SIDES, _curves(own, data.get("closeness"), *sets),
-                                        strict=True):  # fmt: skip
-                for method in shown:
-                    if not curves.get(method):
-                        continue
-                    found = mean_roc(curves[method], GRID)
-                    auroc = np.mean([area(curve) for curve in curves[method]])
-                    style = styles[method] | {"marker": ""}
+            sides = _curves(own, data.get("closeness"), far or tests[0], near or tests[-1])
+            for ax, side, curves in zip(row, SIDES, sides, strict=True):
+                for method, found in curves.items():
                     # A curve starts at (0, 0), where the average has no value
-                    ax.plot(np.append(0, 100 * GRID), np.append(0, 100 * found),
-                            label=f"{name(data, method)}: {100 * auroc:.1f}", **style)  # fmt: skip
+                    mean = np.append(0, 100 * mean_roc(found, GRID))
+                    ax.plot(np.append(0, 100 * GRID), mean, **styles[method] | {"marker": ""})
                 ax.plot([0, 100], [0, 100], color="#8C8C8C", linewidth=0.9, zorder=0)
-                ax.set_title(f"{name(data, dataset)}, against {side}")
-                ax.set_xlabel("false alarms: normal images flagged (%)")
+                ax.set_title(f"{name(data, dataset)}: {side}")
+                ax.set_xlabel("normal images flagged (%)")
                 ax.xaxis.set_tick_params(labelbottom=True)
                 ax.set_aspect("equal")
-                if ax.lines[:-1]:
-                    ax.legend(title="mean AUROC (%)", loc="upper center",
-                              bbox_to_anchor=(0.5, -0.16))  # fmt: skip
             row[0].set_ylabel("anomalies found (%)")
+            _legend(data, row, {method: styles[method] for method in shown}, sides)
         return figure
 
     return draw
 
 
+def _legend(data, row, styles: dict[str, dict], sides: tuple[dict, dict]) -> None:
+    """Right of the panels: method, and its mean AUROC in both of them."""
+    handles = []
+    for method, style in styles.items():
+        areas = [np.mean([area(c) for c in curves[method]]) for curves in sides if method in curves]
+        words = f"{name(data, method)}: " + " | ".join(f"{100 * a:.1f}" for a in areas)
+        handles.append(Line2D([], [], label=words, **style | {"marker": ""}))
+    title = "mean AUROC (%)" + ("\nall | closest" if sides[1] else "")
+    row[1].legend(handles=handles, title=title, loc="center left", bbox_to_anchor=(1.03, 0.5))
+
+
 def _curves(scores, closeness, far: str, near: str) -> tuple[dict, dict]:
-    """Method -> ROC curves of its tasks, against all anomalies and against the closest class."""
+    """Method -> ROC curves of its runs, against all anomalies and against the closest class."""
     all_of_them: dict[str, list] = {}
     closest: dict[str, list] = {}
-    for (_, _, method, test, _), rows, nearest in tasks(scores, closeness):
-        anomaly, values = rows["is_anomaly"].to_numpy(bool), rows["score"].to_numpy(float)
-        if test == far:
-            all_of_them.setdefault(method, []).append(roc(values, anomaly))
-        if test == near and nearest is not None:
-            keep = ~anomaly | (rows["class"] == nearest).to_numpy()
-            closest.setdefault(method, []).append(roc(values[keep], anomaly[keep]))
+    for names, rows, _ in tasks(scores, closeness, far):
+        curve = roc(rows["score"].to_numpy(float), rows["is_anomaly"].to_numpy(bool))
+        all_of_them.setdefault(names["method"], []).append(curve)
+    for names, rows, nearest in tasks(scores, closeness, near):
+        if nearest is not None:
+            rows = rows[~rows["is_anomaly"] | (rows["class"] == nearest)]
+            curve = roc(rows["score"].to_numpy(float), rows["is_anomaly"].to_numpy(bool))
+            closest.setdefault(names["method"], []).append(curve)
     return all_of_them, closest

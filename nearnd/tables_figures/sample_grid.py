@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -24,24 +25,34 @@ def build(columns: int = 8) -> Drawing:
         samples = data["samples"]
         across = 1 if len(samples) == 1 else 2
         lines = -(-len(samples) // across)
-        image = (WIDTH / across - 1.0) / columns  # inches; the rest is for the words on the left
-        figure, axes = panels(lines, across, 3 * image + 0.3, width=WIDTH)
+        image = (WIDTH / across - 0.6) / columns  # inches; the rest is for the words on the left
         several = len({sample["dataset"] for sample in samples}) > 1
-        for sample, ax in zip(samples, axes.flat, strict=False):
-            rows = [("normal", sample["real"], NORMAL), ("fakes", sample["fakes"], FAKE)]
+        titles = [_title(data, sample, several, letters=84 // across) for sample in samples]
+        words = 0.15 * max(title.count("\n") for title in titles)
+        figure, axes = panels(lines, across, 3 * image + 0.3 + words, width=WIDTH)
+        for sample, title, ax in zip(samples, titles, axes.flat, strict=False):
+            rows = [("normal", sample["real"], NORMAL)]
             near = sample.get("near")
-            if near is not None and near in sample["anomalies"]:
-                rows.insert(1, (name(data, near), sample["anomalies"][near], NEAR))
+            if near in sample["anomalies"]:
+                rows.append(("near", sample["anomalies"][near], NEAR))
+            if "fakes" in sample:
+                rows.append(("fakes", sample["fakes"], FAKE))
             for i, (_, images, _) in enumerate(rows):
                 show_row(ax, i, images[:columns])
             bare(ax, len(rows), columns)
             ax.set_yticks([i + 0.47 for i in range(len(rows))], [words for words, _, _ in rows])
             for tick, (_, _, colour) in zip(ax.get_yticklabels(), rows, strict=True):
                 tick.set_color(colour)
-            where = f"{name(data, sample['dataset'])}: " if several else ""
-            ax.set_title(where + name(data, sample["normal"]), fontweight="bold", pad=3)
+            ax.set_title(title, pad=3)
         for ax in axes.flat[len(samples) :]:
             ax.set_visible(False)
         return figure
 
     return draw
+
+
+def _title(data, sample: dict[str, Any], several: bool, letters: int) -> str:
+    where = f"{name(data, sample['dataset'])}: " if several else ""
+    near = sample.get("near")
+    close = f" (near: {name(data, near)})" if near in sample["anomalies"] else ""
+    return fill(where + name(data, sample["normal"]) + close, letters, break_on_hyphens=False)

@@ -1,19 +1,20 @@
-"""Embeds one image set with one detector."""
+"""Embeds a dataset's own images with one detector: what can enter a bank, and the test split."""
 
-import numpy as np
 import _repository  # noqa: F401
+import numpy as np
 
 from nearnd import arrays, job, plugins, tables
 from nearnd.normal import is_normal
 
 with job.start(snakemake) as run:
-    w = snakemake.wildcards
-    images, classes = tables.load_images(snakemake.input.pixels)
-    pixels, row = images.pixels, np.arange(len(images))
-    if w.images == "train" and w.normal != "any":  # only these can enter a bank
-        row = np.flatnonzero(is_normal(classes, w.normal))
-        pixels = pixels[row]  # (N, H, W, C)
+    normal = snakemake.wildcards.normal
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.load(snakemake.input.detector)
-    embedding = detector.embed(pixels, progress=run.progress)
-    arrays.save_tensors(snakemake.output[0], embedding | {"row": row})
+    for split in ("train", "test"):
+        images, classes = tables.load_images(snakemake.input[split])
+        pixels, row = images.pixels, np.arange(len(images))
+        if split == "train" and normal != "any":  # the others are for no bank
+            row = np.flatnonzero(is_normal(classes, normal))
+            pixels = pixels[row]  # (N, H, W, C)
+        embedding = detector.embed(pixels, progress=run.progress)
+        arrays.save_tensors(snakemake.output[split], embedding | {"row": row})

@@ -10,4 +10,9 @@ with job.start(snakemake):
     figure = draw(collect(snakemake.params.about))
     for file, kind in [(snakemake.output[0], "png"), (snakemake.output.pdf, "pdf")]:
         with arrays.replacing(file) as part:
-            figure.savefig(part, format=kind, dpi=150, metadata={"Creator": "nearnd"} if kind == "pdf" else None)
+            figure.savefig(
+                part,
+                format=kind,
+                dpi=150,
+                metadata={"Creator": "nearnd"} if kind == "pdf" else None,
+            )

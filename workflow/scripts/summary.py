@@ -1,7 +1,7 @@
 """Means and deviations of everything this run measured, one row for each number."""
 
-import pandas as pd
 import _repository  # noqa: F401
+import pandas as pd
 
 from nearnd import job, tables
 from nearnd.collect import load_closeness

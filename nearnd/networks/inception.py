@@ -41,7 +41,7 @@ def inception_features(pixels: np.ndarray, weights: Path, batch: int = 64) -> np
 def _model(weights: Path):
     import torch_fidelity.feature_extractor_inceptionv3 as port
 
-    tensors = _tensors(weights)
+    tensors = read_weights(weights)
     # The port reads a local file with an unrestricted unpickler. It is told to download instead,
     # and handed the tensors that were read safely.
     try:
@@ -51,7 +51,8 @@ def _model(weights: Path):
         raise ValueError(f"{weights} is not the Inception of {URL}: {error}") from error
 
 
-def _tensors(weights: Path) -> dict:
+def read_weights(weights: Path) -> dict:
+    """The tensors by name; ValueError if the file is missing or something else."""
     import pickle
 
     import torch

@@ -1,0 +1,48 @@
+"""Features of the Inception network in which published Fréchet distances are computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nearnd.arrays import load_tensors, save_tensors
+from nearnd.contracts import Embedding, Images, Progress, silent
+
+NEEDS = ["backbone"]
+ONE_MODEL = True
+
+
+class Inception:
+    """Detector (contracts.py) with nothing to train: its file is the backbone's."""
+
+    def __init__(self) -> None:
+        self.file: Path | None = None
+
+    def fit(
+        self, normal: Images | None, *, outliers: np.ndarray | None = None,
+        backbone: Path | None = None, seed: int = 0, folder: Path | None = None,
+        progress: Progress = silent,
+    ) -> None:  # fmt: skip
+        """Remembers the backbone, an entry of kind inception."""
+        if backbone is None:
+            raise ValueError("inception needs its weights: set `backbone` in the detector's entry")
+        self.file = Path(backbone)
+
+    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+        """{"features": float32 (N, 2048)}."""
+        from nearnd.networks.inception import inception_features
+
+        return {"features": inception_features(pixels, self.file)}
+
+    def save(self, path: Path) -> None:
+        tensors, facts = load_tensors(self.file)
+        save_tensors(path, tensors, **facts)
+
+    def load(self, path: Path) -> None:
+        self.file = Path(path)
+
+
+def build() -> Inception:
+    """Takes no arguments; images of any size are scaled to 299 pixels inside."""
+    return Inception()

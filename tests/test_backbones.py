@@ -1,0 +1,347 @@
+"""Backbones: what goes into a network and what comes out of its file."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nearnd.arrays import load_tensors, save_tensors
+from nearnd.backbones import pretrain
+from nearnd.backbones import timm as timm_backbone
+from nearnd.contracts import Images, silent
+from nearnd.networks.backbone import (
+    blocks,
+    create,
+    describe,
+    features,
+    load_backbone,
+    save_backbone,
+)
+from nearnd.networks.batches import batch_rows, steps_per_epoch
+from nearnd.networks.dropout import Dropout
+from nearnd.networks.transform import View, resized, view
+
+TINY = {
+    "img_size": 8, "patch_size": 4, "in_chans": 1, "embed_dim": 16, "depth": 2, "num_heads": 2,
+}  # fmt: skip
+VIT = "vit_tiny_patch16_224"
+PLAIN = {"mean": (0.0,), "std": (1.0,)}
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+# ---- transforms ----
+
+
+@pytest.mark.parametrize(("height", "width", "side"), [(8, 8, 32), (32, 32, 256), (50, 37, 24)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_resize_is_that_of_pil(height, width, side, channels):
+    pixels = noise(3, height, width, channels)
+    ours = resized(pixels, side).movedim(1, -1).numpy().astype(int)
+    h, w = ours.shape[1:3]
+    assert min(h, w) == side
+    for image, got in zip(pixels, ours, strict=True):
+        pil = Image.fromarray(image.squeeze()).resize((w, h), Image.Resampling.BILINEAR)
+        assert np.abs(got.squeeze() - np.asarray(pil).astype(int)).max() <= 1
+
+
+def test_centre_crop_and_normalisation_by_hand():
+    pixels = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+    x = view(pixels, View(4, 2, (1 / 255,), (2 / 255,)))
+    assert torch.allclose(x[0, 0], torch.tensor([[2.0, 2.5], [4.0, 4.5]]))  # (5, 6, 9, 10 - 1) / 2
+
+
+def test_random_crops_differ_between_images_and_lie_inside():
+    pixels = np.broadcast_to(np.arange(64, dtype=np.uint8).reshape(1, 8, 8, 1), (200, 8, 8, 1))
+    x = view(pixels, View(8, 5, **PLAIN), random=True) * 255  # pixel value = 8 * row + column
+    corners = {(int(v) // 8, int(v) % 8) for v in x[:, 0, 0, 0].round()}
+    assert corners == {(r, c) for r in range(4) for c in range(4)}
+    assert torch.allclose(x[:, 0, 1, 1] - x[:, 0, 0, 0], torch.tensor(9.0), atol=1e-3)
+
+
+def test_shift_moves_the_image_and_repeats_its_border():
+    pixels = np.zeros((100, 5, 5, 1), np.uint8)
+    pixels[:, 2, 2], pixels[:, :, 0] = 255, 51
+    x = view(pixels, View(5, 5, **PLAIN, shift=1), random=True)[:, 0]
+    found = {tuple(map(int, (image == 1).nonzero()[0])) for image in x}
+    assert found == {(r, c) for r in (1, 2, 3) for c in (1, 2, 3)}
+    left = x[x[:, :, 3].max(1).values == 1]  # moved to the right: the first column came in twice
+    assert torch.allclose(left[:, :, :2], torch.tensor(0.2))
+
+
+def test_flip_mirrors_about_half_of_the_images_and_nothing_else():
+    pixels = noise(400, 4, 4, 3)
+    how = View(4, 4, (0.0,) * 3, (1.0,) * 3, flip=True)
+    x, plain = view(pixels, how, random=True), view(pixels, how)
+    same = (x == plain).flatten(1).all(1)
+    mirrored = (x == plain.flip(3)).flatten(1).all(1)
+    assert bool((same ^ mirrored).all())
+    assert 160 < int(mirrored.sum()) < 240  # 4 standard deviations
+
+
+def test_grey_and_colour():
+    grey = view(noise(2, 4, 4, 1), View(4, 4, (0.0,) * 3, (1.0,) * 3))
+    assert torch.equal(grey[:, 0], grey[:, 2])
+    pixels = noise(1, 6, 6, 3)
+    luma = view(pixels, View(6, 6, **PLAIN))[0, 0].numpy() * 255
+    assert np.abs(luma - np.asarray(Image.fromarray(pixels[0]).convert("L"))).max() <= 1
+    with pytest.raises(ValueError, match="images have 3 channels, the backbone takes 2"):
+        view(pixels, View(6, 6, (0.0,) * 2, (1.0,) * 2))
+
+
+def test_a_crop_larger_than_the_image_is_refused():
+    with pytest.raises(ValueError, match=r"resize 8 .* crop 16"):
+        View(8, 16, **PLAIN).check()
+
+
+def test_an_epoch_covers_every_image_once_and_epochs_differ():
+    n, batch = 37, 8
+    steps = steps_per_epoch(n, batch)
+    assert steps == 5
+    first = [batch_rows(i, n, batch, 0) for i in range(steps)]
+    second = [batch_rows(i, n, batch, 0) for i in range(steps, 2 * steps)]
+    assert [len(rows) for rows in first] == [8, 8, 8, 8, 5]
+    assert sorted(np.concatenate(first)) == list(range(n))
+    assert sorted(np.concatenate(second)) == list(range(n))
+    assert not np.array_equal(np.concatenate(first), np.concatenate(second))
+
+
+# ---- networks ----
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_dropout_drops_the_stated_share_and_keeps_the_mean(kind):
+    torch.manual_seed(0)
+    x = torch.ones(1001, 997, dtype=kind, requires_grad=True)
+    y = Dropout(0.1)(x)
+    share = float((y == 0).float().mean())
+    assert abs(share - 0.1) < 5 * (0.09 / x.numel()) ** 0.5 + 2**-16
+    assert torch.allclose(y[y != 0].float(), torch.tensor(1 / 0.9), rtol=4e-3)
+    y.sum().backward()
+    assert torch.equal(x.grad == 0, y == 0)
+    rows = (y == 0).float().mean(1)  # no row, and no lane of the four, is favoured
+    assert rows.min() > 0.04
+    lanes = (y.detach().flatten()[: 4 * 249_000].view(-1, 4) == 0).float().mean(0)
+    assert (lanes - 0.1).abs().max() < 0.003
+    assert torch.equal(Dropout(0.1).eval()(x), x)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs"),
+    [(VIT, TINY), ("resnet18", {"in_chans": 1}), ("vit_base_patch16_clip_224", TINY)],
+)
+def test_a_file_gives_the_same_network_back(tmp_path, name, kwargs):
+    torch.manual_seed(1)
+    facts = {"model": name, "kwargs": kwargs}
+    model = create(facts).eval()
+    facts = describe(model, name, kwargs, 0.5, 0.25)
+    save_backbone(tmp_path / "b.safetensors", model, facts)
+    again, read = load_backbone(tmp_path / "b.safetensors")
+    assert read == facts
+    assert (read["mean"], read["std"], read["channels"]) == ([0.5], [0.25], 1)
+    x = torch.randn(2, 1, facts["size"], facts["size"])
+    with torch.no_grad():
+        assert torch.equal(features(model, x), features(again, x))
+        assert features(again, x).shape == (2, model.num_features)
+
+
+def test_features_of_a_vit_are_the_normed_class_token():
+    model = create({"model": VIT, "kwargs": TINY}).eval()
+    x = torch.randn(3, 1, 8, 8)
+    with torch.no_grad():
+        h = features(model, x)
+        assert torch.equal(h, model.forward_features(x)[:, 0])
+    assert torch.allclose(h.mean(1), torch.zeros(3), atol=1e-5)  # LayerNorm with its first weights
+
+
+def test_wrong_files_and_facts_are_named(tmp_path):
+    model = create({"model": VIT, "kwargs": TINY})
+    facts = describe(model, VIT, TINY, 0.5, 0.5)
+    with pytest.raises(ValueError, match=r"1 input channels, but mean is"):
+        describe(model, VIT, TINY, (0.1, 0.2, 0.3), 0.5)
+    save_tensors(tmp_path / "other.safetensors", {"a": np.zeros(2)})
+    with pytest.raises(ValueError, match=r"other.safetensors is not a backbone file"):
+        load_backbone(tmp_path / "other.safetensors")
+    facts["kwargs"] = {**TINY, "depth": 1}
+    save_backbone(tmp_path / "deep.safetensors", model, facts)
+    with pytest.raises(ValueError, match=r"deep.safetensors does not hold the weights"):
+        load_backbone(tmp_path / "deep.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("vit_base_patch16_224", 12), ("resnet50", 16), ("convnext_tiny", 18)]
+)
+def test_blocks_cover_every_parameter_once(name, count):
+    with torch.device("meta"):
+        model = create({"model": name, "kwargs": {}})
+    groups = blocks(model)
+    assert len(groups) == 1 + count
+    assert sorted(n for group in groups for n in group) == sorted(dict(model.named_parameters()))
+
+
+# ---- timm ----
+
+
+def make(backbone, **more):
+    return backbone.make(None, [], seed=0, folder=None, progress=silent, **more)
+
+
+def test_fitymi_preprocessing_is_the_default():
+    """256 then 224, ImageNet statistics, although timm's own entry says 0.5 (traps C4, C12)."""
+    backbone = timm_backbone.build(weights="none")
+    with torch.device("meta"):
+        model = create({"model": backbone.model, "kwargs": {}})
+    facts = describe(model, backbone.model, {}, backbone.mean, backbone.std)
+    assert model.pretrained_cfg["mean"] == (0.5, 0.5, 0.5)
+    assert facts["mean"] == [0.485, 0.456, 0.406]
+    assert (facts["size"], round(facts["size"] * 256 / 224)) == (224, 256)
+
+
+def test_untrained_weights_depend_on_the_seed_alone():
+    backbone = timm_backbone.build(VIT, "none", TINY, mean=0.5, std=0.5)
+    first, facts = make(backbone)
+    second, _ = make(backbone)
+    other, _ = backbone.make(None, [], seed=1, folder=None, progress=silent)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert not np.array_equal(first["cls_token"], other["cls_token"])
+    assert (facts["size"], facts["resize"], facts["channels"]) == (8, 9, 1)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_weights_from_a_file_lose_the_classifier(tmp_path, suffix):
+    import timm
+    from safetensors.torch import save_file
+
+    torch.manual_seed(3)
+    model = timm.create_model(VIT, num_classes=5, **TINY)
+    file = tmp_path / f"w.{suffix}"
+    (save_file if suffix == "safetensors" else torch.save)(model.state_dict(), file)
+    weights, _ = make(timm_backbone.build(VIT, str(file), TINY, 0.5, 0.5))
+    assert weights.keys() == model.state_dict().keys() - {"head.weight", "head.bias"}
+    assert all(np.array_equal(w, model.state_dict()[name].numpy()) for name, w in weights.items())
+
+
+def test_a_pickle_with_code_in_it_is_not_run(tmp_path):
+    torch.save({"x": pytest.raises}, tmp_path / "w.pth")  # a function: only a full unpickler can
+    with pytest.raises(ValueError, match=r"w.pth does not fit"):
+        make(timm_backbone.build(VIT, str(tmp_path / "w.pth"), TINY, 0.5, 0.5))
+
+
+def test_colour_weights_serve_a_grey_network_by_summing_channels(tmp_path):
+    import timm
+    from safetensors.torch import save_file
+
+    model = timm.create_model("resnet18", num_classes=0)
+    save_file(model.state_dict(), tmp_path / "w.safetensors")
+    grey = timm_backbone.build(
+        "resnet18", str(tmp_path / "w.safetensors"), {"in_chans": 1}, 0.5, 0.5
+    )
+    weights, _ = make(grey)
+    summed = model.conv1.weight.detach().sum(1, keepdim=True)
+    assert np.allclose(weights["conv1.weight"], summed, atol=1e-6)
+
+
+def test_plain_errors_for_files_and_names(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"not weights")
+    with pytest.raises(ValueError, match=r"timm has no model 'vit_tinny'; it has .*vit"):
+        make(timm_backbone.build("vit_tinny"))
+    with pytest.raises(ValueError, match=r"there is no file 'absent.pth'"):
+        make(timm_backbone.build(VIT, "absent.pth"))
+    with pytest.raises(ValueError, match=r"w.safetensors does not fit vit_tiny"):
+        make(timm_backbone.build(VIT, str(tmp_path / "w.safetensors"), TINY, 0.5, 0.5))
+    with pytest.raises(ValueError, match=r"w.safetensors has sha256 \w+, the entry says 00ff"):
+        make(timm_backbone.build(VIT, str(tmp_path / "w.safetensors"), TINY, sha256="00ff"))
+
+
+def test_missing_internet_says_what_to_do(monkeypatch):
+    import timm
+
+    def offline(*args, **kwargs):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(ValueError, match=r"huggingface.co/timm/vit_base.*`weights: <that file>`"):
+        make(timm_backbone.build())
+
+
+# ---- pretrain ----
+
+
+def stripes(n=240, seed=0):
+    """Two classes: horizontal and vertical stripes with a random phase, under noise."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    wave = (np.arange(8)[None] + rng.integers(0, 4, (n, 1))) % 4 < 2  # (N, 8)
+    x = np.where(labels[:, None, None] == 1, wave[:, None, :], wave[:, :, None])  # (N, 8, 8)
+    pixels = (x * 180 + rng.integers(0, 70, x.shape)).astype(np.uint8)[..., None]
+    return Images(pixels, labels.astype(np.int64), np.array([str(i) for i in range(n)]))
+
+
+SMALL_RUN = {"kwargs": TINY, "epochs": 10, "batch": 32, "lr": 5e-3, "shift": 1}
+
+
+def test_pretraining_learns_and_reports_held_out_accuracy(tmp_path):
+    backbone = pretrain.build(**SMALL_RUN)
+    args = {"seed": 0, "folder": tmp_path / "a", "progress": silent}
+    weights, facts = backbone.make(stripes(), ["horizontal", "vertical"], **args)
+    assert facts["held_out_accuracy"] > 0.9
+    assert facts["train_accuracy"] > 0.9
+    assert facts["steps"] == 10 * -(-228 // 32)  # 5 % of 240 are held out
+    assert not any(name.startswith("head") for name in weights)
+    again, _ = backbone.make(stripes(), ["a", "b"], **{**args, "folder": tmp_path / "b"})
+    assert all(np.array_equal(weights[name], again[name]) for name in weights)
+    save_tensors(tmp_path / "b.safetensors", weights, **facts)
+    assert (
+        load_backbone(tmp_path / "b.safetensors")[1] == load_tensors(tmp_path / "b.safetensors")[1]
+    )
+
+
+def test_pretraining_goes_on_after_a_kill(tmp_path):
+    backbone = pretrain.build(**SMALL_RUN | {"epochs": 3})
+
+    class Killed(Exception):
+        pass
+
+    def run(folder, stop):
+        def progress(step, total, **values):
+            if step == stop:
+                raise Killed
+
+        return backbone.make(stripes(), ["a", "b"], seed=0, folder=folder, progress=progress)[0]
+
+    import nearnd.training as training
+
+    whole = run(tmp_path / "whole", None)
+    saved = training.train
+
+    def often(*args, **kwargs):
+        saved(*args, **kwargs, save_every=0.0)
+
+    training.train = often
+    try:
+        with pytest.raises(Killed):
+            run(tmp_path / "part", 11)
+        steps = []
+        rest = backbone.make(
+            stripes(), ["a", "b"], seed=0, folder=tmp_path / "part",
+            progress=lambda step, total, **values: steps.append(step),
+        )[0]  # fmt: skip
+    finally:
+        training.train = saved
+    assert steps[0] == 12
+    assert all(np.array_equal(whole[name], rest[name]) for name in whole)
+
+
+def test_pretraining_needs_labelled_images(tmp_path):
+    with pytest.raises(ValueError, match="set `dataset`"):
+        make(pretrain.build())
+    with pytest.raises(ValueError, match="two classes"):
+        pretrain.build().make(stripes(), ["a"], seed=0, folder=tmp_path, progress=silent)
+
+
+def test_the_default_backbone_is_small():
+    with torch.device("meta"):
+        model = create({"model": VIT, "kwargs": pretrain.SMALL})
+    assert 600_000 < sum(p.numel() for p in model.parameters()) < 900_000

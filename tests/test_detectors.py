@@ -1,0 +1,346 @@
+"""Detectors: the features of pixels and backbones, and FITYMI's fine-tuning."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nearnd.contracts import Images, silent
+from nearnd.detectors import binary, frozen, pixels
+from nearnd.detectors._vit import view_of
+from nearnd.detectors.binary import add_dropout
+from nearnd.detectors.binary import freeze as freeze_blocks
+from nearnd.networks import precision
+from nearnd.networks.backbone import (
+    Classifier,
+    blocks,
+    create,
+    describe,
+    load_backbone,
+    save_backbone,
+)
+
+VIT = "vit_tiny_patch16_224"
+TINY = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 4, "num_heads": 2}
+QUICK = {"epochs": 2, "batch": 8, "lr": 0.05, "crop": 8, "resize": 10}
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def as_images(pixels):
+    return Images(pixels, np.zeros(len(pixels), np.int64), np.arange(len(pixels)).astype(str))
+
+
+@pytest.fixture(params=[1, 3])
+def channels(request):
+    return request.param
+
+
+@pytest.fixture
+def backbone(tmp_path, channels):
+    torch.manual_seed(0)
+    kwargs = TINY | {"in_chans": channels}
+    model = create({"model": VIT, "kwargs": kwargs})
+    path = tmp_path / "backbone.safetensors"
+    save_backbone(path, model, describe(model, VIT, kwargs, 0.5, 0.5, resize=10))
+    return path
+
+
+def fitted(
+    backbone, channels, folder=None, seed=0, images=20, fakes=15, progress=silent, **options
+):
+    detector = binary.build(**QUICK | options)
+    detector.fit(
+        as_images(noise(images, 12, 12, channels)),
+        outliers=noise(fakes, 12, 12, channels, seed=1) // 2,
+        backbone=backbone, seed=seed, folder=folder, progress=progress,
+    )  # fmt: skip
+    return detector
+
+
+def weights(detector):
+    return {name: t.clone() for name, t in detector.net.state_dict().items()}
+
+
+# ---- pixels ----
+
+
+def test_pixels_are_the_image_between_0_and_1(tmp_path):
+    images = noise(3, 4, 5, 3)
+    images[0, 0, 0, :2] = 0, 255
+    detector = pixels.build()
+    detector.fit(None)
+    h = detector.embed(images)["features"]
+    assert h.dtype == np.float32
+    assert np.array_equal(np.round(h * 255).astype(np.uint8).reshape(images.shape), images)
+    assert (h.min(), h.max()) == (0.0, 1.0)
+    detector.save(tmp_path / "d.safetensors")
+    pixels.build().load(tmp_path / "d.safetensors")
+
+
+# ---- frozen ----
+
+
+def test_frozen_features_are_the_backbones(backbone, channels):
+    detector = frozen.build(resize=8)
+    detector.fit(None, backbone=backbone)
+    images = noise(5, 8, 8, channels)
+    model, _ = load_backbone(backbone)
+    x = (torch.from_numpy(images).movedim(-1, 1) / 255 - 0.5) / 0.5
+    with torch.no_grad():
+        expected = model.forward_features(x)[:, 0].numpy()
+    assert np.allclose(detector.embed(images)["features"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["frozen", "binary"])
+def test_an_embedding_does_not_depend_on_its_batch(backbone, channels, kind):
+    if kind == "frozen":
+        detector = frozen.build()
+        detector.fit(None, backbone=backbone)
+    else:
+        detector = fitted(backbone, channels)
+    images = noise(70, 12, 12, channels)  # a batch of 64 and one of 6
+    together = detector.embed(images)
+    for name, whole in together.items():
+        assert whole.dtype == np.float32
+        parts = [detector.embed(images[i : i + 3])[name] for i in range(0, 70, 3)]
+        assert np.allclose(np.concatenate(parts), whole, rtol=1e-5, atol=1e-5)
+        assert np.array_equal(detector.embed(images)[name], whole)
+
+
+@pytest.mark.parametrize("kind", [frozen, binary])
+def test_a_saved_detector_embeds_the_same(backbone, channels, tmp_path, kind):
+    if kind is frozen:
+        detector = frozen.build(resize=9)
+        detector.fit(None, backbone=backbone)
+    else:
+        detector = fitted(backbone, channels, normalise=True)
+    detector.save(tmp_path / "d.safetensors")
+    again = kind.build()  # what the file says wins over the entry
+    again.load(tmp_path / "d.safetensors")
+    images = noise(4, 12, 12, channels)
+    first, second = detector.embed(images), again.embed(images)
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+# ---- binary: the recipe ----
+
+
+def test_parameters_of_the_official_recipe():
+    """FITYMI section 2: 43,272,962 of 85,800,194 are trained; the frozen ones are blocks 0-5."""
+    with torch.device("meta"):
+        net = Classifier(create({"model": "vit_base_patch16_224.orig_in21k", "kwargs": {}}), 2)
+    options = binary.build().options
+    freeze_blocks(net.backbone, options["freeze"], options["freeze_stem"])
+    sizes = {name: p.numel() for name, p in net.named_parameters()}
+    trained = {name for name, p in net.named_parameters() if p.requires_grad}
+    assert sum(sizes.values()) == 85_800_194
+    assert sum(sizes[name] for name in trained) == 43_272_962
+    frozen_names = {name.split(".")[2] for name in sizes.keys() - trained}
+    assert frozen_names == set("012345")
+    freeze_blocks(net.backbone, 0.5, True)
+    still = {name for name, p in net.named_parameters() if p.requires_grad}
+    stem = {"cls_token", "pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias"}
+    assert trained - still == {f"backbone.{name}" for name in stem}
+
+
+def test_dropout_stands_where_the_official_network_has_it():
+    model = create({"model": VIT, "kwargs": TINY})
+    add_dropout(model, 0.1)
+    rates = {n: m.p for n, m in model.named_modules() if isinstance(m, nn.Dropout) and m.p}
+    places = {"pos_drop"} | {f"blocks.{i}.mlp.drop{j}" for i in range(4) for j in (1, 2)}
+    assert rates == dict.fromkeys(places, 0.1)
+    assert all(block.attn.attn_drop.p == block.attn.proj_drop.p == 0 for block in model.blocks)
+
+
+def test_optimiser_of_the_official_recipe_by_hand(backbone, channels):
+    """One step without dropout and momentum: w - lr (gradient + decay w), biases included."""
+    options = {"dropout": 0.0, "flip": False, "resize": 8, "epochs": 1, "batch": 8}
+    options |= {"lr": 4e-4, "weight_decay": 0.5}
+    model, _ = load_backbone(backbone)
+    torch.manual_seed(0)
+    net = Classifier(model, 2)
+    detector = fitted(backbone, channels, images=4, fakes=4, **options)
+    real, fake = noise(4, 12, 12, channels), noise(4, 12, 12, channels, seed=1) // 2
+    from nearnd.networks.transform import view
+
+    x = view(np.concatenate([real, fake]), detector.how)
+    y = torch.tensor([0] * 4 + [1] * 4)
+    nn.functional.cross_entropy(net(x), y).backward()
+    trained = dict(detector.net.named_parameters())
+    for name, p in net.named_parameters():
+        if trained[name].requires_grad:
+            expected = p.detach() - 4e-4 * (p.grad + 0.5 * p.detach())
+            assert torch.allclose(trained[name], expected, atol=1e-6), name
+
+
+def test_the_head_starts_as_pytorch_does():
+    head = Classifier(create({"model": VIT, "kwargs": TINY}), 2).head.weight
+    assert 0 < head.abs().max() <= 16**-0.5  # U(-1/sqrt(D), 1/sqrt(D)), not zero (trap C1)
+
+
+@pytest.mark.parametrize("stem", [False, True])
+def test_frozen_weights_stay(backbone, channels, stem):
+    before, _ = load_backbone(backbone)
+    detector = fitted(backbone, channels, freeze_stem=stem)
+    after, groups = dict(detector.net.backbone.named_parameters()), blocks(before)
+
+    def moved(group):
+        return [not torch.equal(dict(before.named_parameters())[n], after[n]) for n in group]
+
+    assert not any(moved(groups[1] + groups[2]))
+    assert all(moved(groups[3] + groups[4]))
+    assert any(moved(groups[0])) is not stem
+    assert after["norm.weight"].requires_grad
+
+
+def test_a_frozen_stem_ends_the_backward_pass():
+    net = Classifier(create({"model": VIT, "kwargs": TINY}), 2)
+    freeze_blocks(net.backbone, 0.5, True)
+    seen = {}
+    for i, block in enumerate(net.backbone.blocks):
+        block.register_forward_hook(lambda m, a, out, i=i: seen.update({i: out.requires_grad}))
+    net(torch.zeros(1, 3, 8, 8))
+    assert seen == {0: False, 1: False, 2: True, 3: True}
+
+
+def test_frozen_blocks_run_with_dropout_and_frozen_batch_norms_do_not_drift(tmp_path):
+    torch.manual_seed(0)
+    model = create({"model": "resnet18", "kwargs": {"in_chans": 1}})
+    facts = describe(model, "resnet18", {"in_chans": 1}, 0.5, 0.5)
+    save_backbone(tmp_path / "r.safetensors", model, facts)
+    options = {"epochs": 1, "resize": 32, "crop": 32, "freeze_stem": True}
+    detector = fitted(tmp_path / "r.safetensors", 1, images=8, fakes=8, **options)
+    after, before = detector.net.backbone.state_dict(), model.state_dict()
+    assert torch.equal(after["bn1.running_mean"], before["bn1.running_mean"])
+    assert not torch.equal(after["layer4.0.bn1.running_mean"], before["layer4.0.bn1.running_mean"])
+    net = Classifier(create({"model": VIT, "kwargs": TINY}), 2)
+    freeze_blocks(net.backbone, 0.5, True)
+    add_dropout(net.backbone, 0.5)
+    binary._train_mode(net)
+    x = torch.randn(1, 16).expand(64, 1, 16)
+    assert net.backbone.blocks[0](x).std(0).max() > 0  # trap C10: the 64 copies differ
+
+
+# ---- binary: what it learns ----
+
+
+def test_every_image_is_seen_once_per_epoch_last_batch_included(backbone, channels):
+    steps = []
+    fitted(backbone, channels, progress=lambda step, total, **values: steps.append((step, total)))
+    assert steps == [(i, 10) for i in range(1, 11)]  # 35 images in batches of 8, two epochs
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_the_logit_tells_fakes_from_normal_images(backbone, channels, optimizer):
+    """Fakes are half as bright; label 1 is fake, so their logit is the higher one."""
+    options = {"sgd": {"lr": 0.1, "momentum": 0.9}, "adamw": {"lr": 3e-3, "schedule": "cosine"}}
+    detector = fitted(
+        backbone, channels, images=40, fakes=40, epochs=8, optimizer=optimizer, shift=1,
+        **options[optimizer],
+    )  # fmt: skip
+    new = noise(30, 12, 12, channels, seed=5)
+    real, fake = (detector.embed(x)["logit"] for x in (new, noise(30, 12, 12, channels) // 2))
+    assert fake.min() > real.max()
+    embedding = detector.embed(new)
+    head = detector.net.head
+    logits = head(torch.from_numpy(embedding["features"])).detach().numpy()
+    assert np.allclose(embedding["logit"], logits[:, 1] - logits[:, 0], atol=1e-5)
+
+
+def test_normalised_features_have_length_one_and_the_same_direction(backbone, channels):
+    images = noise(5, 12, 12, channels)
+    plain = fitted(backbone, channels).embed(images)
+    unit = fitted(backbone, channels, normalise=True).embed(images)
+    length = np.linalg.norm(plain["features"], axis=1, keepdims=True)
+    assert np.allclose(unit["features"] * length, plain["features"], atol=1e-5)
+    assert np.array_equal(unit["logit"], plain["logit"])
+
+
+def test_the_seed_decides_everything(backbone, channels):
+    first, second = weights(fitted(backbone, channels)), weights(fitted(backbone, channels))
+    other = weights(fitted(backbone, channels, seed=1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+
+
+def test_a_killed_fit_goes_on_to_the_same_weights(backbone, channels, tmp_path, monkeypatch):
+    import nearnd.training as training
+
+    plain = training.train
+    monkeypatch.setattr(training, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
+    whole = weights(fitted(backbone, channels, tmp_path / "whole", momentum=0.9))
+
+    class Killed(Exception):
+        pass
+
+    def die(step, total, **values):
+        if step == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fitted(backbone, channels, tmp_path / "part", momentum=0.9, progress=die)
+    steps = []
+    rest = fitted(
+        backbone, channels, tmp_path / "part", momentum=0.9,
+        progress=lambda step, total, **values: steps.append(step),
+    )  # fmt: skip
+    assert steps == [7, 8, 9, 10]
+    assert all(torch.equal(whole[name], t) for name, t in weights(rest).items())
+
+
+# ---- precision ----
+
+
+def test_small_networks_stay_in_float32():
+    model = create({"model": VIT, "kwargs": TINY})
+    assert precision.dtype(model, torch.device("cpu")) == torch.float32
+    assert precision.dtype(model, torch.device("cpu"), "bf16") == torch.bfloat16
+    with pytest.raises(ValueError, match="'fp16', it must be auto, fp32 or bf16"):
+        precision.dtype(model, torch.device("cpu"), "fp16")
+
+
+def test_bf16_features_are_close_and_leave_the_weights_alone(backbone, channels):
+    images = noise(20, 12, 12, channels)
+    exact, rough = (frozen.build(precision=kind) for kind in ("fp32", "bf16"))
+    exact.fit(None, backbone=backbone)
+    rough.fit(None, backbone=backbone)
+    a, b = exact.embed(images)["features"], rough.embed(images)["features"]
+    assert 0 < np.linalg.norm(a - b) / np.linalg.norm(a) < 0.02
+    assert all(p.dtype == torch.float32 for p in rough.backbone.parameters())
+
+
+# ---- errors ----
+
+
+def test_bad_input_is_named(backbone, channels, tmp_path):
+    images = noise(4, 12, 12, channels)
+    with pytest.raises(ValueError, match="set `outliers`"):
+        binary.build().fit(as_images(images), outliers=None, backbone=backbone, seed=0, folder=None)
+    with pytest.raises(ValueError, match="set `backbone`"):
+        frozen.build().fit(None)
+    with pytest.raises(ValueError, match=r"\(6, 6, \d\).*same size"):
+        binary.build().fit(
+            as_images(images), outliers=images[:, :6, :6], backbone=backbone, seed=0, folder=None
+        )
+    with pytest.raises(ValueError, match=r"crop is 12, but vit_tiny_patch16_224 takes .* 8 pixels"):
+        frozen.build(crop=12).fit(None, backbone=backbone)
+    with pytest.raises(ValueError, match="resize 4 must be at least crop 8"):
+        frozen.build(resize=4).fit(None, backbone=backbone)
+    with pytest.raises(ValueError, match="call fit or load first"):
+        frozen.build().embed(images)
+    with pytest.raises(ValueError, match="optimizer is 'adam'"):
+        binary.build(optimizer="adam")
+    with pytest.raises(ValueError, match="freeze is 6"):
+        binary.build(freeze=6)
+    with pytest.raises(ValueError, match="not the file of a `binary` detector"):
+        binary.build().load(backbone)
+
+
+def test_the_view_is_what_the_backbone_states():
+    facts = {"model": VIT, "size": 224, "resize": 256, "mean": [0.5] * 3, "std": [0.5] * 3}
+    assert view_of(facts, None, None)[:2] == (256, 224)
+    assert view_of(facts, 224, None)[:2] == (224, 224)

@@ -1,0 +1,393 @@
+"""Tables and figures: what they say is what the data say, and nothing covers anything."""
+
+import importlib
+import itertools
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+from synthetic import MEASURES, experiment
+
+from nearnd import plugins, summary
+from nearnd.metrics.auroc import auroc
+from nearnd.tables import load_table
+from nearnd.tables_figures import _curves, published
+
+ROOT = Path(__file__).parents[1]
+KINDS = plugins.available("tables_figures")
+
+
+def module(kind: str):
+    return importlib.import_module(f"nearnd.tables_figures.{kind}")
+
+
+FIGURES = [kind for kind in KINDS if module(kind).MAKES == "figure"]
+
+
+@pytest.fixture(scope="module")
+def data() -> dict:
+    return experiment(classes=4, methods=3, seeds=2)
+
+
+def draw(kind: str, data: dict, **arguments):
+    return module(kind).build(**arguments)(data)
+
+
+def boxes(figure, renderer):
+    """What is drawn side by side: panels with their labels, and legends outside of them."""
+    panels = [ax for ax in figure.axes if ax.get_visible()]
+    for ax in panels:
+        legend = ax.get_legend()
+        if legend:
+            legend.set_in_layout(False)
+            yield legend.get_window_extent(renderer)
+        yield ax.get_tightbbox(renderer)
+    for legend in figure.legends:
+        yield legend.get_window_extent(renderer)
+    for text in (figure._supxlabel, figure._supylabel):
+        if text is not None:
+            yield text.get_window_extent(renderer)
+
+
+@pytest.mark.parametrize("size", [(1, 2, 1), (4, 3, 2), (20, 12, 1)], ids=str)
+@pytest.mark.parametrize("kind", FIGURES)
+def test_nothing_overlaps_and_every_axis_is_labelled(kind, size):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns if a layout does not fit
+        data = experiment(*size, per_class=10)
+        if size[0] == 20:  # as long as the names of CIFAR-100's superclasses get
+            data["labels"] |= {f"class {c}": f"non-insect large omnivores {c}" for c in range(21)}
+            data["labels"] |= {f"method{m}": f"Frozen backbone {m}, k = 2" for m in range(12)}
+        figure = draw(kind, data)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    width, height = figure.bbox.size
+    found = list(boxes(figure, canvas.get_renderer()))
+    for box in found:
+        assert box.x0 > -2
+        assert box.y0 > -2
+        assert box.x1 < width + 2
+        assert box.y1 < height + 2
+    for a, b in itertools.combinations(found, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        along = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across < 2 or along < 2, f"{a} and {b} overlap"
+    if kind == "sample_grid":
+        return  # pictures, named by their titles
+    assert figure._supxlabel or all(ax.get_xlabel() for ax in figure.axes if ax.get_visible())
+    assert (
+        figure._supylabel
+        or kind == "progression"
+        or figure.axes[0].get_ylabel()
+        or kind
+        == (
+            "clp_vs_bottom1"  # its left axis names the methods
+        )
+    )
+
+
+def labels(figure) -> list[str]:
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def mean_of(table: pd.DataFrame, method: str) -> float:
+    return 100 * summary.over_seeds(table, "method").set_index("method").loc[method, "mean"]
+
+
+def test_bottom_i_starts_at_bottom1_and_ends_at_the_mean(data):
+    figure = draw("bottom_i", data)
+    assert labels(figure) == ["Method 0", "Method 1", "Method 2"]
+    for i, line in enumerate(figure.axes[0].lines):
+        y = line.get_ydata()
+        assert len(y) == 4  # five classes, less the normal one
+        assert y[0] == pytest.approx(mean_of(summary.bottom(data["metrics"]), f"method{i}"))
+        assert y[-1] == pytest.approx(mean_of(summary.per_anomaly(data["metrics"]), f"method{i}"))
+
+
+def test_fidelity_curves_are_means_in_a_band_of_extremes(data):
+    figure = draw("fidelity_curves", data)
+    assert labels(figure) == ["score SDE"]
+    for measure, ax in zip(MEASURES, figure.axes, strict=True):
+        by_step = data["fidelity"].groupby("step")[measure]
+        assert ax.lines[0].get_ydata() == pytest.approx(by_step.mean().to_numpy())
+        assert list(ax.lines[0].get_xdata()) == [100, 200, 400, 800, 1600, 3200]
+        band = ax.collections[0].get_paths()[0].vertices[:, 1]
+        assert band.min() == pytest.approx(by_step.min().min())
+        assert band.max() == pytest.approx(by_step.max().max())
+    assert "Fréchet" in figure.axes[0].get_ylabel()
+
+
+def test_auroc_stands_over_the_distance_at_the_stop(data):
+    figure = draw("auroc_vs_stop", data, reference="method0", methods=["method1", "method2"])
+    far = figure.axes[0].containers[0][0]
+    distance = data["fakes"].groupby("method")["frechet"].mean()
+    assert list(far.get_xdata()) == pytest.approx([distance["method2"], distance["method1"]])
+    expected = [mean_of(summary.one_vs_rest(data["metrics"]), m) for m in ("method2", "method1")]
+    assert list(far.get_ydata()) == pytest.approx(expected)
+    assert [words for words in labels(figure) if words.startswith("Method 0")] == [
+        "Method 0, far (one-vs-rest)",
+        "Method 0, near (closest class)",
+        "Method 0, near (bottom-1)",
+    ]
+
+
+def test_correlation_is_over_the_points_that_are_drawn(data):
+    figure = draw("clp_vs_bottom1", data)
+    right = figure.axes[1]
+    points = [np.stack([line.get_xdata(), line.get_ydata()]) for line in right.lines[:3]]
+    assert [p.shape for p in points] == [(2, 4)] * 3  # a point per class
+    x, y = np.concatenate(points, axis=1)
+    assert (y >= x - 1e-9).all()
+    assert f"r = {np.corrcoef(x, y)[0, 1]:.3f} over 12 points" in right.get_title()
+    means = np.corrcoef([p.mean(axis=1) for p in points], rowvar=False)[0, 1]
+    assert f"r = {means:.3f} over 3 method means" in right.get_title()
+
+
+def test_a_method_looks_the_same_in_every_figure(data):
+    lines = draw("bottom_i", data).axes[0].lines, draw("roc", data).axes[0].lines
+    colours = [[to_hex(line.get_color()) for line in of] for of in lines]
+    assert colours[0] == colours[1][:3]
+    assert len(set(colours[0])) == 3
+    alone = draw("bottom_i", data, methods=["method2"]).axes[0].lines[0]
+    assert to_hex(alone.get_color()) == colours[0][2]
+
+
+def test_the_area_under_a_roc_is_the_auroc():
+    rng = np.random.default_rng(0)
+    y = rng.random(300) < 0.4
+    score = rng.integers(0, 9, 300) + y  # with ties
+    curve = _curves.roc(score, y)
+    assert _curves.area(curve) == pytest.approx(auroc(score, y), abs=1e-12)
+    assert (curve[0][0], curve[1][0], curve[0][-1], curve[1][-1]) == (0, 0, 1, 1)
+
+
+def test_roc_legend_gives_the_mean_auroc_far_and_near(data):
+    figure = draw("roc", data)
+    words = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    far, near = (
+        summary.one_vs_rest(data["metrics"]),
+        summary.clp(data["metrics"], data["closeness"]),
+    )
+    assert words == [
+        f"Method {m}: {mean_of(far, f'method{m}'):.1f} | {mean_of(near, f'method{m}'):.1f}"
+        for m in range(3)
+    ]
+
+
+def test_a_mean_roc_has_the_mean_area(data):
+    figure = draw("roc", data)
+    line = figure.axes[0].lines[1]
+    expected = mean_of(summary.one_vs_rest(data["metrics"]), "method1")
+    assert np.trapezoid(line.get_ydata(), line.get_xdata()) / 100 == pytest.approx(expected, abs=1)
+
+
+def test_test_sets_without_normal_images_borrow_them(data):
+    scores = data["scores"]
+    moved = scores["is_anomaly"]
+    split = pd.concat([scores, scores[moved].assign(test="elsewhere")])
+    closeness = pd.concat([data["closeness"].assign(test=t) for t in ("own", "elsewhere")])
+    figure = draw("roc", {**data, "scores": split, "closeness": closeness}, near="elsewhere")
+    for got, expected in zip(figure.axes, draw("roc", data).axes, strict=True):
+        for a, b in zip(got.lines, expected.lines, strict=True):
+            assert a.get_ydata() == pytest.approx(b.get_ydata())
+
+
+def test_histograms_hold_every_image_once(data):
+    figure = draw("histograms", data, method="method1")
+    assert sorted(labels(figure)) == ["all other anomalies", "closest anomaly class", "normal"]
+    panels = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(panels) == 4
+    for ax in panels:
+        outlines = [patch for patch in ax.patches if not patch.get_fill()]
+        assert [patch.get_data().values.sum() for patch in outlines] == pytest.approx([100] * 3)
+    assert panels[0].get_title() == "class 0\nclosest: class 1"
+    assert "Method 1" in figure._supxlabel.get_text()
+
+
+def drawn(ax) -> list[tuple[float, float, np.ndarray]]:
+    """Row, column and pixels of the pictures in a panel."""
+    return [(im.get_extent()[3], im.get_extent()[0], im.get_array()) for im in ax.images]
+
+
+def test_sample_grid_shows_normal_near_and_fake_in_this_order(data):
+    figure = draw("sample_grid", data, columns=5)
+    for sample, ax in zip(data["samples"], figure.axes, strict=True):
+        assert [text.get_text() for text in ax.get_yticklabels()] == ["normal", "near", "fakes"]
+        assert ax.get_title() == f"{sample['normal']} (near: {sample['near']})"
+        rows = [sample["real"], sample["anomalies"][sample["near"]], sample["fakes"]]
+        pictures = drawn(ax)
+        assert len(pictures) == 15
+        for row, column, pixels in pictures:
+            assert (pixels == rows[int(row)][int(column)]).all()
+
+
+def test_progression_goes_from_the_first_snapshot_to_a_framed_real_image(data):
+    figure = draw("progression", data, columns=4)
+    ax = figure.axes[0]
+    words = [text.get_text() for text in ax.get_xticklabels()]
+    assert words == ["100", "400", "800", "3.2k", "real"]
+    rows = drawn(ax)
+    for number, sample in enumerate(data["samples"]):
+        pictures = [pixels for row, _, pixels in rows if row == number]
+        expected = [sample["previews"][s][0] for s in (0, 2, 3, 5)] + [sample["real"][0]]
+        steps = [sample["steps"][s] for s in (0, 2, 3, 5)]
+        assert words[:4] == [f"{s / 1000:.3g}k" if s >= 1000 else str(s) for s in steps]
+        for pixels, right in zip(pictures, expected, strict=True):
+            assert (pixels == right).all()
+    frames = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+    assert len(frames) == 4
+    red, green, blue, _ = frames[0].get_edgecolor()
+    assert green > max(red, blue)
+
+
+def test_samples_without_fakes_or_a_near_class_are_still_shown(data):
+    bare = [{k: s[k] for k in ("dataset", "normal", "real", "anomalies")} for s in data["samples"]]
+    figure = draw("sample_grid", {**data, "samples": bare})
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["normal"]
+    with pytest.raises(ValueError, match="no sample has previews"):
+        draw("progression", {**data, "samples": bare})
+
+
+def test_a_figure_leaves_matplotlib_as_it_was(data):
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    with mpl.rc_context({"font.size": 30, "axes.grid": False}):
+        mine = draw("bottom_i", data)
+        assert mpl.rcParams["font.size"] == 30
+    assert mine.axes[0].xaxis.label.get_size() < 10
+    assert dict(mpl.rcParams) == before
+
+
+# ---- tables ----
+
+
+def test_per_class_table(data):
+    table = draw("per_class", data)
+    classes = [f"class {c}" for c in range(4)]
+    assert list(table.columns) == ["method", "setting", *classes, "mean", "runs"]
+    assert list(table["method"]) == [f"Method {m}" for m in (0, 0, 0, 1, 1, 1, 2, 2, 2)]
+    assert list(table["setting"][:3]) == [
+        "far (one-vs-rest)", "near (bottom-1)", "near (closest class)"]  # fmt: skip
+    rows = summary.bottom(data["metrics"])
+    rows = rows[(rows["method"] == "method1") & (rows["normal"] == "class 2")]
+    expected = f"{100 * rows['value'].mean():.1f} ± {100 * rows['value'].std():.1f}"
+    assert table.loc[4, "class 2"] == expected
+    means = summary.summary(data["metrics"], data["closeness"]).set_index(["method", "metric"])
+    row = means.loc["method2", "auroc_clp"]
+    assert table.loc[8, "mean"] == f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f}"
+    assert (table["runs"] == 2).all()
+
+
+def test_per_class_table_with_one_seed_and_names(data):
+    one = {**data, "metrics": data["metrics"].query("seed == 0")}
+    table = draw("per_class", one, names=True, methods=["method2"])
+    worst = summary.bottom(one["metrics"]).query("method == 'method2' and normal == 'class 0'")
+    row = worst.iloc[0]
+    assert table.loc[1, "class 0"] == f"{100 * row['value']:.1f} ({row['anomaly']})"
+    assert "±" not in table.to_string()
+    with pytest.raises(ValueError, match=r"methods \['nobody'\] are not in this experiment"):
+        draw("per_class", data, methods=["nobody"])
+
+
+def test_far_and_near_may_be_different_test_sets(data):
+    metrics = data["metrics"]
+    other = metrics.assign(test="other", value=metrics["value"] / 2)
+    both = {**data, "metrics": pd.concat([metrics, other])}
+    mixed, plain = draw("per_class", both), draw("per_class", data)
+    assert mixed.loc[0, "mean"] == plain.loc[0, "mean"]
+    halved = 100 * summary.bottom(other).query("method == 'method0'")["value"].mean()
+    assert mixed.loc[1, "mean"].startswith(f"{halved:.1f}")
+    assert draw("per_class", both, near="own").equals(plain)
+
+
+def test_sensitivity_tables_have_a_column_per_method(data):
+    table = draw("k_sensitivity", data, methods=["method2", "method0"])
+    assert list(table.columns) == ["setting", "Method 2", "Method 0", "runs"]
+    per_class = draw("per_class", data)
+    assert list(table["Method 2"]) == list(per_class["mean"][6:])
+    stops = draw("stop_sensitivity", data, methods=["method0", "method1"])
+    assert list(stops["setting"][3:]) == ["stopped at step", "at Fréchet distance"]
+    assert list(stops.loc[3, ["Method 0", "Method 1"]]) == ["400", "1200"]
+    assert float(stops.loc[4, "Method 0"]) == pytest.approx(301.5, abs=1)
+
+
+def test_fakes_table(data):
+    table = draw("fakes", data)
+    assert len(table) == 12  # three sets of fakes of four classes
+    row = table[(table["fakes"] == "fakes2") & (table["normal"] == "class 1")].iloc[0]
+    assert row["step"] == "3600"
+    assert float(row["Fréchet distance"]) == pytest.approx(300 / 9 + 1, abs=0.1)
+    assert (row["copies (%)"], row["n"], row["runs"]) == ("2.0", "100", 2)
+    differing = data["fakes"].copy()
+    differing.loc[(differing["seed"] == 1), "frechet"] += 2
+    table = draw("fakes", {**data, "fakes": differing})
+    assert table.loc[0, "Fréchet distance"] == "301 ± 1.41"
+
+
+def test_published_table_sets_ours_beside_theirs(data):
+    pair = {"dataset": "shapes", "method": "method2", "metric": "auroc_bottom1", "table": "6",
+            "row": "Ours, bottom-1", "column": "*"}  # fmt: skip
+    table = draw("published", data, compare=[pair, {**pair, "dataset": "absent"}])
+    assert list(table["class"]) == ["Class 0", "mean"]
+    assert list(table["published"]) == ["80.0", "81.0"]
+    ours = mean_of(summary.bottom(data["metrics"]), "method2")
+    assert table.loc[1, "ours"].startswith(f"{ours:.1f} ±")
+    assert table.loc[1, "difference"] == f"{ours - 81:+.1f}"
+    assert table.loc[1, "note"] == "a known slip"
+    with pytest.raises(ValueError, match="no cell"):
+        draw("published", data, compare=[{**pair, "row": "Theirs"}])
+
+
+# ---- published numbers and captions ----
+
+
+@pytest.fixture(scope="module")
+def fitymi() -> pd.DataFrame:
+    return load_table(ROOT / "resources" / "published" / "fitymi.csv", "source", "table", "value")
+
+
+def test_every_published_number_that_is_compared_exists_once(fitymi):
+    assert not fitymi.duplicated(["source", "table", "row", "column"]).any()
+    cells = set(zip(fitymi["table"], fitymi["row"], fitymi["column"], strict=True))
+    for pair in published.FITYMI:
+        column = "mean" if pair["column"] == "*" else pair["column"]
+        assert (pair["table"], pair["row"], column) in cells, pair
+
+
+def test_published_means_are_means_or_say_why_not(fitymi):
+    for (table, row), cells in fitymi.groupby(["table", "row"]):
+        values = cells.set_index("column")
+        if "mean" in values.index:
+            mean, note = values.loc["mean", ["value", "note"]]
+            if "floored" in str(note):
+                true = float(re.search(r"means (\d+\.\d)", note)[1])
+                assert mean == 50
+            else:
+                true = mean
+            assert values["value"].drop("mean").mean() == pytest.approx(true, abs=0.06), (
+                table,
+                row,
+            )
+
+
+def test_published_numbers_that_the_papers_text_repeats(fitymi):
+    value = fitymi.set_index(["table", "row", "column"])["value"].sort_index()
+    assert value["1c", "CIFAR-10vs100", "Ours"] == value["6", "Ours, bottom-1", "mean"] == 90.0
+    assert value["2", "near-ND CIFAR-10vs100, pre-trained", "ViT-B_16"] == 65.5
+    assert value["1a", "CIFAR-10", "Ours"] == value["7", "Ours", "mean"] == 99.1
+    assert value["1a", "CIFAR-100", "Ours"] == value["8", "Ours", "mean"] == 98.1
+    assert value["4", "near-ND CIFAR-10vs100", "FID<20"] == 68.2
+    assert value["3", "MVTecAD, density", "SDE"] == 0.908
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_table_and_figure_has_a_caption(kind):
+    caption = ROOT / "workflow" / "report" / f"{kind}.rst"
+    assert len(caption.read_text().split()) > 20

@@ -1,0 +1,188 @@
+"""The score SDE as a generator: what it keeps, what an image depends on, and going on after a kill."""
+
+import numpy as np
+import pytest
+import torch
+
+from nearnd.arrays import load_tensors, save_tensors
+from nearnd.generators._data import largest_distance, rows_of, to_float, to_uint8
+from nearnd.generators._noise import ImageNoise
+from nearnd.generators.score_sde import build
+
+SMALL = {
+    "nf": 16,
+    "channel_mult": (1, 1),
+    "blocks": 1,
+    "attention": (4,),
+    "inner": "none",
+    "sigma_max": "data",
+    "batch": 8,
+    "lr": 2e-3,
+    "warmup": 5,
+    "steps": 40,
+    "snapshots": [20, 40],
+    "sampler": "heun",
+    "sampler_steps": 5,
+}
+HERE = torch.device("cpu")
+
+
+def blobs(n=30, size=8, channels=1):
+    """Bright squares at random places: images with a structure to learn."""
+    rng = np.random.default_rng(0)
+    x = np.zeros((n, size, size, channels), np.uint8)
+    for image in x:
+        i, j = rng.integers(0, size - 4, 2)
+        image[i : i + 4, j : j + 4] = rng.integers(150, 255)
+    return x
+
+
+@pytest.fixture(autouse=True)
+def on_cpu(monkeypatch):
+    monkeypatch.setenv("NEARND_DEVICE", "cpu")
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEARND_DEVICE", "cpu")
+        folder, files = tmp_path_factory.mktemp("generator"), []
+        build(**SMALL).train(
+            blobs(), seed=3, folder=folder, monitor=lambda step, file: files.append((step, file))
+        )
+    assert [step for step, _ in files] == [20, 40]
+    assert [file.name for _, file in files] == [
+        "step0000020.safetensors",
+        "step0000040.safetensors",
+    ]
+    return files[-1][1]
+
+
+def test_a_snapshot_says_what_it_is(snapshot):
+    _, facts = load_tensors(snapshot)
+    assert facts["network"]["size"] == 8
+    assert facts["network"]["channels"] == 1
+    assert facts["step"] == 40
+    assert facts["process"]["sigma_max"] == pytest.approx(largest_distance(blobs()))
+
+
+SAMPLERS = {
+    "heun": {"sampler": "heun", "sampler_steps": 6},
+    "churned": {"sampler": "heun", "sampler_steps": 6, "churn": 2.0},
+    "pc": {"sampler": "pc", "sampler_steps": 8},
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_an_image_depends_on_its_seed_alone(snapshot, name):
+    seeds = np.array([5, 2**40 + 5, 9, 11, 5, 2**63 + 1, 0], dtype=np.uint64)
+    make = lambda b: build(**SAMPLERS[name], sample_batch=b).sample(snapshot, seeds)  # noqa: E731
+    whole = make(256)
+    assert whole.shape == (7, 8, 8, 1)
+    assert whole.dtype == np.uint8
+    assert np.array_equal(make(1), whole)
+    assert np.array_equal(make(3), whole)
+    assert np.array_equal(whole[0], whole[4])
+    assert not np.array_equal(whole[0], whole[1])  # torch's generator would take 5 for both
+    shuffled = build(**SAMPLERS[name]).sample(snapshot, seeds[::-1])
+    assert np.array_equal(shuffled[::-1], whole)
+
+
+def test_a_killed_training_gives_the_same_snapshots(snapshot, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(step, total, **_):
+        if step == 27:
+            raise Killed
+
+    steps = []
+    with pytest.raises(Killed):
+        build(**SMALL).train(
+            blobs(), seed=3, folder=tmp_path, monitor=lambda s, f: steps.append(s), progress=kill
+        )
+    build(**SMALL).train(blobs(), seed=3, folder=tmp_path, monitor=lambda s, f: steps.append(s))
+    assert steps == [20, 20, 40]  # the monitor of the last saved step is called again
+    assert (tmp_path / snapshot.name).read_bytes() == snapshot.read_bytes()
+
+
+def test_another_seed_gives_another_network(snapshot, tmp_path):
+    build(**SMALL).train(blobs(), seed=4, folder=tmp_path, monitor=lambda s, f: None)
+    assert (tmp_path / snapshot.name).read_bytes() != snapshot.read_bytes()
+
+
+@pytest.mark.parametrize("sde", ["ve", "vp", "subvp"])
+def test_training_brings_samples_nearer_to_the_data(tmp_path, sde):
+    real = blobs(64, channels=3)
+    distances = []
+    kind = {} if sde == "ve" else {"sigma_max": 50.0, "fir": False}
+    g = build(**SMALL | kind | {"sde": sde, "steps": 120, "snapshots": [1, 120]})
+
+    def monitor(step, file):
+        fake = g.sample(file, np.arange(16))
+        a, b = (x.reshape(len(x), -1) / 255 for x in (real, fake))
+        distances.append(np.linalg.norm(a[None] - b[:, None], axis=2).min(1).mean())
+
+    g.train(real, seed=0, folder=tmp_path, monitor=monitor)
+    assert distances[1] < 0.8 * distances[0]
+
+
+def test_every_image_comes_equally_often():
+    n, batch = 7, 10
+    rows = np.concatenate([rows_of(step, batch, n, seed=1) for step in range(7)])  # ten epochs
+    assert np.array_equal(np.bincount(rows), np.full(n, 10))
+    assert np.array_equal(np.sort(rows[:7]), np.arange(7))
+    assert not np.array_equal(rows[:7], rows[7:14])
+
+
+def test_bytes_come_back():
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    for centered in (False, True):
+        assert np.array_equal(to_uint8(to_float(pixels, HERE, centered), centered), pixels)
+    x = torch.tensor([-0.2, 0.4999 / 255, 0.5001 / 255, 1.7]).view(1, 1, 2, 2)
+    assert to_uint8(x, False).ravel().tolist() == [0, 0, 1, 255]
+
+
+def test_largest_distance_of_black_and_white():
+    pixels = np.zeros((5, 4, 4, 3), np.uint8)
+    pixels[3] = 255
+    assert largest_distance(pixels) == pytest.approx(np.sqrt(48))
+
+
+def test_noise_is_standard_normal_and_belongs_to_the_seed():
+    draw = ImageNoise(np.arange(50), (1, 32, 32), HERE)
+    first, second = draw(), draw()
+    alone = ImageNoise(np.array([7]), (1, 32, 32), HERE)
+    assert torch.equal(alone()[0], first[7])
+    assert torch.equal(alone()[0], second[7])
+    assert float(first.mean()) == pytest.approx(0, abs=0.02)
+    assert float(first.std()) == pytest.approx(1, abs=0.02)
+    assert abs(float((first * second).mean())) < 0.02
+    assert abs(float((first[:-1] * first[1:]).mean())) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"sampler": "ode"}, "sampler is 'ode'; it may be one of pc, heun"),
+        ({"sde": "smld"}, "sde is 'smld'; it may be one of ve, vp, subvp"),
+        ({"sigma_max": "auto"}, "sigma_max is 'auto'"),
+        ({"precision": "fp16"}, "precision is 'fp16'"),
+    ],
+)
+def test_unknown_settings_are_named(option, words):
+    with pytest.raises(ValueError, match=words):
+        build(**option)
+
+
+def test_oblong_images_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="square"):
+        build(**SMALL).train(
+            np.zeros((4, 8, 6, 1), np.uint8), seed=0, folder=tmp_path, monitor=lambda s, f: None
+        )
+
+
+def test_other_files_are_not_snapshots(tmp_path):
+    save_tensors(tmp_path / "a.safetensors", {"x": np.zeros(3)})
+    with pytest.raises(ValueError, match="not a snapshot"):
+        build().sample(tmp_path / "a.safetensors", np.arange(2))

@@ -1,0 +1,207 @@
+"""The score network against numbers of the public score_sde code, and its invariances."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nearnd.generators._reference import copy_weights
+from nearnd.networks.attention import PixelAttention
+from nearnd.networks.resample import DownConv, down, up
+from nearnd.networks.unet import UNet
+
+ROOT = Path(__file__).resolve().parents[1]
+PARITY = Path(os.environ.get("NEARND_PARITY", ROOT.parent / "shared/fixtures/score_sde"))
+PAIRS = sorted(p for p in PARITY.glob("*.json") if p.with_suffix(".npz").exists())
+SMALL = {"size": 8, "channels": 1, "nf": 16, "channel_mult": (1, 2), "blocks": 1, "attention": (4,)}
+
+
+def from_reference(config):
+    """Our network for a configuration of the reference; skips what we do not have."""
+    m, d = config["model"], config["data"]
+    fixed = {
+        "name": "ncsnpp",
+        "resblock_type": "biggan",
+        "skip_rescale": True,
+        "nonlinearity": "swish",
+        "conditional": True,
+        "progressive_combine": "sum",
+        "fir_kernel": [1, 3, 3, 1],
+    }
+    for key, value in fixed.items():
+        if m.get(key, value) != value:
+            pytest.skip(f"{key}: {m[key]} is not supported, only {value}")
+    if m["progressive"] == "residual":
+        pytest.skip("progressive: residual is in no published configuration")
+    if m["scale_by_sigma"] and m["embedding_type"] == "positional":
+        pytest.skip("discrete noise levels are not supported")
+    return UNet(
+        size=d["image_size"],
+        channels=d["num_channels"],
+        nf=m["nf"],
+        channel_mult=m["ch_mult"],
+        blocks=m["num_res_blocks"],
+        attention=m["attn_resolutions"],
+        dropout=m["dropout"],
+        embedding=m["embedding_type"],
+        fir=m["fir"],
+        inner=m["progressive_input"].removeprefix("input_"),
+        outer=m["progressive"].removeprefix("output_"),
+        centered=d["centered"],
+        by_sigma=m["scale_by_sigma"],
+    )
+
+
+def sine_weights(state_dict):
+    """The weights of a fixture, by the rule in its `fill`."""
+    for i, (name, shape) in enumerate(state_dict):
+        k = np.arange(math.prod(shape), dtype=np.float64)
+        w = 0.05 * np.sin(0.7 * k + 1.3 * i)
+        if len(shape) == 1 and name.endswith(".weight"):
+            w += 1.0
+        if len(shape) == 1 and name.endswith(".W"):
+            w *= 20
+        yield torch.from_numpy(w.astype(np.float32)).reshape(shape)
+
+
+@pytest.mark.skipif(not PAIRS, reason=f"no pairs in {PARITY}; set NEARND_PARITY")
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_output_agrees_with_the_reference(pair, layout):
+    j, z = json.loads(pair.read_text()), np.load(pair.with_suffix(".npz"))
+    net = from_reference(j["config"]).eval()
+    copy_weights(net, sine_weights(j["state_dict"]))
+    net.to(memory_format=layout)
+    x, cond, y = (torch.from_numpy(z[k]) for k in ("x", "cond", "y"))
+    with torch.inference_mode():
+        got = net(x.contiguous(memory_format=layout), cond)
+    assert float((got - y).abs().max() / y.abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 62_758_787),
+        ({"blocks": 8}, 107_586_947),
+        ({"embedding": "positional"}, 62_693_251),
+        ({"embedding": "positional", "fir": False, "inner": "none"}, 61_804_419),
+        (
+            {
+                "size": 256,
+                "channel_mult": (1, 1, 2, 2, 2, 2, 2),
+                "blocks": 2,
+                "inner": "skip",
+                "outer": "skip",
+            },
+            65_574_421,
+        ),
+    ],
+    ids=["ve", "ve-deep", "vp-ncsnpp", "ddpmpp", "256"],
+)
+def test_published_networks_have_their_number_of_parameters(options, count):
+    with torch.device("meta"):
+        net = UNet(**options)
+    assert sum(p.numel() for p in net.parameters() if p.requires_grad) == count
+
+
+def test_attention_sits_where_the_paper_has_it():
+    with torch.device("meta"):
+        nets = [UNet(), UNet(blocks=8)]
+    assert [sum(isinstance(m, PixelAttention) for m in n.modules()) for n in nets] == [6, 10]
+
+
+@pytest.mark.parametrize("outer", ["none", "skip"])
+def test_a_fresh_network_outputs_almost_nothing(outer):
+    torch.manual_seed(0)
+    net = UNet(**SMALL, outer=outer)
+    y = net(torch.rand(4, 1, 8, 8), torch.ones(4))
+    assert float(y.abs().max()) < 1e-3
+    assert float(y.abs().max()) > 0
+
+
+def awake(net):
+    """The network with its silent last layers replaced, so that outputs depend on everything."""
+    for p in net.parameters():
+        if p.ndim > 1 and float(p.detach().std()) < 1e-4:
+            torch.nn.init.normal_(p, std=0.1)
+    return net.eval()
+
+
+@pytest.mark.parametrize("inner", ["none", "residual", "skip"])
+def test_an_image_does_not_depend_on_its_batch(inner):
+    torch.manual_seed(0)
+    net = awake(UNet(**SMALL, inner=inner))
+    x, sigma = torch.randn(5, 1, 8, 8), torch.rand(5) + 0.1
+    with torch.inference_mode():
+        whole = net(x, sigma)
+        order = torch.tensor([3, 1, 4, 0, 2])
+        assert torch.allclose(net(x[order], sigma[order]), whole[order], atol=1e-5)
+        assert torch.allclose(net(x[2:3], sigma[2:3]), whole[2:3], atol=1e-5)
+        assert torch.allclose(net(x, sigma[:1])[:1], whole[:1], atol=1e-5)  # one level for all
+
+
+def test_output_is_divided_by_the_noise_level():
+    torch.manual_seed(0)
+    net = awake(UNet(**SMALL))
+    x, sigma = torch.randn(2, 1, 8, 8), torch.tensor([0.5, 2.0])
+    scaled = net(x, sigma)
+    net.by_sigma = False
+    assert torch.allclose(scaled, net(x, sigma) / sigma[:, None, None, None], atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [4, 8, 16, 32])
+def test_filtering_by_matrix_and_by_convolution_are_the_same(size, monkeypatch):
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, size, size)
+    net = DownConv(3, 5, fir=True)
+    results = []
+    for limit in (0, 1000):
+        monkeypatch.setattr("nearnd.networks.resample.SMALL", limit)
+        results.append([down(x, True), up(x, True), net(x)])
+    for a, b in zip(*results, strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("fir", [True, False])
+@pytest.mark.parametrize("size", [8, 64])
+def test_resampling_keeps_a_constant_inside(fir, size):
+    x = torch.full((1, 2, size, size), 3.0)
+    assert down(x, fir).shape[2:] == (size // 2, size // 2)
+    assert torch.allclose(down(x, fir)[..., 1:-1, 1:-1], torch.tensor(3.0))
+    assert up(x, fir).shape[2:] == (2 * size, 2 * size)
+    assert torch.allclose(up(x, fir)[..., 1:-1, 1:-1], torch.tensor(3.0))
+
+
+@pytest.mark.parametrize("fir", [True, False])
+def test_doubling_is_four_times_the_transpose_of_halving(fir):
+    x, y = torch.randn(1, 2, 16, 16), torch.randn(1, 2, 8, 8)
+    assert torch.allclose(4 * (down(x, fir) * y).sum(), (x * up(y, fir)).sum(), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 8, 16, 17])  # the kernel changes after 16
+def test_attention_equals_its_formula(size):
+    torch.manual_seed(0)
+    layer = awake(PixelAttention(8))
+    x = torch.randn(2, 8, size, size)
+    q, k, v = layer.qkv(layer.norm(x)).flatten(2).chunk(3, 1)  # (N, C, HW)
+    a = torch.softmax(torch.einsum("ncp,ncq->npq", q, k) / math.sqrt(8), -1)
+    y = layer.out(torch.einsum("npq,ncq->ncp", a, v).view_as(x))
+    assert torch.allclose(layer(x), (x + y) / math.sqrt(2), atol=1e-5)
+
+
+def test_impossible_sizes_and_names_are_explained():
+    with pytest.raises(ValueError, match="image size 10 cannot be halved 2 times"):
+        UNet(size=10, nf=16, channel_mult=(1, 1, 1))
+    with pytest.raises(ValueError, match="inner is 'pyramid'; it may be one of none, residual"):
+        UNet(**SMALL, inner="pyramid")
+
+
+def test_reference_weights_of_another_network_are_refused():
+    net = UNet(**SMALL)
+    ours = [p.detach() for p in UNet(**SMALL | {"nf": 32}).parameters()]
+    with pytest.raises(ValueError, match="where .* is needed"):
+        copy_weights(net, ours)

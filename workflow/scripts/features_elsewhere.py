@@ -1,0 +1,13 @@
+"""Embeds another dataset's test split with one detector."""
+
+import _repository  # noqa: F401
+import numpy as np
+
+from nearnd import arrays, job, plugins, tables
+
+with job.start(snakemake) as run:
+    images, _ = tables.load_images(snakemake.input.pixels)
+    detector = plugins.build("detectors", snakemake.params.entry)
+    detector.load(snakemake.input.detector)
+    embedding = detector.embed(images.pixels, progress=run.progress)
+    arrays.save_tensors(snakemake.output[0], embedding | {"row": np.arange(len(images))})
