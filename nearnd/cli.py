@@ -27,7 +27,6 @@ def show(folder: Path = Path()) -> str:
             f"{100 * m:.1f}" + (f" ± {100 * s:.1f}" if pd.notna(s) else "")
             for m, s in zip(table["mean"], table["sd"], strict=True)
         ]
-        index = ["dataset", "method", "test", "runs"]
         order = table[index].drop_duplicates()
         wide = table.pivot(index=index, columns="metric", values="value")
         wide = wide[list(dict.fromkeys(table["metric"]))].reset_index()

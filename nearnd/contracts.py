@@ -1,4 +1,4 @@
-"""What each stage takes and gives. A plugin is any object that satisfies the contract of its folder.
+"""What each stage takes and gives: a plugin is any object that satisfies its folder's contract.
 
 Words and signs are fixed here once: images are uint8, scores are higher for more anomalous images,
 label 1 is an anomaly, one seed per generated image.
@@ -154,10 +154,11 @@ class Drawing(Protocol):
     `data` holds what READS asks for:
         "metrics"    DataFrame dataset, normal, method, test, seed, metric, anomaly, value
         "scores"     DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score
-        "fidelity"   DataFrame dataset, normal, generator, seed, step, loss, seconds, <measures>
-        "fakes"      DataFrame dataset, normal, fakes, seed, n, step, copies, <measures>
-        "samples"    list of dicts: dataset, normal, near, real, anomalies, fakes, previews, steps
-        "closeness"  DataFrame dataset, normal, anomaly, closeness
+        "fidelity"   DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>
+        "fakes"      DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>
+        "samples"    list of dicts: dataset, normal, real, anomalies {class: images}, and, where
+                     the experiment has them, near (a class), fakes, previews, steps
+        "closeness"  DataFrame dataset, test, normal, anomaly, closeness; None if it has none
         "published"  DataFrame source, table, row, column, value, note
     and always "labels", the display names {entry: words}.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pandas as pd
 
 from nearnd.contracts import Metric
@@ -16,7 +17,7 @@ log = logging.getLogger("nearnd")
 def evaluate(
     runs: list[dict], scores: list[pd.DataFrame], metrics: dict[str, Metric]
 ) -> pd.DataFrame:
-    """One row for each number: KEYS, metric, anomaly ("rest" or a class), value, n_normal, n_anomaly.
+    """One row for each number: KEYS, metric, anomaly (a class or "rest"), value and group sizes.
 
     runs     dicts with dataset, normal, method, images, seed; scores[i] belongs to runs[i]
     Every metric is computed for the normal images against all anomalies of the test set; "auroc"
@@ -51,7 +52,5 @@ def _key(run: dict) -> tuple:
 
 
 def _join(normal, anomalies):
-    import numpy as np
-
     labels = np.r_[np.zeros(len(normal), bool), np.ones(len(anomalies), bool)]
     return np.r_[normal, anomalies], labels

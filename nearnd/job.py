@@ -1,4 +1,4 @@
-"""One job of the pipeline: its log, seed, progress, and the folder where it keeps half-done work."""
+"""One job of the pipeline: its log, seed, progress, and the folder for half-done work."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 EVERY = 5.0  # seconds between two lines of progress
+
+# what bad input, a full disk or diverging numbers raise: the sentence says enough
+EXPECTED = (ValueError, OSError, ArithmeticError, MemoryError)
 
 log = logging.getLogger("nearnd")
 
@@ -95,11 +98,13 @@ def start(snakemake) -> Iterator[Job]:
     began = time.monotonic()
     try:
         yield Job(name, seed, folder)
-    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
+    except Exception as error:
         for handler in handlers[1:]:  # the traceback is for the log, the sentence for the user
             handler.handle(
                 log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info())
             )
+        if not isinstance(error, EXPECTED):
+            raise
         log.error(f"error: {error}")
         sys.exit(1)
     shutil.rmtree(folder, ignore_errors=True)

@@ -20,7 +20,7 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
-    """Reads csv; names (id, class, normal, anomaly, ...) stay text even if they look like numbers."""
+    """Reads csv; the columns in NAMES stay text even if they look like numbers."""
     try:
         header = pd.read_csv(path, nrows=0).columns
         numbers = [column for column in header if column not in NAMES]
@@ -49,7 +49,7 @@ def save_images(folder: str | Path, split: str, images: Images, classes: list[st
 
 
 def load_images(pixels: str | Path) -> tuple[Images, np.ndarray]:
-    """The image set whose pixels lie at `pixels` (.npy, its .csv beside it), and class names (N,)."""
+    """The image set at `pixels` (.npy, its .csv beside it), and its class names (N,)."""
     table = load_table(Path(pixels).with_suffix(".csv"), "id", "label", "class")
     array = load_array(pixels, ndim=4, dtype="uint8")
     if len(table) != len(array):
@@ -65,7 +65,8 @@ def one_row(facts: dict) -> pd.DataFrame:
 
 def to_latex(table: pd.DataFrame, note: str = "") -> str:
     """A booktabs table to \\input, the note below it."""
-    text = table.astype(str).map(_escape).rename(columns=_escape)
+    text = table.map(lambda cell: "" if pd.isna(cell) else _escape(str(cell)))
+    text = text.rename(columns=_escape)
     lines = text.to_latex(index=False, escape=False)
     return lines + (f"% {note}\n" if note else "")
 

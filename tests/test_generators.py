@@ -1,4 +1,4 @@
-"""The score SDE as a generator: what it keeps, what an image depends on, and going on after a kill."""
+"""The score SDE as a generator: what it keeps, what an image depends on, and a kill in between."""
 
 import numpy as np
 import pytest
@@ -113,10 +113,11 @@ def test_another_seed_gives_another_network(snapshot, tmp_path):
 
 @pytest.mark.parametrize("sde", ["ve", "vp", "subvp"])
 def test_training_brings_samples_nearer_to_the_data(tmp_path, sde):
-    real = blobs(64, channels=3)
+    real = blobs(64)
     distances = []
     kind = {} if sde == "ve" else {"sigma_max": 50.0, "fir": False}
-    g = build(**SMALL | kind | {"sde": sde, "steps": 120, "snapshots": [1, 120]})
+    better = {"lr": 5e-3, "batch": 32, "sampler_steps": 12, "churn": 5.0}
+    g = build(**SMALL | kind | better | {"sde": sde, "steps": 150, "snapshots": [1, 150]})
 
     def monitor(step, file):
         fake = g.sample(file, np.arange(16))
@@ -124,7 +125,7 @@ def test_training_brings_samples_nearer_to_the_data(tmp_path, sde):
         distances.append(np.linalg.norm(a[None] - b[:, None], axis=2).min(1).mean())
 
     g.train(real, seed=0, folder=tmp_path, monitor=monitor)
-    assert distances[1] < 0.8 * distances[0]
+    assert distances[1] < 0.7 * distances[0]
 
 
 def test_every_image_comes_equally_often():

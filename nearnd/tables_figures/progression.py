@@ -31,11 +31,12 @@ def build(images: int = 1, columns: int = 10) -> Drawing:
         same = len({tuple(sample["steps"]) for sample in samples}) == 1
         several = len({sample["dataset"] for sample in samples}) > 1
         words = [_word(data, sample, several) if i == 0 else "" for sample, i in rows]
-        margin = 0.2 + 0.078 * max(len(word) for word in words)  # inches, for the words
+        margin = 0.2 + 0.085 * max(len(word) for word in words)  # inches, for the words
         cell = min(0.62, (WIDTH - margin) / (across + 1.15))
         size = (cell * (across + 1.15) + margin, cell * len(rows) + 0.75)
         figure = Figure(figsize=size, layout="constrained")
         ax = figure.subplots()
+        ax.set_anchor("E")  # what is left over goes to the words
         for row, (sample, i) in enumerate(rows):
             chosen = _chosen(len(sample["steps"]), across)
             show_row(ax, row, np.asarray(sample["previews"])[chosen, i])
