@@ -16,10 +16,9 @@ SUMMARY = Path("results/tables/summary.csv")
 def show(folder: Path = Path()) -> str:
     """The summary table in percent, and where the rest lies."""
     if not (folder / SUMMARY).exists():
-        raise ValueError(f"{folder / SUMMARY} is not there yet: run `snakemake --cores all` first")
-    table = load_table(
-        folder / SUMMARY, "dataset", "method", "test", "metric", "mean", "sd", "runs"
-    )
+        raise ValueError(f"there is no {folder / SUMMARY} yet: run `snakemake --cores all` first")
+    index = ["dataset", "method", "test", "runs"]
+    table = load_table(folder / SUMMARY, *index, "metric", "mean", "sd")
     if table.empty:
         wide = "No test set held anomalies, so there is nothing to average; see results/scores."
     else:

@@ -48,9 +48,9 @@ def train(
     `schedule(step)` multiplies the learning rate, `clip` is the largest global gradient norm,
     `ema` the averaging rate (see `ema_rate`). After as many updates as a number in `snapshots`,
     `on_snapshot(step, weights)` gets a state dict of live tensors (copy what is kept); it is called
-    again if the job was killed before the next save. `folder` holds the state from which a killed job goes on (None: none),
-    written every `save_every` seconds, at snapshots and on SIGTERM, which then ends the job with
-    exit code 143.
+    again if the job was killed before the next save. `folder` holds the state from which a killed
+    job goes on (None: none), written every `save_every` seconds, at snapshots and on SIGTERM, which
+    then ends the job with exit code 143.
     The caller chooses train or eval mode. FloatingPointError if the loss or its gradient is not
     finite; the state on disk stays the last good one.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ def embed(
     return out
 
 
-def fitted(thing, call: Callable | str):
+def fitted(thing, call: str):
     """`thing`, or an error for a detector that was asked for features before it had any."""
     if thing is None:
         raise ValueError(f"{call}: call fit or load first")

@@ -1,6 +1,6 @@
 """FITYMI: the backbone, fine-tuned to tell normal images from fakes (section 3, step 2).
 
-The defaults are those of the official code; `reference` numbers are in the comments of `build`.
+The defaults of `build` are those of the official code.
 """
 
 from __future__ import annotations

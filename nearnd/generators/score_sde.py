@@ -58,8 +58,8 @@ def build(
     sampler: "pc" (predictor-corrector, `_pc`; 2 calls of the network a step) or "heun" (`_heun`).
     sampler_steps: noise levels; None for 1000 ("pc", the paper) or 18 ("heun", EDM on CIFAR-10).
     snr, corrections, predictor, corrector, norms, denoise: of "pc". churn: of "heun".
-    sample_batch: images sampled at a time. precision: "fp32", "bf16", or
-    "auto": bf16 on GPUs, and on CPUs with matrix units (AMX) from nf 64 on, where it is faster.
+    sample_batch: images sampled at a time. precision: "fp32", "bf16" or "auto": bf16 where it is
+    faster, on GPUs, and on CPUs with matrix units (AMX) from nf 64 on.
     Deviation from the official code: Langevin steps use the norms of each image instead of batch
     means (`norms: batch`), and pixels are rounded to uint8, not cut off, so that a sample that
     equals a training image gives back its bytes.
@@ -245,13 +245,12 @@ class ScoreSDE:
         import torch
 
         half = self.precision == "bf16"
-        if self.precision == "auto":
+        if self.precision == "auto" and dev.type == "cuda":
+            half = torch.cuda.is_bf16_supported()
+        elif self.precision == "auto" and dev.type == "cpu":
+            units = getattr(torch.cpu, "get_capabilities", dict)()  # {} in older versions
             wide = net.stem.out_channels >= 64  # below, conversions cost more than they save
-            half = (
-                torch.cuda.is_bf16_supported()
-                if dev.type == "cuda"
-                else dev.type == "cpu" and wide and torch.cpu.get_capabilities().get("amx_bf16", False)
-            )
+            half = wide and units.get("amx_bf16", False)
         if not half:
             return net
         return partial(_autocast, net, dev.type)

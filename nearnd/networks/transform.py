@@ -40,10 +40,10 @@ def view(pixels: np.ndarray, how: View, *, random: bool = False) -> Tensor:
     global generator.
     """
     x = resized(pixels, how.resize)
-    x = x[_window(x.shape, how, random)]  # (N, C, crop, crop)
-    x = _with_channels(x.float() / 255, len(how.mean))  # (N, channels, crop, crop)
-    mean, std = (torch.tensor(v)[:, None, None] for v in (how.mean, how.std))
-    return (x - mean) / std  # (N, channels, crop, crop)
+    x = x[_random_window(x.shape, how) if random else _centre(x.shape, how.crop)]
+    x = _with_channels(x.float(), len(how.mean))  # (N, channels, crop, crop)
+    mean, std = (255 * torch.tensor(v)[:, None, None] for v in (how.mean, how.std))
+    return (x - mean).div_(std)  # (N, channels, crop, crop)
 
 
 def resized(pixels: np.ndarray, side: int) -> Tensor:
@@ -54,19 +54,22 @@ def resized(pixels: np.ndarray, side: int) -> Tensor:
     return resize(x, [side], InterpolationMode.BILINEAR, antialias=True)  # (N, C, h, w)
 
 
-def _window(shape: torch.Size, how: View, random: bool) -> tuple[Tensor, ...]:
+def _centre(shape: torch.Size, crop: int) -> tuple[slice, ...]:
+    """The indices that cut the middle out of every image."""
+    starts = [round((length - crop) / 2) for length in shape[2:]]
+    return slice(None), slice(None), *(slice(start, start + crop) for start in starts)
+
+
+def _random_window(shape: torch.Size, how: View) -> tuple[Tensor, ...]:
     """The indices that cut a window out of every image; beyond the border the border repeats."""
     n, c, h, w = shape
     sides = []
     for length in (h, w):
-        if random:
-            start = torch.randint(length - how.crop + 1, (n, 1))
-            start += torch.randint(-how.shift, how.shift + 1, (n, 1))
-        else:
-            start = torch.full((n, 1), round((length - how.crop) / 2))
+        start = torch.randint(length - how.crop + 1, (n, 1))
+        start += torch.randint(-how.shift, how.shift + 1, (n, 1))
         sides.append((start + torch.arange(how.crop)).clamp(0, length - 1))  # (N, crop)
     rows, columns = sides
-    if random and how.flip:
+    if how.flip:
         columns = torch.where(torch.rand(n, 1) < 0.5, columns.flip(1), columns)
     image, channel = torch.arange(n)[:, None, None, None], torch.arange(c)[:, None, None]
     return image, channel, rows[:, None, :, None], columns[:, None, None, :]
