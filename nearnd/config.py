@@ -82,7 +82,14 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
     """The class names of a dataset, in label order."""
     entry = arguments(config, "datasets", dataset)
     names = plugins.constant("datasets", entry["kind"], "CLASSES")
-    return names or plugins.call("datasets", entry, "classes")
+    names = names or plugins.call("datasets", entry, "classes")
+    for name in names:  # they become parts of paths, beside the words for other normals
+        if "/" in name or name.startswith((".", "not-")) or name in ("all", "any"):
+            raise ValueError(
+                f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be all"
+                " or any, begin with a dot or not-, or contain /"
+            )
+    return names
 
 
 def normals(config: dict[str, Any], experiment: str) -> list[str]:
@@ -90,8 +97,9 @@ def normals(config: dict[str, Any], experiment: str) -> list[str]:
     entry = config["experiments"][experiment]
     names = classes(config, entry["dataset"])
     chosen = entry["normals"]
-    if chosen == "each":
-        return list(names)
+    if chosen == "each":  # a class without training images can only be an anomaly
+        dataset = arguments(config, "datasets", entry["dataset"])
+        return plugins.call("datasets", dataset, "trained") or list(names)
     if chosen == "each-not":
         return [f"not-{name}" for name in names]
     if chosen == "all":
@@ -125,10 +133,9 @@ def check(config: dict[str, Any]) -> None:
         for key, section in METHOD.items():
             if not (key == "bank" and method[key] == "none"):
                 lookup(config, section, method[key], f"methods: {name}: {key}")
-    for name in config["experiments"]:
-        _check_experiment(config, name)
     for name in config["run"]:
         lookup(config, "experiments", name, "run")
+        _check_experiment(config, name)
         normals(config, name)
 
 

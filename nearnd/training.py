@@ -7,6 +7,7 @@ with the same bytes as one that was not, and no generator state has to be kept.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import signal
 import threading
@@ -24,6 +25,8 @@ from nearnd.arrays import replacing
 from nearnd.contracts import Progress, silent
 
 STATE = "last.safetensors"
+
+log = logging.getLogger("nearnd")
 
 
 def train(
@@ -64,6 +67,7 @@ def train(
     step = 0
     if state is not None and state.exists():
         step = _load(state, model, optimizer, average)
+        log.info(f"goes on from step {step} of {steps}, found in {state}")
     saved = time.monotonic()
 
     def save() -> None:

@@ -17,9 +17,17 @@ def whole():
     return settings.lay_over(catalog, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
 
 
-def test_all_shipped_selections_are_sound(whole):
+def test_all_shipped_selections_are_sound(whole, tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()  # config/own.yaml's folder
+    for i in range(3):
+        (tmp_path / "images" / f"{i}.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
     for file in sorted((ROOT / "config").glob("*.yaml")):
         settings.check(settings.lay_over(whole, yaml.safe_load(file.read_text())))
+
+
+def test_every_experiment_of_the_catalog_is_sound(whole):
+    settings.check(whole | {"run": list(whole["experiments"])})
 
 
 def test_an_entry_without_a_kind_changes_one_with_a_kind_replaces():
@@ -53,7 +61,7 @@ MISTAKES = [
     ({"experiments": {"e": {"dataset": "digits", "normals": ["10"], "methods": ["pixels"]}},
       "run": ["e"]}, r"experiments: e: normals: unknown normal '10'"),
     ({"experiments": {"e": {"dataset": "digits", "normals": "each", "methods": ["pixels"],
-                            "tests": ["glyphs"]}}}, r"'glyphs' may be test or <dataset>\.test"),
+                            "tests": ["glyphs"]}}, "run": ["e"]}, r"'glyphs' may be test or <dataset>\.test"),
     ({"monitors": {"m": {"detector": "pixels", "measures": ["fid"]}}}, r"unknown measure 'fid'"),
 ]  # fmt: skip
 

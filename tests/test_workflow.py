@@ -80,7 +80,7 @@ def test_every_target_is_there_and_readable(done):
     summary = pd.read_csv(done / "results/tables/summary.csv")
     columns = ["dataset", "method", "test", "metric", "mean", "sd", "runs"]
     assert list(summary)[: len(columns)] == columns
-    assert set(summary["method"]) == {"pixels", "frozen", "fitymi"}
+    assert set(summary["method"]) == {"pixels", "frozen_digits", "fitymi_digits"}
     expected = {"auroc_one_vs_rest", "auroc_bottom1", "auroc_clp", "aupr_normal", "fpr95"}
     assert expected <= set(summary["metric"])
     assert (summary["runs"] == 1).all()

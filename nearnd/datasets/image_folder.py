@@ -88,6 +88,11 @@ def classes(path: str = "", **rest) -> list[str]:
     return sorted({name for _, name, _, _ in _layout(path)[1]})
 
 
+def trained(path: str = "", **rest) -> list[str]:
+    """The classes that have training images: those that can be normal."""
+    return sorted({name for split, name, _, _ in _layout(path)[1] if split != "test"})
+
+
 def inputs(path: str = "", **rest) -> list[str]:
     """The folders whose time stamps change when an image is added, renamed or taken away.
 
