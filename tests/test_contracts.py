@@ -1,0 +1,193 @@
+"""What contracts.py promises, for every plugin there is: a new file is tested by being there."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from nearnd import plugins
+from nearnd.contracts import Images
+
+ROOT = Path(__file__).parents[1]
+READS = {"metrics", "scores", "fidelity", "fakes", "samples", "closeness", "published"}
+
+
+def kinds(stage):
+    return pytest.mark.parametrize("kind", plugins.available(stage))
+
+
+def build(stage, kind, **arguments):
+    return plugins.build(stage, {"kind": kind, **arguments})
+
+
+def points(n, seed, shift=0.0, d=5):
+    return (np.random.default_rng(seed).normal(size=(n, d)) + shift).astype(np.float32)
+
+
+@kinds("metrics")
+def test_metrics_depend_on_ranks_alone_and_refuse_an_empty_group(kind):
+    metric = build("metrics", kind)
+    rng = np.random.default_rng(0)
+    label = rng.random(200) < 0.3
+    score = rng.normal(size=200) + label
+    value = metric(score, label)
+    assert isinstance(value, float)
+    assert 0 <= value <= 1
+    assert metric(np.exp(3 * score), label) == pytest.approx(value)
+    order = rng.permutation(200)
+    assert metric(score[order], label[order]) == pytest.approx(value)
+    with pytest.raises(ValueError, match=r"."):
+        metric(score, np.zeros(200, bool))
+
+
+@kinds("scores")
+def test_scores_rise_with_the_distance_from_normal(kind):
+    score = build("scores", kind)
+    bank = {"features": points(60, 0)}
+    queries = {"features": np.concatenate([points(30, 1), points(30, 2, shift=6.0)])}
+    values = score(bank, queries)
+    assert values.dtype == np.float32
+    assert values.shape == (60,)
+    assert values[:30].max() < values[30:].min()
+    order = np.random.default_rng(3).permutation(60)
+    shuffled = score(bank, {"features": queries["features"][order]})
+    assert np.allclose(shuffled, values[order], rtol=1e-5)
+    one = score(bank, {"features": queries["features"][:1]})
+    assert one == pytest.approx(values[:1], rel=1e-5)
+
+
+@kinds("banks")
+def test_banks_keep_rows_of_what_they_got(kind):
+    embedding = {"features": points(40, 0), "logit": points(40, 1, d=1)[:, 0]}
+    kept = build("banks", kind)(embedding, seed=0)
+    assert kept.keys() == embedding.keys()
+    rows = [np.flatnonzero((embedding["features"] == row).all(1)) for row in kept["features"]]
+    assert all(len(row) == 1 for row in rows)
+    assert (kept["logit"] == embedding["logit"][np.concatenate(rows)]).all()
+
+
+@kinds("fidelity")
+def test_fidelity_tells_the_same_law_from_a_shifted_one(kind):
+    measure = build("fidelity", kind)
+    real, same, other = points(200, 0), points(200, 1), points(200, 2, shift=3.0)
+    good, bad = measure(real, same), measure(real, other)
+    assert isinstance(good, float)
+    better = good < bad if kind in ("frechet", "kid") else good > bad  # a distance, or a share
+    assert better
+    order = np.random.default_rng(3).permutation(200)
+    assert measure(real[order], same) == pytest.approx(good, rel=1e-4, abs=1e-6)
+
+
+@kinds("closeness")
+def test_closeness_is_a_share_for_each_class_and_finds_the_near_one(kind):
+    features = np.concatenate([points(40, c, shift=3.0 * c) for c in range(4)])
+    close = build("closeness", kind)(features, np.repeat(np.arange(4), 40), points(30, 9, 6.4))
+    assert close.shape == (4,)
+    assert close.sum() == pytest.approx(1)
+    assert close.argmax() == 2
+
+
+SELF_CONTAINED = [
+    kind
+    for kind in plugins.available("datasets")
+    if not plugins.constant("datasets", kind, "ARCHIVES") and kind != "image_folder"
+]
+
+
+@pytest.mark.parametrize("kind", SELF_CONTAINED)
+def test_datasets_are_uint8_labelled_disjoint_and_the_same_twice(kind):
+    splits, classes = build("datasets", kind).read({})
+    again, _ = build("datasets", kind).read({})
+    assert classes == plugins.constant("datasets", kind, "CLASSES")
+    for split, images in splits.items():
+        assert images.pixels.dtype == np.uint8
+        assert images.pixels.ndim == 4
+        assert images.pixels.shape[-1] in (1, 3)
+        assert len(images.pixels) == len(images.labels) == len(set(images.ids))
+        assert set(images.labels) == set(range(len(classes)))
+        assert (again[split].pixels == images.pixels).all()
+    assert not set(splits["train"].ids) & set(splits["test"].ids)
+
+
+@pytest.fixture(scope="module")
+def backbones(tmp_path_factory):
+    """A file of random weights for each kind of backbone that a detector can start from."""
+    import torch_fidelity.feature_extractor_inceptionv3 as port
+
+    from nearnd.arrays import save_tensors
+
+    folder = tmp_path_factory.mktemp("backbones")
+    with (
+        patch.object(port, "load_state_dict_from_url", lambda *_, **__: {}),
+        patch.object(port.FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None),
+    ):
+        net = port.FeatureExtractorInceptionV3("inception", ["2048"])
+    save_tensors(folder / "inception", {k: t.numpy() for k, t in net.state_dict().items()})
+    small = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    entry = {"model": "vit_tiny_patch16_224", "weights": "none", "kwargs": small}
+    weights, facts = build("backbones", "timm", **entry).make(
+        None, [], seed=0, folder=folder, progress=lambda *_, **__: None
+    )
+    save_tensors(folder / "vit", weights, **facts)
+    return folder
+
+
+@kinds("detectors")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_detectors_embed_each_image_by_itself_and_survive_a_file(
+    kind, channels, backbones, tmp_path
+):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (19, 8, 8, channels)).astype(np.uint8)
+    images = Images(pixels, np.zeros(19, np.int64), np.arange(19).astype(str))
+    short = {"epochs": 1} if "epochs" in plugins.arguments("detectors", kind) else {}
+    needs = plugins.constant("detectors", kind, "NEEDS")
+    backbone = backbones / ("inception" if kind == "inception" else "vit")
+
+    def fitted():
+        detector = build("detectors", kind, **short)
+        detector.fit(
+            images,
+            outliers=255 - pixels if "outliers" in needs else None,
+            backbone=backbone if "backbone" in needs else None,
+            seed=3,
+            folder=None,
+        )
+        return detector
+
+    detector = fitted()
+    embedding = detector.embed(pixels)
+    for array in embedding.values():
+        assert array.dtype == np.float32
+        assert len(array) == 19
+        assert np.isfinite(array).all()
+    alone = detector.embed(pixels[7:8])
+    for name, array in embedding.items():
+        assert np.allclose(alone[name][0], array[7], rtol=1e-3, atol=1e-4)
+    detector.save(tmp_path / "file")
+    loaded = build("detectors", kind, **short)
+    loaded.load(tmp_path / "file")
+    twin = fitted()
+    for name, array in embedding.items():
+        assert (loaded.embed(pixels)[name] == array).all()
+        assert (twin.embed(pixels)[name] == array).all()  # the same seed, the same bytes
+
+
+@kinds("detectors")
+def test_a_detector_says_what_it_needs(kind):
+    needs = plugins.constant("detectors", kind, "NEEDS")
+    assert set(needs) <= {"backbone", "outliers", "labels"}
+    if needs:
+        detector = build("detectors", kind)
+        images = Images(np.zeros((4, 8, 8, 3), np.uint8), np.zeros(4, int), np.array(list("abcd")))
+        with pytest.raises(ValueError, match=r"entry"):
+            detector.fit(images, outliers=None, backbone=None, seed=0, folder=None)
+
+
+@kinds("tables_figures")
+def test_drawings_say_what_they_make_and_read_and_have_a_caption(kind):
+    assert plugins.constant("tables_figures", kind, "MAKES") in ("table", "figure")
+    assert set(plugins.constant("tables_figures", kind, "READS")) <= READS
+    caption = (ROOT / "workflow" / "report" / f"{kind}.rst").read_text()
+    assert len(caption.split()) >= 15
