@@ -97,7 +97,9 @@ class Fidelity(Protocol):
 
 
 class Fakes(Protocol):
-    def draw(self, n: int, *, seed: int, **sources: Any) -> tuple[np.ndarray, dict]:
+    def draw(
+        self, n: int, *, seed: int, normal: np.ndarray, **sources: Any
+    ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
 
 

@@ -61,7 +61,8 @@ MISTAKES = [
     ({"experiments": {"e": {"dataset": "digits", "normals": ["10"], "methods": ["pixels"]}},
       "run": ["e"]}, r"experiments: e: normals: unknown normal '10'"),
     ({"experiments": {"e": {"dataset": "digits", "normals": "each", "methods": ["pixels"],
-                            "tests": ["glyphs"]}}, "run": ["e"]}, r"'glyphs' may be test or <dataset>\.test"),
+                            "tests": ["glyphs"]}}, "run": ["e"]},
+     r"'glyphs' may be test or <dataset>\.test"),
     ({"monitors": {"m": {"detector": "pixels", "measures": ["fid"]}}}, r"unknown measure 'fid'"),
 ]  # fmt: skip
 

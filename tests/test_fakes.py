@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nearnd import copies, plugins
+from nearnd.fakes._levels import match_levels
 from nearnd.fakes._stops import choose
 
 ROWS = [
@@ -41,9 +42,10 @@ def test_sampled_draws_from_the_chosen_snapshot_with_one_seed_an_image():
         return seeds
 
     fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"window": [30, 50]}})
-    few, facts = fakes.draw(3, seed=1, sample=sample, snapshots="x", fidelity=ROWS)
-    many, _ = fakes.draw(9, seed=1, sample=sample, snapshots="x", fidelity=ROWS)
-    other, _ = fakes.draw(3, seed=2, sample=sample, snapshots="x", fidelity=ROWS)
+    sources = {"normal": None, "sample": sample, "snapshots": "x", "fidelity": ROWS}
+    few, facts = fakes.draw(3, seed=1, **sources)
+    many, _ = fakes.draw(9, seed=1, **sources)
+    other, _ = fakes.draw(3, seed=2, **sources)
     assert facts == {"step": 4, "frechet": 41.0, "best_frechet": 8.0}
     assert list(many[:3]) == list(few)  # more fakes are more, not others
     assert len({*few, *other}) == 6
@@ -52,11 +54,24 @@ def test_sampled_draws_from_the_chosen_snapshot_with_one_seed_an_image():
 def test_exposure_repeats_images_only_when_it_must():
     others = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
     exposure = plugins.build("fakes", {"kind": "exposure"})
-    ten, _ = exposure.draw(10, seed=0, others=others)
+    ten, _ = exposure.draw(10, seed=0, normal=None, others=others)
     assert sorted(ten.ravel()) == list(range(10))
-    many, _ = exposure.draw(25, seed=0, others=others)
+    many, _ = exposure.draw(25, seed=0, normal=None, others=others)
     assert np.bincount(many.ravel(), minlength=10).tolist().count(2) == 5  # 2.5 on average
     assert set(np.bincount(many.ravel())) == {2, 3}
+
+
+def test_matched_levels_are_the_normal_images_and_keep_the_order_of_pixels():
+    rng = np.random.default_rng(0)
+    normal = rng.choice([0, 0, 0, 128, 255], (50, 4, 4, 2)).astype(np.uint8)
+    fakes = rng.integers(20, 200, (30, 4, 4, 2)).astype(np.uint8)  # never black, never white
+    matched = match_levels(fakes, normal)
+    for channel in range(2):
+        a, b = matched[..., channel].ravel(), fakes[..., channel].ravel()
+        shares = [np.mean(normal[..., channel] == level) for level in (0, 128, 255)]
+        assert [np.mean(a == v) for v in (0, 128, 255)] == pytest.approx(shares, abs=0.003)
+        assert (np.diff(a[np.argsort(b, kind="stable")].astype(int)) >= 0).all()
+    assert (match_levels(normal, normal) == normal).all()
 
 
 def test_copies_are_counted_and_fresh_draws_are_not():

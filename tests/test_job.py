@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -30,7 +31,9 @@ def snakemake(tmp_path, **changes):
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    handler = signal.getsignal(signal.SIGTERM)
     yield
+    signal.signal(signal.SIGTERM, handler)
     logging.getLogger().handlers.clear()
 
 

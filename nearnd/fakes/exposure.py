@@ -6,7 +6,9 @@ import numpy as np
 
 
 class Exposure:
-    def draw(self, n: int, *, seed: int, others: np.ndarray):
+    def draw(
+        self, n: int, *, seed: int, normal: np.ndarray, others: np.ndarray
+    ) -> tuple[np.ndarray, dict]:
         """n of the others (M, H, W, C), without repetition as long as there are enough."""
         rng = np.random.default_rng(seed)
         index = np.concatenate([rng.permutation(len(others)) for _ in range(-(-n // len(others)))])

@@ -56,13 +56,14 @@ def read_weights(weights: Path) -> dict:
     import pickle
 
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not weights.is_file():
         raise ValueError(f"there is no Inception weights file {weights}; it can be had from {URL}")
-    if weights.suffix == ".safetensors":
-        return load_file(weights)
     try:
-        return torch.load(weights, map_location="cpu", weights_only=True)  # tensors only, no code
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        if weights.suffix in (".pth", ".pt"):
+            return torch.load(weights, map_location="cpu", weights_only=True)  # tensors, no code
+        return load_file(weights)
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
         raise ValueError(f"{weights} is not the file at {URL}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._groups import tasks
@@ -75,3 +76,5 @@ def _panel(ax, rows, nearest: str | None) -> None:
             ax.stairs(share, edges, color=colour, linewidth=1.2, label=label)
     if log:
         ax.set_xscale("log")
+        # the panel is too narrow for more than decades, and there is at least one
+        ax.xaxis.set_minor_formatter(NullFormatter())

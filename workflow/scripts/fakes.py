@@ -17,7 +17,7 @@ with job.start(snakemake) as run:
     if "others" in files.keys():  # noqa: SIM118 - a Namedlist iterates over values
         sources["others"] = tables.load_images(files.others)[0].pixels
     n = round(p.ratio * len(normal))
-    fakes, facts = plugins.build("fakes", p.entry).draw(n, seed=run.seed, **sources)
+    fakes, facts = plugins.build("fakes", p.entry).draw(n, seed=run.seed, normal=normal, **sources)
     facts |= {"n": n, "normal_images": len(normal), "copies": copies.share(fakes, normal)}
     arrays.save_array(snakemake.output.images, fakes)
     tables.save_table(snakemake.output.facts, tables.one_row(facts))

@@ -10,6 +10,9 @@ with job.start(snakemake):
     figure = draw(collect(snakemake.params.about))
     # no creation date: the same numbers give the same bytes
     pdf = {"Creator": "nearnd", "CreationDate": None}
-    for file, kind, facts in [(snakemake.output[0], "png", None), (snakemake.output.pdf, "pdf", pdf)]:
+    for file, kind, facts in [
+        (snakemake.output[0], "png", None),
+        (snakemake.output.pdf, "pdf", pdf),
+    ]:
         with arrays.replacing(file) as part:
             figure.savefig(part, format=kind, dpi=150, metadata=facts)
