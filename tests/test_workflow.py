@@ -171,8 +171,8 @@ def test_a_generator_killed_in_the_middle_goes_on_to_the_same_bytes(done, tmp_pa
         folders.append(folder)
     killed, undisturbed = folders
 
-    command = [*SNAKEMAKE, "--cores", "2", "--configfile", "kill.yaml",
-               "--rerun-triggers", "mtime", target]  # fmt: skip
+    command = [*SNAKEMAKE, target, "--cores", "2", "--configfile", "kill.yaml",
+               "--rerun-triggers", "mtime"]  # fmt: skip
     job = subprocess.Popen(command, cwd=killed, start_new_session=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     state = killed / "results" / "state" / "generator"
