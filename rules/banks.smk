@@ -3,12 +3,12 @@ rule bank:
         unpack(bank_input),
     output:
         "results/banks/{dataset}/{normal}/{detector}/{bank}/seed{seed}.safetensors",
-    params:
-        entry=lambda w: entry("banks", w.bank),
-        digest=lambda w: digest("banks", w.bank),
     log:
         "results/logs/banks/{dataset}/{normal}/{detector}/{bank}/seed{seed}.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        entry=lambda w: entry("banks", w.bank),
+        digest=lambda w: digest("banks", w.bank),
     script:
         "../workflow/scripts/bank.py"

@@ -20,12 +20,16 @@ def checked(config):
     """The config over the catalog, or one sentence about what is wrong with it."""
     base = Path(workflow.basedir)
     try:
-        whole = settings.lay_over(settings.read_catalog(base / "config/catalog"), config)
+        whole = settings.lay_over(
+            settings.read_catalog(base / "config/catalog"), config
+        )
         validate(whole, str(base / "workflow/schemas/config.schema.yaml"))
         settings.check(whole)
     except ValueError as error:
         raise WorkflowError(f"config: {error}") from None
-    captions = {file.stem: file.read_text() for file in base.glob("workflow/report/*.rst")}
+    captions = {
+        file.stem: file.read_text() for file in base.glob("workflow/report/*.rst")
+    }
     return whole | {"captions": captions}  # read by workflow/report/drawing.rst
 
 
@@ -70,7 +74,10 @@ def threads_of_detector(dataset):
 def gpus():
     """1 where jobs compute on a GPU, so that the profile's limit keeps them apart."""
     device = config["device"]
-    return int(device.startswith("cuda") or (device == "auto" and bool(shutil.which("nvidia-smi"))))
+    return int(
+        device.startswith("cuda")
+        or (device == "auto" and bool(shutil.which("nvidia-smi")))
+    )
 
 
 # ---- paths ----
@@ -143,7 +150,9 @@ def archives_input(wildcards):
 
 def folders_input(wildcards):
     """The user's own files: a change in them makes the images again."""
-    return plugins.call("datasets", entry("datasets", wildcards.dataset), "inputs") or []
+    return (
+        plugins.call("datasets", entry("datasets", wildcards.dataset), "inputs") or []
+    )
 
 
 def backbone_input(wildcards):
@@ -159,7 +168,9 @@ def generator_input(wildcards):
     watcher = monitor_of(wildcards.generator)["detector"]
     return {
         "pixels": pixels_of(wildcards.dataset, "train"),
-        "watcher": detector_of(wildcards.dataset, wildcards.normal, watcher, wildcards.seed),
+        "watcher": detector_of(
+            wildcards.dataset, wildcards.normal, watcher, wildcards.seed
+        ),
     }
 
 
@@ -169,7 +180,10 @@ def fakes_input(wildcards):
     if "generator" in source:
         w = wildcards
         place = generator_of(w.dataset, w.normal, source["generator"], w.seed)
-        files |= {"snapshots": f"{place}/snapshots", "fidelity": f"{place}/fidelity.csv"}
+        files |= {
+            "snapshots": f"{place}/snapshots",
+            "fidelity": f"{place}/fidelity.csv",
+        }
     if "dataset" in source:
         files["others"] = pixels_of(source["dataset"], "train")
     return files
@@ -184,7 +198,9 @@ def detector_input(wildcards):
         files["backbone"] = backbone_of(spec["backbone"])
     if "outliers" in spec:
         w = wildcards
-        files["outliers"] = fakes_file(w.dataset, w.normal, spec["outliers"], w.seed, "npy")
+        files["outliers"] = fakes_file(
+            w.dataset, w.normal, spec["outliers"], w.seed, "npy"
+        )
     return files
 
 
@@ -218,7 +234,9 @@ def score_input(wildcards):
     method = config["methods"][w.method]
     files = {
         "pixels": pixels_of_set(w.dataset, w.images),
-        "queries": features_of(w.dataset, w.normal, method["detector"], w.seed, w.images),
+        "queries": features_of(
+            w.dataset, w.normal, method["detector"], w.seed, w.images
+        ),
     }
     if method["bank"] != "none":
         task = f"{w.dataset}/{w.normal}/{method['detector']}/{method['bank']}"
@@ -254,7 +272,9 @@ def experiment_of(name):
 def runs_of(experiment):
     """One dict for each score file of an experiment."""
     spec = experiment_of(experiment)
-    images = list(dict.fromkeys(["test", *spec["tests"]]))  # others need the normals of `test`
+    images = list(
+        dict.fromkeys(["test", *spec["tests"]])
+    )  # others need the normals of `test`
     return [
         {"dataset": spec["dataset"], "normal": n, "method": m, "images": i, "seed": s}
         for n in settings.normals(config, experiment)
@@ -270,7 +290,9 @@ def metrics_input(wildcards):
 
 def fakes_behind(methods):
     """{method: fakes} of the methods that were trained on some."""
-    detectors = {m: config["detectors"][config["methods"][m]["detector"]] for m in methods}
+    detectors = {
+        m: config["detectors"][config["methods"][m]["detector"]] for m in methods
+    }
     return {m: d["outliers"] for m, d in detectors.items() if "outliers" in d}
 
 
@@ -280,7 +302,11 @@ def fakes_of(experiment):
     names = list(fakes_behind(spec["methods"]).values())
     if "fakes" in spec:  # the one whose samples are shown comes first
         names.insert(0, spec["fakes"])
-    return {f: config["fakes"][f]["generator"] for f in names if "generator" in config["fakes"][f]}
+    return {
+        f: config["fakes"][f]["generator"]
+        for f in names
+        if "generator" in config["fakes"][f]
+    }
 
 
 def closeness_file(experiment, images):
@@ -300,21 +326,30 @@ def sources_of(experiment, reads):
     if "metrics" in reads:
         sources["metrics"] = [{"file": f"results/metrics/{experiment}.csv"}]
     if "scores" in reads:
-        sources["scores"] = [run | {"file": scores_of(**run)} for run in runs_of(experiment)]
+        sources["scores"] = [
+            run | {"file": scores_of(**run)} for run in runs_of(experiment)
+        ]
     if "closeness" in reads and "closeness" in spec:
         sources["closeness"] = [
-            {"dataset": spec["dataset"], "test": t, "file": closeness_file(experiment, t)}
+            {
+                "dataset": spec["dataset"],
+                "test": t,
+                "file": closeness_file(experiment, t),
+            }
             for t in spec["tests"]
         ]
     if "fidelity" in reads:
         generators = dict.fromkeys(fakes_of(experiment).values())
         found = [task | {"generator": g} for g in generators for task in tasks]
-        sources["fidelity"] = [f | {"file": f"{generator_of(**f)}/fidelity.csv"} for f in found]
+        sources["fidelity"] = [
+            f | {"file": f"{generator_of(**f)}/fidelity.csv"} for f in found
+        ]
     if "fakes" in reads:
         shown = fakes_of(experiment)
         behind = {m: f for m, f in fakes_behind(spec["methods"]).items() if f in shown}
         sources["fakes"] = [
-            t | {"fakes": f, "method": m, "file": fakes_file(**t, fakes=f, ending="csv")}
+            t
+            | {"fakes": f, "method": m, "file": fakes_file(**t, fakes=f, ending="csv")}
             for m, f in behind.items()
             for t in tasks
         ]
@@ -338,7 +373,10 @@ def samples_of(experiment, tasks):
         if shown:
             files["fakes"] = fakes_file(**task, fakes=shown[0], ending="npy")
             folder = generator_of(**task, generator=shown[1])
-            files |= {"previews": f"{folder}/previews.npy", "fidelity": f"{folder}/fidelity.csv"}
+            files |= {
+                "previews": f"{folder}/previews.npy",
+                "fidelity": f"{folder}/fidelity.csv",
+            }
         samples.append(task | {"file": files})
     return samples
 
@@ -409,7 +447,9 @@ def summary_sources():
         spec = experiment_of(name)
         tests = spec["tests"] if "closeness" in spec else []
         source = {"dataset": spec["dataset"], "metrics": f"results/metrics/{name}.csv"}
-        sources.append(source | {"closeness": {t: closeness_file(name, t) for t in tests}})
+        sources.append(
+            source | {"closeness": {t: closeness_file(name, t) for t in tests}}
+        )
     return sources
 
 
@@ -420,29 +460,47 @@ def summary_input(wildcards):
     return list(dict.fromkeys(files))
 
 
-def datasets_of_run():
-    names = {}
+def detectors_of_run():
+    """Every detector that this run uses: of methods, of the closest class, of monitors."""
+    names = []
     for experiment in config["run"]:
         spec = experiment_of(experiment)
-        names |= dict.fromkeys([spec["dataset"]])
-        names |= dict.fromkeys(t.removesuffix(".test") for t in spec["tests"] if t != "test")
-        for method in spec["methods"]:
-            detector = config["detectors"][config["methods"][method]["detector"]]
-            backbone = config["backbones"].get(detector.get("backbone"), {})
-            outliers = config["fakes"].get(detector.get("outliers"), {})
-            names |= dict.fromkeys(n for n in (backbone.get("dataset"), outliers.get("dataset")) if n)
-    return list(names)
+        names += [config["methods"][m]["detector"] for m in spec["methods"]]
+        if "closeness" in spec:
+            names.append(config["closeness"][spec["closeness"]]["detector"])
+        names += [monitor_of(g)["detector"] for g in fakes_of(experiment).values()]
+    return [config["detectors"][name] for name in dict.fromkeys(names)]
+
+
+def backbones_of_run():
+    return list(
+        dict.fromkeys(d["backbone"] for d in detectors_of_run() if "backbone" in d)
+    )
+
+
+def datasets_of_run():
+    names = []
+    for experiment in config["run"]:
+        spec = experiment_of(experiment)
+        names += [spec["dataset"]]
+        names += [t.removesuffix(".test") for t in spec["tests"] if t != "test"]
+    outliers = [
+        config["fakes"][d["outliers"]] for d in detectors_of_run() if "outliers" in d
+    ]
+    backbones = [config["backbones"][name] for name in backbones_of_run()]
+    names += [
+        source["dataset"] for source in outliers + backbones if "dataset" in source
+    ]
+    return list(dict.fromkeys(names))
 
 
 def archives_of_run(wildcards):
-    return [file for dataset in datasets_of_run() for file in archives_of(dataset).values()]
+    return [
+        file for dataset in datasets_of_run() for file in archives_of(dataset).values()
+    ]
 
 
 def weights_of_run(wildcards):
     """Backbones that are fetched, not trained."""
-    names = {}
-    for experiment in config["run"]:
-        for method in experiment_of(experiment)["methods"]:
-            detector = config["detectors"][config["methods"][method]["detector"]]
-            names |= dict.fromkeys([detector["backbone"]] if "backbone" in detector else [])
+    names = backbones_of_run()
     return [backbone_of(n) for n in names if "dataset" not in config["backbones"][n]]

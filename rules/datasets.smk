@@ -1,14 +1,14 @@
 rule fetch:
     output:
         "results/archives/{kind}/{archive}.json",
-    params:
-        archive=lambda w: archive_of(w.kind, w.archive),
     log:
         "results/logs/fetch/{kind}/{archive}.log",
+    priority: 100
+    retries: 1
     conda:
         "../envs/tables.yaml"
-    retries: 1
-    priority: 100
+    params:
+        archive=lambda w: archive_of(w.kind, w.archive),
     script:
         "../workflow/scripts/fetch.py"
 
@@ -18,14 +18,20 @@ rule images:
         archives=archives_input,
         folders=folders_input,
     output:
-        multiext("results/images/{dataset}/", "train.npy", "train.csv", "test.npy", "test.csv"),
-    params:
-        entry=lambda w: entry("datasets", w.dataset),
-        archives=lambda w: archives_of(w.dataset),
-        digest=lambda w: digest("datasets", w.dataset),
+        multiext(
+            "results/images/{dataset}/",
+            "train.npy",
+            "train.csv",
+            "test.npy",
+            "test.csv",
+        ),
     log:
         "results/logs/images/{dataset}.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        entry=lambda w: entry("datasets", w.dataset),
+        archives=lambda w: archives_of(w.dataset),
+        digest=lambda w: digest("datasets", w.dataset),
     script:
         "../workflow/scripts/images.py"

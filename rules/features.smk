@@ -4,16 +4,16 @@ rule features:
     output:
         train="results/features/{dataset}/{normal}/{detector}/seed{seed}/train.safetensors",
         test="results/features/{dataset}/{normal}/{detector}/seed{seed}/test.safetensors",
-    params:
-        entry=lambda w: entry("detectors", w.detector),
-        digest=lambda w: digest("detectors", w.detector),
     log:
         "results/logs/features/{dataset}/{normal}/{detector}/seed{seed}/own.log",
+    conda:
+        "../envs/torch.yaml"
     threads: lambda w: threads_of(w.dataset)
     resources:
         gpu=gpus(),
-    conda:
-        "../envs/torch.yaml"
+    params:
+        entry=lambda w: entry("detectors", w.detector),
+        digest=lambda w: digest("detectors", w.detector),
     script:
         "../workflow/scripts/features.py"
 
@@ -23,15 +23,15 @@ rule features_elsewhere:
         unpack(features_elsewhere_input),
     output:
         "results/features/{dataset}/{normal}/{detector}/seed{seed}/{other}.test.safetensors",
-    params:
-        entry=lambda w: entry("detectors", w.detector),
-        digest=lambda w: digest("detectors", w.detector),
     log:
         "results/logs/features/{dataset}/{normal}/{detector}/seed{seed}/{other}.test.log",
+    conda:
+        "../envs/torch.yaml"
     threads: lambda w: threads_of(w.dataset)
     resources:
         gpu=gpus(),
-    conda:
-        "../envs/torch.yaml"
+    params:
+        entry=lambda w: entry("detectors", w.detector),
+        digest=lambda w: digest("detectors", w.detector),
     script:
         "../workflow/scripts/features_elsewhere.py"

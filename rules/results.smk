@@ -3,14 +3,18 @@ rule metrics:
         metrics_input,
     output:
         "results/metrics/{experiment}.csv",
-    params:
-        runs=lambda w: runs_of(w.experiment),
-        entries=lambda w: {m: entry("metrics", m) for m in experiment_of(w.experiment)["metrics"]},
-        digests=lambda w: {m: digest("metrics", m) for m in experiment_of(w.experiment)["metrics"]},
     log:
         "results/logs/metrics/{experiment}.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        runs=lambda w: runs_of(w.experiment),
+        entries=lambda w: {
+            m: entry("metrics", m) for m in experiment_of(w.experiment)["metrics"]
+        },
+        digests=lambda w: {
+            m: digest("metrics", m) for m in experiment_of(w.experiment)["metrics"]
+        },
     script:
         "../workflow/scripts/metrics.py"
 
@@ -24,12 +28,12 @@ rule summary:
             caption="../workflow/report/summary.rst",
             category="Summary",
         ),
-    params:
-        sources=lambda w: summary_sources(),
     log:
         "results/logs/summary.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        sources=lambda w: summary_sources(),
     script:
         "../workflow/scripts/summary.py"
 
@@ -47,14 +51,14 @@ rule table:
         ),
         md="results/tables/{experiment}/{drawing}.md",
         tex="results/tables/{experiment}/{drawing}.tex",
-    params:
-        entry=lambda w: entry("drawings", w.drawing),
-        digest=lambda w: digest("drawings", w.drawing),
-        about=drawing_params,
     log:
         "results/logs/tables/{experiment}/{drawing}.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        entry=lambda w: entry("drawings", w.drawing),
+        digest=lambda w: digest("drawings", w.drawing),
+        about=drawing_params,
     script:
         "../workflow/scripts/table.py"
 
@@ -71,13 +75,13 @@ rule figure:
             labels={"figure": "{drawing}", "experiment": "{experiment}"},
         ),
         pdf="results/figures/{experiment}/{drawing}.pdf",
-    params:
-        entry=lambda w: entry("drawings", w.drawing),
-        digest=lambda w: digest("drawings", w.drawing),
-        about=drawing_params,
     log:
         "results/logs/figures/{experiment}/{drawing}.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        entry=lambda w: entry("drawings", w.drawing),
+        digest=lambda w: digest("drawings", w.drawing),
+        about=drawing_params,
     script:
         "../workflow/scripts/figure.py"

@@ -3,13 +3,13 @@ rule score:
         unpack(score_input),
     output:
         "results/scores/{dataset}/{normal}/{method}/{images}/seed{seed}.csv",
-    params:
-        entry=lambda w: entry("scores", config["methods"][w.method]["score"]),
-        digest=lambda w: digest("scores", config["methods"][w.method]["score"]),
     log:
         "results/logs/scores/{dataset}/{normal}/{method}/{images}/seed{seed}.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        entry=lambda w: entry("scores", config["methods"][w.method]["score"]),
+        digest=lambda w: digest("scores", config["methods"][w.method]["score"]),
     script:
         "../workflow/scripts/score.py"
 
@@ -19,12 +19,12 @@ rule closeness:
         unpack(closeness_input),
     output:
         "results/closeness/{dataset}/{closeness}/{images}.csv",
-    params:
-        entry=lambda w: entry("closeness", w.closeness),
-        digest=lambda w: digest("closeness", w.closeness),
     log:
         "results/logs/closeness/{dataset}/{closeness}/{images}.log",
     conda:
         "../envs/tables.yaml"
+    params:
+        entry=lambda w: entry("closeness", w.closeness),
+        digest=lambda w: digest("closeness", w.closeness),
     script:
         "../workflow/scripts/closeness.py"

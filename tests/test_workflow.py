@@ -117,6 +117,27 @@ def test_another_stop_trains_no_generator_again(done):
     assert not {"generator", "backbone", "images"} & set(rules)
 
 
+def test_the_examples_of_the_config_guide_work(done, tmp_path):
+    """A new dataset and a new score are one file and one entry each."""
+    folder = tmp_path / "repo"
+    shutil.copytree(done, folder)
+    guide = (ROOT / "config" / "README.md").read_text()
+    dataset, score = re.findall(r"```python\n(.*?)```", guide, re.S)
+    (folder / "nearnd/datasets/mine.py").write_text(dataset)
+    (folder / "nearnd/scores/norm.py").write_text(score)
+    method = {"detector": "frozen_glyph_vit", "bank": "full", "score": "norm", "label": "mine"}
+    experiment = {"dataset": "mine", "normals": ["good"], "methods": ["mine", "pixels"]}
+    config = overlay(folder, "mine.yaml", {
+        "datasets": {"glyphs": {"per_class": 20}, "mine": {"kind": "mine"}},
+        "scores": {"norm": {"kind": "norm"}}, "methods": {"mine": method},
+        "experiments": {"mine": experiment}, "run": ["mine"],
+    })  # fmt: skip
+    run(folder, config=config)
+    summary = pd.read_csv(folder / "results/tables/summary.csv")
+    assert set(summary["method"]) == {"mine", "pixels"}
+    assert set(summary["mean"]) <= {0.0, 0.5, 1.0}  # all images of the example are the same
+
+
 def test_mirrors_and_device_re_run_nothing(done):
     config = overlay(done, "machine.yaml", {"mirrors": ["elsewhere"], "device": "auto"})
     assert planned(done, config=config) == {}
