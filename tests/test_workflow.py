@@ -10,9 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
+
+from nearnd.cli import show
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
@@ -172,6 +176,32 @@ def test_the_report_has_every_table_and_figure_with_a_caption(done):
     for name in ("per_class", "fidelity_curves", "progression", "roc"):
         assert name in page
     assert "one-vs-rest" in page  # from a caption
+
+
+def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
+    """config/own.yaml, made small: no anomalies, so scores but no averages."""
+    folder = copy_of_the_repository(tmp_path)
+    (folder / "images").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        picture = rng.integers(0, 256, (40, 30, 3)).astype(np.uint8)
+        Image.fromarray(picture).save(folder / "images" / f"{i}.{'PNG' if i % 2 else 'jpg'}")
+    own = yaml.safe_load((folder / "config/own.yaml").read_text())
+    own["datasets"]["glyphs32"] = {"per_class": 20}
+    own["backbones"] = {"glyph_vit32": {"epochs": 1}}
+    own["generators"] = {
+        "ve_small32": {"steps": 4, "snapshots": [2, 4], "sampler_steps": 3, "batch": 4}
+    }
+    own["fakes"] = {"near_small32": {"stop": {"step": 4}}}
+    own["detectors"] = {"fitymi_small32": {"epochs": 1}}
+    (folder / "small.yaml").write_text(yaml.safe_dump(own))
+    run(folder, config="small.yaml")
+    for method in ("pixels", "frozen_small32", "fitymi_small32"):
+        scores = pd.read_csv(folder / f"results/scores/own/normal/{method}/test/seed0.csv")
+        assert len(scores) == 4  # a fifth of the images
+        assert (scores["score"] > 0).all()
+        assert not scores["is_anomaly"].any()
+    assert "No test set held anomalies" in show(folder)
 
 
 KILLED = {
