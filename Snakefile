@@ -14,6 +14,8 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
+include: "rules/experiments.smk"
 
 
 config.update(checked(config))
