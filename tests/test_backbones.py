@@ -96,16 +96,15 @@ def test_a_crop_larger_than_the_image_is_refused():
         View(8, 16, **PLAIN).check()
 
 
-def test_an_epoch_covers_every_image_once_and_epochs_differ():
-    n, batch = 37, 8
-    steps = steps_per_epoch(n, batch)
-    assert steps == 5
-    first = [batch_rows(i, n, batch, 0) for i in range(steps)]
-    second = [batch_rows(i, n, batch, 0) for i in range(steps, 2 * steps)]
-    assert [len(rows) for rows in first] == [8, 8, 8, 8, 5]
-    assert sorted(np.concatenate(first)) == list(range(n))
-    assert sorted(np.concatenate(second)) == list(range(n))
-    assert not np.array_equal(np.concatenate(first), np.concatenate(second))
+def test_every_image_comes_equally_often_in_full_batches():
+    n, batch = 7, 10
+    rows = [batch_rows(step, n, batch, seed=1) for step in range(7)]  # ten epochs
+    assert {len(r) for r in rows} == {batch}
+    rows = np.concatenate(rows)
+    assert np.array_equal(np.bincount(rows), np.full(n, 10))
+    assert np.array_equal(np.sort(rows[:7]), np.arange(7))
+    assert not np.array_equal(rows[:7], rows[7:14])
+    assert steps_per_epoch(37, 8) == 5
 
 
 # ---- networks ----

@@ -7,15 +7,6 @@ import torch
 from torch import Tensor
 
 
-def rows_of(step: int, batch: int, n: int, seed: int) -> np.ndarray:
-    """Rows of the batch at `step`, (batch,): the chain of one permutation of the n images after the
-    other, cut into batches, so that every image comes equally often."""
-    first, last = step * batch, (step + 1) * batch
-    epochs = range(first // n, (last - 1) // n + 1)
-    chain = np.concatenate([np.random.default_rng((seed, e)).permutation(n) for e in epochs])
-    return chain[first - epochs[0] * n : last - epochs[0] * n]
-
-
 def to_float(pixels: np.ndarray, device: torch.device, centered: bool) -> Tensor:
     """uint8 (N, H, W, C) -> float32 (N, C, H, W) in [0, 1], or [-1, 1] if `centered`."""
     x = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)

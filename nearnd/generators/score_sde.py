@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from nearnd.arrays import load_tensors, save_tensors
 from nearnd.contracts import Progress, silent
 
 
@@ -140,124 +138,15 @@ class ScoreSDE:
         progress: Progress = silent,
     ) -> None:
         """See the contract; uint8 (N, S, S, C), C = 1 or 3."""
-        import torch
+        from nearnd.generators._training import train_score
 
-        from nearnd.device import device
-        from nearnd.generators._data import largest_distance, rows_of, to_float
-        from nearnd.generators._loss import EPS, denoising_loss
-        from nearnd.generators._sde import SDES
-        from nearnd.networks.unet import UNet
-        from nearnd.training import snapshot_steps, step_seed, train
-
-        n, height, width, channels = pixels.shape
-        if n == 0 or height != width:
-            raise ValueError(f"the generator needs square images, got uint8 {pixels.shape}")
-        process, recipe = dict(self.process), self.recipe
-        if process.get("sigma_max") == "data":
-            process["sigma_max"] = max(largest_distance(pixels), 1.0)
-        facts = {
-            "kind": "score_sde",
-            "sde": self.sde,
-            "process": process,
-            "network": dict(self.network, size=height, channels=channels),
-        }
-        sde = SDES[self.sde](**process)
-
-        dev = device()
-        torch.manual_seed(step_seed(seed, 2**32))
-        net = UNet(**facts["network"]).to(dev).train()
-        optimizer = torch.optim.Adam(
-            (p for p in net.parameters() if p.requires_grad), recipe["lr"], fused=True
-        )
-        run = self._precision(net, dev)
-        batch, steps, warmup = recipe["batch"], recipe["steps"], recipe["warmup"]
-
-        def loss(step: int):
-            x = to_float(pixels[rows_of(step, batch, n, seed)], dev, sde.centered)  # (B, C, S, S)
-            if recipe["flip"]:
-                turn = torch.rand(batch, 1, 1, 1, device=dev) < 0.5
-                x = torch.where(turn, x.flip(3), x)
-            t = EPS + (1 - EPS) * torch.rand(batch, device=dev)  # (B,)
-            z = torch.randn_like(x)
-            return denoising_loss(
-                lambda x, t: sde.score(run(x, sde.level(t)), t), sde, x, t, z, mean=sde.centered
-            )
-
-        def keep(step: int, weights: dict) -> None:
-            file = Path(folder) / f"step{step:07d}.safetensors"
-            arrays = {name: w.float().cpu().numpy() for name, w in weights.items()}
-            save_tensors(file, arrays, **facts, step=step)
-            monitor(step, file)
-
-        due = recipe["snapshots"]
-        train(
-            net,
-            optimizer,
-            loss,
-            steps=steps,
-            seed=seed,
-            folder=folder,
-            schedule=lambda step: min(step / warmup, 1.0) if warmup else 1.0,
-            clip=recipe["clip"],
-            ema=recipe["ema"],
-            snapshots=snapshot_steps(steps, due) if isinstance(due, int) else due,
-            on_snapshot=keep,
-            progress=progress,
-        )
+        train_score(
+            pixels, self.sde, self.process, self.network, self.recipe, self.precision, seed=seed,
+            folder=folder, monitor=monitor, progress=progress,
+        )  # fmt: skip
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """See the contract: needs the snapshot and this entry's sampler settings, nothing else."""
-        import torch
+        from nearnd.generators._sampling import sample
 
-        from nearnd.device import device
-        from nearnd.generators._data import to_uint8
-        from nearnd.generators._heun import heun
-        from nearnd.generators._noise import ImageNoise
-        from nearnd.generators._pc import predictor_corrector
-        from nearnd.generators._sde import SDES
-        from nearnd.networks.unet import UNet
-
-        arrays, facts = load_tensors(snapshot)
-        if facts.get("kind") != "score_sde":
-            raise ValueError(f"{snapshot} is not a snapshot of a score_sde generator")
-        sde, dev = SDES[facts["sde"]](**facts["process"]), device()
-        net = UNet(**facts["network"])
-        net.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
-        run = self._precision(net.to(dev).eval(), dev)
-
-        def score(x, t):  # all images are at the same time: its features are computed once
-            return sde.score(run(x, sde.level(t[:1])), t)
-
-        settings = dict(self.sampling)
-        draw = {"pc": predictor_corrector, "heun": heun}[settings.pop("sampler")]
-        size, channels = facts["network"]["size"], facts["network"]["channels"]
-        out = np.empty((len(seeds), size, size, channels), np.uint8)
-        with torch.inference_mode():
-            for i in range(0, len(seeds), self.sample_batch):
-                noise = ImageNoise(seeds[i : i + self.sample_batch], (channels, size, size), dev)
-                out[i : i + self.sample_batch] = to_uint8(
-                    draw(sde, score, noise, **settings), sde.centered
-                )
-        return out
-
-    def _precision(self, net, dev):
-        """`net` as a function that computes in the precision of this entry."""
-        import torch
-
-        half = self.precision == "bf16"
-        if self.precision == "auto" and dev.type == "cuda":
-            half = torch.cuda.is_bf16_supported()
-        elif self.precision == "auto" and dev.type == "cpu":
-            units = getattr(torch.cpu, "get_capabilities", dict)()  # {} in older versions
-            wide = net.stem.out_channels >= 64  # below, conversions cost more than they save
-            half = wide and units.get("amx_bf16", False)
-        if not half:
-            return net
-        return partial(_autocast, net, dev.type)
-
-
-def _autocast(net, kind: str, x, level):
-    import torch
-
-    with torch.autocast(kind, torch.bfloat16):
-        return net(x, level)
+        return sample(snapshot, seeds, self.sampling, self.sample_batch, self.precision)

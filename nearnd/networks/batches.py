@@ -1,4 +1,4 @@
-"""Which images a step of training sees: a new order every epoch, the last partial batch kept."""
+"""Which images a step of training sees: one shuffled epoch after the other, cut into batches."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ def steps_per_epoch(n: int, batch: int) -> int:
 
 
 def batch_rows(step: int, n: int, batch: int, seed: int) -> np.ndarray:
-    """The indices in 0..n-1 of one step's images; depends on the arguments alone."""
-    epoch, i = divmod(step, steps_per_epoch(n, batch))
-    return _order(n, seed, epoch)[i * batch : (i + 1) * batch]
+    """The indices in 0..n-1 of one step's images, (batch,); depends on the arguments alone.
+
+    The epochs are one chain, so every batch is full and every image comes equally often.
+    """
+    first, last = step * batch, (step + 1) * batch
+    epochs = range(first // n, (last - 1) // n + 1)
+    chain = np.concatenate([_order(n, seed, epoch) for epoch in epochs])
+    return chain[first - epochs[0] * n : last - epochs[0] * n]
 
 
 @lru_cache(maxsize=2)
