@@ -20,6 +20,7 @@ include: "rules/experiments.smk"
 
 config.update(checked(config))
 workflow_environment(config)
+check_files()
 
 
 # one GPU job at a time on this machine; a cluster counts its own (profiles/default)
@@ -42,6 +43,7 @@ wildcard_constraints:
     bank=NAME,
     closeness=NAME,
     method=NAME,
+    sampler=NAME,
     experiment=NAME,
     drawing=NAME,
     seed=r"\d+",
@@ -50,12 +52,14 @@ wildcard_constraints:
 include: "rules/datasets.smk"
 include: "rules/backbones.smk"
 include: "rules/generators.smk"
+include: "rules/samplers.smk"
 include: "rules/fakes.smk"
 include: "rules/detectors.smk"
 include: "rules/features.smk"
 include: "rules/banks.smk"
 include: "rules/scores.smk"
 include: "rules/results.smk"
+include: "rules/listing.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -64,12 +68,14 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     prefetch,
+    list_datasets,
 
 
 rule all:
     default_target: True
     input:
-        "results/tables/summary.csv",
+        summary_of_run,
+        costs_of_run,
         drawings_of_run,
 
 

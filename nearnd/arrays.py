@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import mmap
 import os
+import re
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +21,10 @@ CHUNK = 1 << 26  # bytes copied at a time
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A new name beside `path`; renamed to `path` on success, removed on failure."""
+    """A new name beside `path`; renamed to `path` on success, removed on failure.
+
+    On a full disk an OSError with words; what was at `path` before stays.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
@@ -25,18 +33,73 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
+    except Exception as error:
+        if not _no_room(error):
+            raise
+        part.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free / 1e6
+        raise OSError(
+            f"{path} could not be written: {error}. {free:.0f} MB are free there; make room and"
+            " start again: what was finished before is whole, and the job goes on from its state"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 
 
+def _no_room(error: Exception) -> bool:
+    """Whether the disk, a quota or the limit of a file's size stopped the writing."""
+    number = getattr(error, "errno", None)
+    if number is None and (found := re.search(r"\(os error (\d+)\)", str(error))):
+        number = int(found[1])  # safetensors says it in the text only
+    return number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def save_array(path: str | Path, array: np.ndarray) -> None:
     """Writes .npy in chunks, so that a memory map is copied without being loaded."""
-    with replacing(path) as part:
-        out = np.lib.format.open_memmap(part, "w+", array.dtype, array.shape)
-        rows = max(1, CHUNK // max(1, array[:1].nbytes))
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "shape": array.shape}
+    rows = max(1, CHUNK // max(1, array[:1].nbytes))
+    with replacing(path) as part, open(part, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header | {"fortran_order": False})
         for i in range(0, len(array), rows):
-            out[i : i + rows] = array[i : i + rows]
-        out.flush()
+            file.write(np.ascontiguousarray(array[i : i + rows]))
+            release(array)
+
+
+def scratch(shape: tuple[int, ...]) -> np.ndarray:
+    """A uint8 array of zeros on a file without a name, in tempfile's folder: a memory map to fill.
+
+    The file goes when the array does. There is room for all of it, so that a full disk is an
+    OSError here and not a crash later.
+    """
+    nbytes = int(np.prod(shape))
+    if not nbytes:
+        return np.zeros(shape, np.uint8)
+    with tempfile.TemporaryFile(prefix="nearnd-") as file:
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(file.fileno(), 0, nbytes)
+            except OSError as error:
+                raise OSError(
+                    f"no room for {nbytes / 1e9:.1f} GB of images in {tempfile.gettempdir()}:"
+                    f" {error}; make room there"
+                ) from error
+        else:
+            file.truncate(nbytes)
+        return np.memmap(file, np.uint8, "r+", shape=shape)
+
+
+def release(array: np.ndarray) -> None:
+    """Takes the pages of a memory map that were used so far off this process's memory.
+
+    They stay in the file, and in the system's cache while there is room. Nothing happens to an
+    array that is no map, or whose changes are not for the file.
+    """
+    if not isinstance(array, np.memmap) or array.mode == "c":
+        return
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def load_array(path: str | Path, ndim: int | None = None, dtype: str | None = None) -> np.ndarray:
@@ -51,6 +114,12 @@ def load_array(path: str | Path, ndim: int | None = None, dtype: str | None = No
             f" with {ndim or 'any number of'} axes"
         )
     return array
+
+
+def save_json(path: str | Path, facts) -> None:
+    """Writes JSON values as text."""
+    with replacing(path) as part:
+        part.write_text(json.dumps(facts))
 
 
 def save_tensors(path: str | Path, arrays: dict[str, np.ndarray], **facts) -> None:

@@ -15,19 +15,25 @@ SUMMARY = Path("results/tables/summary.csv")
 
 def show(folder: Path = Path()) -> str:
     """The summary table in percent, and where the rest lies."""
-    if not (folder / SUMMARY).exists():
+    if not (folder / SUMMARY).parent.exists():
         raise ValueError(f"there is no {folder / SUMMARY} yet: run `snakemake --cores all` first")
     index = ["dataset", "method", "test", "runs"]
-    table = load_table(folder / SUMMARY, *index, "metric", "mean", "sd")
-    if table.empty:
+    made = (folder / SUMMARY).exists()
+    table = load_table(folder / SUMMARY, *index, "metric", "mean", "sd") if made else None
+    if table is None:
+        wide = "There is no summary: no methods were compared, or the run is not finished."
+    elif table.empty:
         wide = "No test set held anomalies, so there is nothing to average; see results/scores."
     else:
+        # of the slices of a corrupted test set their mean alone: the others would fill pages
+        test = table["test"].str
+        table = table[~test.contains("/") | test.endswith("/mean")].copy()
         table["value"] = [
             f"{100 * m:.1f}" + (f" ± {100 * s:.1f}" if pd.notna(s) else "")
             for m, s in zip(table["mean"], table["sd"], strict=True)
         ]
         order = table[index].drop_duplicates()
-        wide = table.pivot(index=index, columns="metric", values="value")
+        wide = table.pivot(index=index, columns="metric", values="value").fillna("")
         wide = wide[list(dict.fromkeys(table["metric"]))].reset_index()
         wide = order.merge(wide, on=index).to_markdown(index=False)
     places = {

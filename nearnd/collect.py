@@ -9,20 +9,24 @@ import numpy as np
 import pandas as pd
 
 from nearnd.arrays import load_array
+from nearnd.decode import resize
 from nearnd.normal import is_normal
+from nearnd.repeats import repeats
 from nearnd.tables import load_images, load_table
 
 PUBLISHED = Path(__file__).parents[1] / "resources" / "published"
+SHOWN, THUMBNAIL = 12, 96  # images of a class in a contact sheet, and their side
 
 
 def collect(about: dict[str, Any]) -> dict[str, Any]:
     """The data of one drawing.
 
     about  "sources" {name: [{"file": path or {name: path}, column: value}]}, "methods" {name:
-           facts}
+           facts}, "copies": test sets that are changed copies
     """
     methods = about["methods"]
     data = {"labels": {name: facts["label"] for name, facts in methods.items()}}
+    data["copies"] = list(about.get("copies", []))
     data["closeness"] = None  # not every experiment has it
     data["published"] = pd.concat(
         [load_table(file, "table", "row", "column", "value") for file in PUBLISHED.glob("*.csv")]
@@ -30,6 +34,10 @@ def collect(about: dict[str, Any]) -> dict[str, Any]:
     for name, sources in about["sources"].items():
         if name == "samples":
             data[name] = [_sample(source) for source in sources]
+        elif name == "images":
+            data[name] = [_sheet(source) for source in sources]
+        elif name == "overlap":
+            data[name] = pd.DataFrame([_overlap(source) for source in sources])
         else:
             data[name] = pd.concat([_table(source) for source in sources], ignore_index=True)
     return data
@@ -69,3 +77,33 @@ def _sample(source: dict[str, Any]) -> dict[str, Any]:
         sample["previews"] = load_array(files["previews"], ndim=5, dtype="uint8")
         sample["steps"] = load_table(files["fidelity"], "step")["step"].to_numpy()
     return sample
+
+
+def _overlap(source: dict[str, Any]) -> dict[str, Any]:
+    """How many images of a test set are among the fakes that a method was trained on."""
+    facts = {key: value for key, value in source.items() if key not in ("file", "images")}
+    fakes = load_array(source["file"]["fakes"], ndim=4, dtype="uint8")
+    images = load_array(source["file"]["images"], ndim=4, dtype="uint8")
+    return facts | {"test": source["images"], "n": len(images), "in_fakes": _shared(fakes, images)}
+
+
+def _shared(fakes: np.ndarray, images: np.ndarray) -> int:
+    return len(repeats(fakes, images)) if fakes.shape[1:] == images.shape[1:] else 0
+
+
+def _sheet(source: dict[str, Any]) -> dict[str, Any]:
+    """Some images of each class of an image set, small and evenly picked along its order."""
+    images, names = load_images(source["file"])
+    classes = {}
+    for name in sorted(set(names), key=lambda name: images.labels[names == name][0]):
+        there = np.flatnonzero(names == name)
+        rows = there[np.linspace(0, len(there) - 1, min(SHOWN, len(there))).astype(int)]
+        some = images.rows(rows)
+        side = min(THUMBNAIL, some.pixels.shape[1])
+        step = max(1, some.pixels.shape[1] // side)
+        classes[str(name)] = {
+            "n": len(there),
+            "pixels": resize(np.asarray(some.pixels), side),
+            "masks": None if some.masks is None else some.masks[:, ::step, ::step],
+        }
+    return {"dataset": source["dataset"], "images": source["images"], "classes": classes}

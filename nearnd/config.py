@@ -13,7 +13,7 @@ from nearnd import plugins
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
 # something; every other key is an argument of the plugin's `build`.
 KEYS: dict[str, dict[str, str]] = {
-    "datasets": {},
+    "datasets": {"of": "datasets"},  # a changed copy of that dataset's test images
     "backbones": {"dataset": "datasets"},
     "generators": {"monitor": "monitors"},
     "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
@@ -79,7 +79,9 @@ def constant(config: dict[str, Any], section: str, name: str, what: str, default
 
 
 def classes(config: dict[str, Any], dataset: str) -> list[str]:
-    """The class names of a dataset, in label order."""
+    """The class names of a dataset, in label order; those of the clean one for a changed copy."""
+    if "of" in config["datasets"][dataset]:
+        return classes(config, config["datasets"][dataset]["of"])
     entry = arguments(config, "datasets", dataset)
     names = plugins.constant("datasets", entry["kind"], "CLASSES")
     names = names or plugins.call("datasets", entry, "classes")
@@ -90,6 +92,23 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
                 " or any, begin with a dot or not-, or contain /"
             )
     return names
+
+
+def with_sampler(config: dict[str, Any], generator: str, sampler: str) -> list[tuple[dict, dict]]:
+    """For each value of what an entry of `samplers` varies: columns that name it, and the
+    generator's entry that draws so."""
+    spec = config["samplers"][sampler]
+    fixed = {key: value for key, value in spec.items() if key not in ("label", "vary")}
+    ((setting, values),) = spec.get("vary", {"": [""]}).items()
+    entry, found = arguments(config, "generators", generator), []
+    for value in values:
+        drawn = fixed | ({setting: value} if setting else {})
+        if "model" in entry:  # an imported network: its sampler is that of the model
+            whole = entry | {"model": entry["model"] | {"sampler": drawn}}
+        else:
+            whole = entry | {"sampler": drawn}
+        found.append(({"setting": setting, "value": value}, whole))
+    return found
 
 
 def normals(config: dict[str, Any], experiment: str) -> list[str]:
@@ -119,6 +138,12 @@ def check(config: dict[str, Any]) -> None:
             for key, target in keys.items():
                 if target and key in entry:
                     lookup(config, target, entry[key], f"{section}: {name}: {key}")
+                if key == "dataset" and key in entry:
+                    _check_split(config, entry[key], "train", f"{section}: {name}: {key}")
+    for name, entry in config.get("datasets", {}).items():
+        _check_copy(config, name, entry)
+    for name in config.get("generators", {}):
+        _check_generator(config, name)
     for name, monitor in config.get("monitors", {}).items():
         lookup(config, "detectors", monitor["detector"], f"monitors: {name}: detector")
         for measure in monitor["measures"]:
@@ -137,6 +162,32 @@ def check(config: dict[str, Any]) -> None:
         lookup(config, "experiments", name, "run")
         _check_experiment(config, name)
         normals(config, name)
+
+
+def _check_copy(config: dict[str, Any], name: str, entry: dict[str, Any]) -> None:
+    if "of" in constant(config, "datasets", name, "NEEDS", []) and "of" not in entry:
+        raise ValueError(f"datasets: {name}: kind {entry['kind']} needs of: another dataset's name")
+    if "of" in entry and "of" in config["datasets"][entry["of"]]:
+        raise ValueError(f"datasets: {name}: of is {entry['of']}, itself a copy; name the original")
+
+
+def _check_split(config: dict[str, Any], dataset: str, split: str, where: str) -> None:
+    """A dataset can be asked for the images that it has."""
+    splits = constant(config, "datasets", dataset, "SPLITS", ["train", "test"])
+    if split not in splits:
+        raise ValueError(
+            f"{where}: {dataset} has no {split} images, only {splits[0]} images;"
+            + (" it can be the dataset of fakes (exposure)" if "train" in splits else "")
+            + (f" it can stand in tests, as {dataset}.test" if "test" in splits else "")
+        )
+
+
+def _check_generator(config: dict[str, Any], name: str) -> None:
+    """By the plugin's own function `check`, if it has one."""
+    try:
+        plugins.call("generators", arguments(config, "generators", name), "check")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"generators: {name}: {error}") from None
 
 
 def _check_fakes(name: str, entry: dict[str, Any]) -> None:
@@ -173,16 +224,38 @@ def _check_needs(name: str, entry: dict[str, Any]) -> None:
             )
 
 
+def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) -> None:
+    """That each sampler of an experiment can draw from its generator."""
+    lookup(config, "generators", spec["generator"], f"{where}: generator")
+    for sampler in spec["compare"]:
+        lookup(config, "samplers", sampler, f"{where}: compare")
+        for _, entry in with_sampler(config, spec["generator"], sampler):
+            try:
+                plugins.check_entry("generators", spec["generator"], entry)
+                plugins.call("generators", entry, "check")
+            except ValueError as error:
+                raise ValueError(f"samplers: {sampler}: {error}") from None
+
+
 def _check_experiment(config: dict[str, Any], name: str) -> None:
     where = f"experiments: {name}"
     entry = config["experiments"][name]
     lookup(config, "datasets", entry["dataset"], f"{where}: dataset")
+    for split in ("train", "test"):
+        _check_split(config, entry["dataset"], split, f"{where}: dataset")
     for method in entry["methods"]:
         lookup(config, "methods", method, f"{where}: methods")
     for metric in entry.get("metrics", DEFAULTS["metrics"]):
         lookup(config, "metrics", metric, f"{where}: metrics")
     for drawing in entry.get("drawings", []):
         lookup(config, "drawings", drawing, f"{where}: drawings")
+        reads = constant(config, "drawings", drawing, "READS", [])
+        if "samplers" in reads and "samplers" not in entry:
+            raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
+        if "samplers" not in reads and not entry["methods"]:
+            raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
+    if "samplers" in entry:
+        _check_samplers(config, f"{where}: samplers", entry["samplers"])
     if "closeness" in entry:
         lookup(config, "closeness", entry["closeness"], f"{where}: closeness")
     if "fakes" in entry:
@@ -192,3 +265,4 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
             if not re.fullmatch(r".+\.test", test):
                 raise ValueError(f"{where}: tests: {test!r} may be test or <dataset>.test")
             lookup(config, "datasets", test.removesuffix(".test"), f"{where}: tests")
+            _check_split(config, test.removesuffix(".test"), "test", f"{where}: tests")

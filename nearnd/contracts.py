@@ -6,9 +6,16 @@ label 1 is an anomaly, one seed per generated image.
 A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
 object, and may state, as literals that are read without importing the file:
 
-    NEEDS      what a config must give it: a list out of "backbone", "outliers", "labels"
+    NEEDS      what a config must give it: a list out of "backbone", "outliers", "labels", and "of"
+               (datasets): the dataset whose test images it changes
     CLASSES    (datasets) the class names, in label order
-    ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint"}]
+    ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
+               "bytes"}]; the last two may be left out
+    LICENCE    (datasets) the terms of use in a few words
+    GATED      (datasets) where to get the files, if not by a plain download
+    SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty
+    FILES      (fakes, generators) arguments that name a file from outside, which is then watched or
+               fetched: {argument: {"checksum": the argument with its sha256, "hint"}}
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
     MAKES      (tables_figures) "table" or "figure"
@@ -39,21 +46,26 @@ class Images(NamedTuple):
     pixels: np.ndarray  # uint8 (N, H, W, C), C = 1 or 3; may be memory-mapped
     labels: np.ndarray  # int64 (N,), index into the dataset's class names
     ids: np.ndarray  # str (N,), the name of the image in its source
+    masks: np.ndarray | None = None  # uint8 (N, H, W), 1 where anomalous, if the set says so
 
     def __len__(self) -> int:  # the number of images, not of fields
         return len(self.pixels)
 
     def rows(self, index) -> Images:
         """The images at `index` (any numpy index along the first axis)."""
-        return Images(self.pixels[index], self.labels[index], self.ids[index])
+        masks = None if self.masks is None else self.masks[index]
+        return Images(self.pixels[index], self.labels[index], self.ids[index], masks)
 
 
 class Dataset(Protocol):
     def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
         """The splits {"train": Images, "test": Images}, and the class names in label order.
 
-        `archives` maps the names in ARCHIVES to the files. Pixels may be a memory map, so that a
-        large set never has to fit in memory. Raises ValueError naming the file that is wrong.
+        `archives` maps the names in ARCHIVES to the files; for a kind that NEEDS "of", "of" to the
+        stored test images (.npy, and .csv beside it) of that dataset. A changed copy keeps the id
+        of the clean image: "fog/3/<id>" (corruption, severity), so that tables are cut by the id's
+        prefix after everything was scored once. Pixels may be a memory map, so that a large set
+        never has to fit in memory. Raises ValueError naming the file that is wrong.
         """
 
 
@@ -74,26 +86,47 @@ class Backbone(Protocol):
         """
 
 
+class Plan(NamedTuple):
+    """A whole training, and what it costs in passes through the network."""
+
+    steps: int
+    snapshots: list[int]  # after which steps, rising
+    batch: int  # images of one step; 0 if nothing is trained
+    calls: float  # forward passes that one sampled image takes
+
+
 class Generator(Protocol):
+    def plan(self) -> Plan:
+        """Of a training to the end; the same on every machine."""
+
     def train(
         self,
         pixels: np.ndarray,
         *,
         seed: int,
         folder: Path,
-        monitor: Callable[[int, Path], None],
+        monitor: Callable[[int, Path], bool],
         progress: Progress,
     ) -> None:
         """Fits uint8 (N, H, W, C). Writes snapshots `folder/step0000400.safetensors` and goes on
-        from what it finds in `folder`; calls `monitor(step, file)` after each snapshot."""
+        from what it finds in `folder`; calls `monitor(step, file)` after each snapshot and ends
+        there if it returns True. Called again with that `folder` it trains further."""
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """uint8 (n, H, W, C): image i depends on the snapshot and seeds[i] alone."""
 
+    def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
+        """(of those with several samplers) As `sample`, and how often the network was called for
+        each image, on average."""
+
 
 class Fidelity(Protocol):
     def __call__(self, real: np.ndarray, fake: np.ndarray) -> float:
-        """A distance or share between feature sets float32 (N, D) and (M, D)."""
+        """A distance or share between feature sets float32 (N, D) and (M, D).
+
+        A measure that says little for few images has also `remark(n, m, d) -> str`: the words that
+        stand beside the value in the tables, empty where there is nothing to say.
+        """
 
 
 class Fakes(Protocol):
@@ -101,6 +134,10 @@ class Fakes(Protocol):
         self, n: int, *, seed: int, normal: np.ndarray, **sources: Any
     ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
+
+    def enough(self, fidelity: list[dict]) -> bool:
+        """(of those with a generator) Whether these rows of its fidelity table, in order of
+        training, settle which snapshot is taken, so that training may end."""
 
 
 class Detector(Protocol):
@@ -155,14 +192,23 @@ class Drawing(Protocol):
 
     `data` holds what READS asks for:
         "metrics"    DataFrame dataset, normal, method, test, seed, metric, anomaly, value
+        "slices"     DataFrame dataset, normal, method, test, seed, corruption, severity, metric,
+                     value: of the test sets that are changed copies, no rows if there are none
         "scores"     DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score
         "fidelity"   DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>
         "fakes"      DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>
         "samples"    list of dicts: dataset, normal, real, anomalies {class: images}, and, where
                      the experiment has them, near (a class), fakes, previews, steps
+        "images"     list of dicts, one for each image set: dataset, images ("train" or a test set),
+                     classes {name: {n: how many, pixels: some of them, masks: theirs or None}}
+        "samplers"   DataFrame dataset, normal, seed, sampler, label, setting, value, repeat,
+                     n_real, n_fake, calls, seconds, <measures>
+        "overlap"    DataFrame dataset, normal, seed, fakes, method, test, n, in_fakes: of the n
+                     images of a test set, those that are among the fakes of training
         "closeness"  DataFrame dataset, test, normal, anomaly, closeness; None if it has none
         "published"  DataFrame source, table, row, column, value, note
-    and always "labels", the display names {entry: words}.
+    and always "labels", the display names {entry: words}, and "copies", the test sets that are
+    changed copies of another one.
     """
 
     def __call__(self, data: dict[str, Any]) -> Any:

@@ -6,11 +6,12 @@ import hashlib
 import json
 import logging
 import os
+import resource
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,16 @@ class Job:
     name: str  # as in the log: "generator digits/3/digits_ve/seed0"
     seed: int  # a hash of the run's seed and the job's wildcards
     folder: Path  # where a killed job finds its state; removed when the job is done
+    keep: bool = False  # not removed: the work may go on later
+
+    def memory(self) -> dict[str, float]:
+        """The largest memory so far in megabytes: of the process, and of the GPU if it used one."""
+        unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, else kilobytes
+        found = {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+            found["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        return found
 
     def progress(self, step: int, total: int, **values: Any) -> None:
         """Prints step, rate, values and time left, every few seconds and at the end."""
@@ -70,11 +81,12 @@ def _state_folder(rule: str, wildcards: dict[str, str], params: Any, inputs: lis
 
 
 @contextmanager
-def start(snakemake) -> Iterator[Job]:
+def start(snakemake, apart: Sequence[str] = ()) -> Iterator[Job]:
     """Opens the log, and closes the job: state removed on success, a plain message on failure.
 
     `snakemake` is the object that snakemake gives a script; only this function reads its log,
-    rule and wildcards.
+    rule and wildcards. With other params or inputs the job begins anew, but for the params in
+    `apart`: with other values of these it goes on from its state.
     """
     wildcards = dict(snakemake.wildcards.items())
     name = " ".join([snakemake.rule, "/".join(wildcards.values())]).strip()
@@ -92,12 +104,12 @@ def start(snakemake) -> Iterator[Job]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     seed = job_seed(wildcards.get("seed", 0), snakemake.rule, wildcards)
-    folder = _state_folder(
-        snakemake.rule, wildcards, dict(snakemake.params.items()), list(snakemake.input)
-    )
+    params = {key: value for key, value in snakemake.params.items() if key not in apart}
+    folder = _state_folder(snakemake.rule, wildcards, params, list(snakemake.input))
+    run = Job(name, seed, folder)
     began = time.monotonic()
     try:
-        yield Job(name, seed, folder)
+        yield run
     except Exception as error:
         for handler in handlers[1:]:  # the traceback is for the log, the sentence for the user
             handler.handle(
@@ -107,5 +119,8 @@ def start(snakemake) -> Iterator[Job]:
             raise
         log.error(f"error: {error}")
         sys.exit(1)
-    shutil.rmtree(folder, ignore_errors=True)
-    log.info(f"done in {_clock(time.monotonic() - began)}")
+    for state in folder.parent.glob("*"):  # also what the job left with other params
+        if not (run.keep and state == folder):
+            shutil.rmtree(state, ignore_errors=True)
+    memory = ", ".join(f"{key} {value:.0f}" for key, value in run.memory().items())
+    log.info(f"done in {_clock(time.monotonic() - began)}, {memory}")

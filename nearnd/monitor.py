@@ -1,4 +1,4 @@
-"""Watches a generator: at each snapshot draws images, measures them, and keeps a few to look at."""
+"""Watches a generator: at each snapshot draws images, measures them, and says when to stop."""
 
 from __future__ import annotations
 
@@ -6,26 +6,57 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from nearnd.arrays import replacing, save_array
-from nearnd.contracts import Embedding, Fidelity
+from nearnd.arrays import save_array, save_json
+from nearnd.contracts import Embedding, Fidelity, Plan, Progress, silent
 from nearnd.seeds import image_seeds
 
 PREVIEWS = 16  # images kept of each snapshot
+SHARE = 0.12  # of the training that sampling may cost; monitoring is 15 % with features, measures
+LEAST = 32  # images; KID then tells 50, 100 and 300 steps on digits apart (2.2, 0.7, 0.09 +- 0.1)
 
 log = logging.getLogger("nearnd")
+
+
+def images_within(
+    plan: Plan, real: int, *, images: int | None = None, share: float = SHARE,
+    least: int = LEAST, **_,
+) -> int:  # fmt: skip
+    """How many images to draw at each snapshot: as many as there are real ones (or `images`), but
+    no more than the share allows.
+
+    At every snapshot, all sampling so far is at most `share` of all training so far, wherever
+    training will end. Both are counted in forward passes (a step of training takes three for each
+    image of its batch), not in seconds: the number is the same on every machine and after a kill.
+    Below `least` the measures would say nothing: then `least`, and a warning.
+    """
+    most = images or real
+    if not plan.batch or not plan.snapshots:
+        return most
+    steps = min(step / count for count, step in enumerate(plan.snapshots, 1))  # for one snapshot
+    n = int(share * 3 * plan.batch * steps / plan.calls)
+    least = min(least, most)
+    if n < least:
+        cost = least * plan.calls / (3 * plan.batch * steps)
+        log.warning(
+            f"monitoring may cost {cost:.0%} of the training, above the share of {share:.0%}:"
+            f" {least} images at a snapshot, of {plan.calls:g} network calls each. Take fewer or"
+            " later snapshots or a cheaper sampler (generators), or change share (monitors)"
+        )
+    return min(most, max(n, least))
 
 
 class Monitor:
     """monitor(step, file) after each snapshot; what it found survives a kill in `folder`.
 
-    Every snapshot draws from the same seeds, as many images as there are real ones (or `images`):
-    distances depend on these numbers, so they stand beside each distance.
+    Every snapshot draws the same number of images from the same seeds: distances depend on the
+    numbers of images, so they stand beside each distance.
     """
 
     def __init__(
@@ -36,37 +67,98 @@ class Monitor:
         measures: dict[str, Fidelity],
         seed: int,
         folder: Path,
-        images: int | None = None,
+        *,
+        images: int,
+        stops: Sequence[Callable[[list[dict]], bool]] = (),
+        progress: Progress = silent,
     ):
+        """real: the features (N, D) of the real images. images: how many to draw. stops: rows ->
+        whether they are enough; training ends when all say so, with no stop at its end."""
         self.real, self.sample, self.embed, self.measures = real, sample, embed, measures
-        self.seeds = image_seeds(seed, images or len(real))
-        self.folder = Path(folder)
-        self._features: np.ndarray | None = None
+        self.seeds, self.folder, self.stops = image_seeds(seed, images), Path(folder), stops
+        self._progress, self._steps, self._since = progress, 0, time.monotonic()
+        spent = self.folder / "spent.json"
+        self.spent = json.loads(spent.read_text()) if spent.exists() else {}
 
-    def __call__(self, step: int, file: Path) -> None:
-        row = self.folder / f"fidelity{step:07d}.json"
-        if row.exists():
-            return
-        if self._features is None:  # the real ones once
-            self._features = self.embed(self.real)["features"]  # (N, D)
+    def progress(self, step: int, total: int, **values) -> None:
+        """To be called after each step of training; counts them."""
+        self._steps += 1
+        self._progress(step, total, **values)
+
+    def __call__(self, step: int, file: Path) -> bool:
+        """Whether training may end here."""
+        began = time.monotonic()
+        if not (self.folder / f"fidelity{step:07d}.json").exists():
+            self._measure(step, file)
+        rows = self.rows()
+        enough = bool(self.stops) and all(stop(rows) for stop in self.stops)
+        ended = time.monotonic()
+        training = began - self._since if self._steps else 0.0
+        new = {"steps": self._steps, "training": training, "monitoring": ended - began}
+        self.spent = {key: self.spent.get(key, 0) + value for key, value in new.items()}
+        save_json(self.folder / "spent.json", self.spent)
+        self._steps, self._since = 0, ended
+        return enough
+
+    def _measure(self, step: int, file: Path) -> None:
         fakes = self.sample(file, self.seeds)  # (n, H, W, C)
         features = self.embed(fakes)["features"]  # (n, D)
         facts = {"step": step, "n_real": len(self.real), "n_fake": len(fakes)}
-        facts |= {name: float(m(self._features, features)) for name, m in self.measures.items()}
-        save_array(self.folder / f"previews{step:07d}.npy", fakes[:PREVIEWS])
-        with replacing(row) as part:
-            part.write_text(json.dumps(facts))
+        facts |= {name: float(m(self.real, features)) for name, m in self.measures.items()}
         log.info(", ".join(f"{name} {value:.4g}" for name, value in facts.items()))
+        numbers = len(self.real), len(fakes), self.real.shape[1]
+        remarks = {m: f.remark(*numbers) for m, f in self.measures.items() if hasattr(f, "remark")}
+        facts["remark"] = "; ".join(f"{m}: {words}" for m, words in remarks.items() if words)
+        if facts["remark"] and not self.rows():
+            log.warning(facts["remark"])
+        save_array(self.folder / f"previews{step:07d}.npy", fakes[:PREVIEWS])
+        save_json(self.folder / f"fidelity{step:07d}.json", facts)
+
+    def rows(self) -> list[dict]:
+        """One dict for each snapshot: step, n_real, n_fake, the measures, and remarks on them."""
+        return [json.loads(f.read_text()) for f in sorted(self.folder.glob("fidelity*.json"))]
 
     def table(self) -> pd.DataFrame:
-        """One row for each snapshot: step, n_real, n_fake and the measures."""
-        files = sorted(self.folder.glob("fidelity*.json"))
-        return pd.DataFrame([json.loads(file.read_text()) for file in files])
+        """The rows as a table."""
+        return pd.DataFrame(self.rows())
 
     def previews(self) -> np.ndarray:
         """The first images of each snapshot, uint8 (S, n, H, W, C)."""
         files = sorted(self.folder.glob("previews*.npy"))
         return np.stack([np.load(file, allow_pickle=False) for file in files])
+
+    def reached(self, plan: Plan, asked: list) -> dict:
+        """How far training went of what was `asked` for; see rules/generators.smk."""
+        rows = self.rows()
+        at, over = rows[-1]["step"], rows[-1]["step"] >= plan.steps
+        log.info(
+            f"trained to the end, step {at}"
+            if over
+            else f"all stops met at step {at}: {plan.steps - at} of {plan.steps} steps saved"
+        )
+        return {
+            "stopped_at": at, "steps_asked": plan.steps, "over": over, "asked": asked, "rows": rows,
+        }  # fmt: skip
+
+    def cost(self, plan: Plan, **facts) -> pd.DataFrame:
+        """One row: steps, seconds and images per second; of a killed job up to its last snapshot.
+
+        share: seconds of monitoring for one of training.
+        """
+        steps, training = self.spent["steps"], self.spent["training"]
+        monitoring = self.spent["monitoring"]
+        share = monitoring / training if training else float("nan")
+        rate = steps * plan.batch / training if training else float("nan")
+        log.info(
+            f"training {training:.1f} s ({rate:.4g} images/s), monitoring {monitoring:.1f} s with"
+            f" {len(self.seeds)} images at a snapshot: a share of {share:.0%}"
+        )
+        at = self.rows()[-1]["step"]
+        return pd.DataFrame([{
+            "stopped_at": at, "steps_asked": plan.steps, "steps_trained": steps,
+            "training_s": training, "monitoring_s": monitoring, "share": share,
+            "monitor_images": len(self.seeds), "images_per_s": rate, **facts,
+        }])  # fmt: skip
 
 
 def publish(folder: Path, target: str | Path) -> None:

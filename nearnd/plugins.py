@@ -127,6 +127,9 @@ def imports(file: Path) -> set[Path]:
         if parts[0] == PACKAGE.name and len(parts) > 1:
             path = PACKAGE.joinpath(*parts[1:]).with_suffix(".py")
             files |= {path} if path.is_file() else set()
+    for node in _tree(file).body:  # LOADS = "_sampler_*.py": neighbours that are imported by name
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LOADS":
+            files |= set(file.parent.glob(ast.literal_eval(node.value)))
     return files
 
 

@@ -70,20 +70,54 @@ def clp(metrics: pd.DataFrame, closeness: pd.DataFrame) -> pd.DataFrame:
     return _in_order(rows[[*RUN, "anomaly", "value"]], metrics)
 
 
-def values(metrics: pd.DataFrame, closeness: pd.DataFrame | None = None) -> pd.DataFrame:
+def same_class(metrics: pd.DataFrame) -> pd.DataFrame:
+    """RUN + value: the AUROC against the anomalies that are called like the normal class.
+
+    Only another set has such: fakes of the class (CIFAR-10-FSDE, FITYMI section 3.3).
+    """
+    rows = per_anomaly(metrics)
+    return rows[rows["anomaly"] == rows["normal"]].drop(columns="anomaly").reset_index(drop=True)
+
+
+def sliced(slices: pd.DataFrame) -> pd.DataFrame:
+    """RUN + metric + value of a table of slices (RUN, corruption, severity, metric, value).
+
+    `test` says which: digits_c.test/fog/3 is one slice; digits_c.test/fog, digits_c.test/3 and
+    digits_c.test/mean are means over the other one and over both. Means of AUROCs: scores of
+    different slices are not pooled.
+    """
+    parts = []
+    for by in (["corruption", "severity"], ["corruption"], ["severity"], []):
+        means = slices.groupby([*RUN, *by, "metric"], sort=False)["value"].mean().reset_index()
+        names = means[by].astype(str).agg("/".join, axis=1) if by and len(means) else "mean"
+        parts.append(means.assign(test=means["test"] + "/" + names)[[*RUN, "metric", "value"]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def values(
+    metrics: pd.DataFrame,
+    closeness: pd.DataFrame | None = None,
+    slices: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """RUN + value + metric: everything that is reported, one value per run and metric."""
     parts = {"auroc_one_vs_rest": one_vs_rest(metrics)}
     if len(per_anomaly(metrics)):
         parts["auroc_bottom1"] = bottom(metrics, 1)
+        parts["auroc_same_class"] = same_class(metrics)
         if closeness is not None:
             parts["auroc_clp"] = clp(metrics, closeness)
     for metric in pd.unique(metrics["metric"]):
         if metric != "auroc":
             parts[metric] = one_vs_rest(metrics, metric)
-    return pd.concat(
-        [part[[*RUN, "value"]].assign(metric=metric) for metric, part in parts.items()],
-        ignore_index=True,
-    )
+    rows = [part[[*RUN, "value"]].assign(metric=metric) for metric, part in parts.items()]
+    if slices is not None and len(slices):
+        rows.append(sliced(slices).replace({"metric": {"auroc": "auroc_one_vs_rest"}}))
+    return pd.concat([part for part in rows if len(part)] or rows, ignore_index=True)
+
+
+def grouped(metrics: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The metrics of a dataset as a part of a group of them: `normal` says which part."""
+    return metrics.assign(dataset=group, normal=metrics["dataset"] + "/" + metrics["normal"])
 
 
 def over_seeds(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
@@ -101,14 +135,20 @@ def over_seeds(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
     return table.rename(columns={"std": "sd", "size": "runs"})
 
 
-def summary(metrics: pd.DataFrame, closeness: pd.DataFrame | None = None) -> pd.DataFrame:
+def summary(
+    metrics: pd.DataFrame,
+    closeness: pd.DataFrame | None = None,
+    slices: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """dataset, method, test, metric, mean, sd, runs, sd_classes, values in [0, 1].
 
-    metric is auroc_one_vs_rest, auroc_bottom1, auroc_clp (with a closeness table), and every other
-    metric of the table (one-vs-rest). sd: over seeds, of the mean over classes. sd_classes: over
-    normal classes, of the mean over seeds. NaN where there is only one.
+    metric is auroc_one_vs_rest, auroc_bottom1, auroc_same_class (against fakes of the normal
+    class), auroc_clp (with a closeness table), and every other metric of the table (one-vs-rest).
+    With a table of slices, test is also a slice and a mean of slices, see `sliced`.
+    sd: over seeds, of the mean over classes. sd_classes: over normal classes, of the mean over
+    seeds. NaN where there is only one.
     """
-    rows = values(metrics, closeness)
+    rows = values(metrics, closeness, slices)
     table = over_seeds(rows, *ROW, "metric")
     classes = rows.groupby([*ROW, "metric", "normal"], sort=False)["value"].mean()
     classes = classes.groupby([*ROW, "metric"], sort=False).std().rename("sd_classes")

@@ -10,22 +10,27 @@ import pandas as pd
 from nearnd.arrays import load_array, replacing, save_array
 from nearnd.contracts import Images
 
-NAMES = {"id", "class", "normal", "anomaly", "near", "dataset", "method", "test", "metric"}
+NAMES = {
+    "id", "class", "normal", "anomaly", "near", "dataset", "method", "test", "metric", "measure",
+    "remark",
+}  # fmt: skip
 
 
 def save_table(path: str | Path, table: pd.DataFrame) -> None:
-    """Writes csv with nine significant digits, enough to give float32 back exactly."""
+    """Writes csv with nine significant digits, enough to give float32 back exactly; .tsv with tabs,
+    for measured times, as snakemake's benchmarks."""
     with replacing(path) as part:
-        table.to_csv(part, index=False, float_format="%.9g")
+        table.to_csv(part, sep=_separator(path), index=False, float_format="%.9g")
 
 
 def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
-    """Reads csv; the columns in NAMES stay text even if they look like numbers."""
+    """Reads csv or tsv; the columns in NAMES stay text even if they look like numbers."""
     try:
-        header = pd.read_csv(path, nrows=0).columns
+        header = pd.read_csv(path, sep=_separator(path), nrows=0).columns
         numbers = [column for column in header if column not in NAMES]
         table = pd.read_csv(
             path,
+            sep=_separator(path),
             dtype={column: str for column in header if column in NAMES},
             keep_default_na=False,
             na_values={column: ["", "nan"] for column in numbers},  # a class may be called "NA"
@@ -38,24 +43,41 @@ def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
     return table
 
 
+def _separator(path: str | Path) -> str:
+    return "\t" if Path(path).suffix == ".tsv" else ","
+
+
 def save_images(folder: str | Path, split: str, images: Images, classes: list[str]) -> None:
-    """Writes {split}.npy (pixels) and {split}.csv (id, label, class)."""
+    """Writes {split}.npy (pixels), {split}.csv (id, label, class) and {split}_masks.npy, which has
+    no rows if the set has no masks."""
+    folder, (height, width) = Path(folder), images.pixels.shape[1:3]
     names = np.asarray(classes, dtype=object)[images.labels]
-    save_array(Path(folder) / f"{split}.npy", images.pixels)
+    masks = np.zeros((0, height, width), np.uint8) if images.masks is None else images.masks
+    save_array(folder / f"{split}.npy", images.pixels)
+    save_array(folder / f"{split}_masks.npy", masks)
     save_table(
-        Path(folder) / f"{split}.csv",
+        folder / f"{split}.csv",
         pd.DataFrame({"id": images.ids, "label": images.labels, "class": names}),
     )
 
 
 def load_images(pixels: str | Path) -> tuple[Images, np.ndarray]:
-    """The image set at `pixels` (.npy, its .csv beside it), and its class names (N,)."""
-    table = load_table(Path(pixels).with_suffix(".csv"), "id", "label", "class")
+    """The image set at `pixels` (.npy, its .csv and masks beside it), and its class names (N,)."""
+    pixels = Path(pixels)
+    table = load_table(pixels.with_suffix(".csv"), "id", "label", "class")
     array = load_array(pixels, ndim=4, dtype="uint8")
     if len(table) != len(array):
         raise ValueError(f"{pixels} has {len(array)} images, its table {len(table)} rows")
-    images = Images(array, table["label"].to_numpy(np.int64), table["id"].to_numpy(str))
-    return images, table["class"].to_numpy(str)
+    labels, ids = table["label"].to_numpy(np.int64), table["id"].to_numpy(str)
+    return Images(array, labels, ids, _masks(pixels, len(array))), table["class"].to_numpy(str)
+
+
+def _masks(pixels: Path, n: int) -> np.ndarray | None:
+    file = pixels.with_name(f"{pixels.stem}_masks.npy")
+    masks = load_array(file, ndim=3, dtype="uint8") if file.exists() else []
+    if len(masks) not in (0, n):
+        raise ValueError(f"{pixels} has {n} images and {len(masks)} masks")
+    return masks if len(masks) else None
 
 
 def one_row(facts: dict) -> pd.DataFrame:

@@ -6,14 +6,10 @@ with the same bytes as one that was not, and no generator state has to be kept.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from nearnd.arrays import replacing
 from nearnd.contracts import Progress, silent
+from nearnd.resume import load_state, save_state, sigterm
 
 STATE = "last.safetensors"
+DIVERGED = 1e6  # times the first loss: weights that give such a one are of no use
 
 log = logging.getLogger("nearnd")
 
@@ -32,7 +29,7 @@ log = logging.getLogger("nearnd")
 def train(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    loss: Callable[[int], Tensor],
+    loss: Callable[[int], Tensor | Iterable[Tensor]],
     *,
     steps: int,
     seed: int,
@@ -41,21 +38,27 @@ def train(
     clip: float | None = None,
     ema: float | None = None,
     snapshots: Iterable[int] = (),
-    on_snapshot: Callable[[int, dict[str, Tensor]], None] | None = None,
+    on_snapshot: Callable[[int, dict[str, Tensor]], bool | None] | None = None,
     save_every: float = 60.0,
+    out_of_memory: Callable[[], None] | None = None,
     progress: Progress = silent,
 ) -> None:
     """Updates `model` `steps` times and leaves the final weights (their EMA if `ema`) in it.
 
     `loss(step)` draws a batch and noise with torch's global generator, seeded here for each step.
+    It may give the loss in parts that add up to it: each is propagated back, and its memory freed,
+    before the next is asked for. Where the GPU's memory does not suffice, `out_of_memory()` makes
+    the parts smaller, or raises, and the step is done again.
     `schedule(step)` multiplies the learning rate, `clip` is the largest global gradient norm,
     `ema` the averaging rate (see `ema_rate`). After as many updates as a number in `snapshots`,
-    `on_snapshot(step, weights)` gets a state dict of live tensors (copy what is kept); it is called
-    again if the job was killed before the next save. `folder` holds the state from which a killed
+    `on_snapshot(step, weights)` gets a state dict of live tensors (copy what is kept) and returns
+    True to end the training there; it is called again if the job was killed before the next save,
+    or is started again later to train further. `folder` holds the state from which a killed
     job goes on (None: none), written every `save_every` seconds, at snapshots and on SIGTERM, which
     then ends the job with exit code 143.
     The caller chooses train or eval mode. FloatingPointError if the loss or its gradient is not
-    finite; the state on disk stays the last good one.
+    finite, or the loss DIVERGED times that of the first step; the state on disk stays the last good
+    one.
     """
     state = None if folder is None else Path(folder) / STATE
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -66,40 +69,41 @@ def train(
 
     step = 0
     if state is not None and state.exists():
-        step = _load(state, model, optimizer, average)
+        step = load_state(state, model, optimizer, average)
         log.info(f"goes on from step {step} of {steps}, found in {state}")
     saved = time.monotonic()
+    first = None
 
     def save() -> None:
         nonlocal saved
         if state is not None:
-            _save(state, step, model, optimizer, average)
+            save_state(state, step, model, optimizer, average)
         saved = time.monotonic()
 
-    with _sigterm(state is not None) as stop:
+    with sigterm(state is not None) as stop:
         while True:
             if step in due:
                 save()
                 with stop.at_once():
-                    on_snapshot(step, _weights(model, average))
+                    enough = on_snapshot(step, _weights(model, average))
+                if enough:
+                    break
             if step >= steps:
                 break
-            torch.manual_seed(step_seed(seed, step))
             factor = 1.0 if schedule is None else schedule(step)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            optimizer.zero_grad(set_to_none=True)
-            error = loss(step)
-            error.backward()
-            grads = [p.grad for p in params if p.grad is not None]
-            norm = get_total_norm(grads)
-            value, size = float(error.detach()), float(norm)
-            if not (math.isfinite(value) and math.isfinite(size)):
+            value = _gradients(loss, step, seed, optimizer, out_of_memory)
+            norm = get_total_norm([p.grad for p in params if p.grad is not None])
+            size = float(norm)
+            first = value if first is None else first
+            broken = not (math.isfinite(value) and math.isfinite(size))
+            if broken or value > DIVERGED * max(abs(first), 1.0):
                 raise FloatingPointError(
-                    f"training broke at step {step}: loss {value}, gradient norm {size}, learning"
-                    f" rate {rates[0] * factor:g}. Lower the learning rate (lr), lengthen the"
-                    " warm-up, set clip, or use precision: fp32 in the entry"
-                    + (f"; the last good state is in {state}." if state else ".")
+                    f"training broke at step {step}: loss {value:.4g} (at first {first:.4g}),"
+                    f" gradient norm {size:.4g}, learning rate {rates[0] * factor:g}. Lower the"
+                    " learning rate (lr), lengthen the warm-up, set clip, or use precision: fp32"
+                    " in the entry" + (f"; the last good state is in {state}." if state else ".")
                 )
             if clip is not None:
                 clip_grads_with_norm_(params, clip, norm)
@@ -113,13 +117,36 @@ def train(
             if stop.asked:
                 raise SystemExit(143)
             progress(step, steps, loss=value)
-        save()
+        if step not in due:
+            save()
 
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
     if average is not None:
         with torch.no_grad():
             torch._foreach_copy_(params, list(average.values()))
+
+
+def _gradients(loss, step: int, seed: int, optimizer, out_of_memory) -> float:
+    """Sets the gradients of one step and returns its loss."""
+    while True:
+        torch.manual_seed(step_seed(seed, step))
+        optimizer.zero_grad(set_to_none=True)
+        try:
+            return _backward(loss(step))
+        except torch.OutOfMemoryError:
+            if out_of_memory is None:
+                raise
+        out_of_memory()  # not in the except clause, which keeps the failed step's tensors alive
+
+
+def _backward(loss: Tensor | Iterable[Tensor]) -> float:
+    """Adds the gradients of a loss, given whole or in parts, and returns its value."""
+    value = 0.0
+    for part in [loss] if isinstance(loss, Tensor) else loss:
+        part.backward()
+        value = value + part.detach()
+    return float(value)
 
 
 def ema_rate(rate: float, n: int) -> float:
@@ -133,90 +160,13 @@ def step_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
 
 
-def snapshot_steps(steps: int, count: int, first: int = 50) -> list[int]:
-    """About `count` steps from `first` to `steps`, each a fixed factor after the one before."""
-    return sorted({round(s) for s in np.geomspace(min(first, steps), steps, count)} | {steps})
+def snapshot_steps(steps: int, count: int) -> list[int]:
+    """About `count` steps from a hundredth of `steps` (at least 50) to `steps`, each a fixed factor
+    after the one before."""
+    first = min(max(50, steps // 100), steps)
+    return sorted({round(s) for s in np.geomspace(first, steps, count)} | {steps})
 
 
 def _weights(model: nn.Module, average: dict[str, Tensor] | None) -> dict[str, Tensor]:
     weights = {name: t.detach() for name, t in model.state_dict().items()}
     return weights if average is None else weights | average
-
-
-def _save(path: Path, step: int, model, optimizer, average) -> None:
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
-    tensors |= {f"ema.{name}": t for name, t in (average or {}).items()}
-    for i, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{k}": v for k, v in values.items() if v is not None}
-    tensors = {name: t.detach().contiguous() for name, t in tensors.items()}
-    with replacing(path) as part:
-        save_file(tensors, part, metadata={"nearnd": json.dumps({"step": step})})
-
-
-@torch.no_grad()
-def _load(path: Path, model, optimizer, average) -> int:
-    """Puts the saved tensors in their places, in the memory format of the parameters."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            step = json.loads(file.metadata()["nearnd"])["step"]
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        for name, t in model.state_dict().items():
-            t.copy_(tensors[f"model.{name}"])
-        for name, t in (average or {}).items():
-            t.copy_(tensors[f"ema.{name}"])
-        params = [p for group in optimizer.param_groups for p in group["params"]]
-        values: dict[int, dict[str, Tensor]] = {}
-        for name, t in tensors.items():
-            if name.startswith("optimizer."):
-                _, i, key = name.split(".", 2)
-                p = params[int(i)]
-                # Fused kernels walk raw memory: moments must lie in memory as their parameter does.
-                values.setdefault(int(i), {})[key] = (
-                    torch.empty_like(p, dtype=t.dtype).copy_(t) if t.shape == p.shape else t
-                )
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": values})
-    except (SafetensorError, OSError, TypeError, LookupError, RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not a state of this training ({type(error).__name__}: {error});"
-            " delete the file to start again"
-        ) from error
-    return step
-
-
-class _Stop:
-    """Whether SIGTERM came; inside `at_once`, where all is saved, it ends the job on the spot."""
-
-    asked = False
-    now = False
-
-    def __call__(self, *_) -> None:
-        self.asked = True
-        if self.now:
-            raise SystemExit(143)
-
-    @contextmanager
-    def at_once(self) -> Iterator[None]:
-        self.now = True
-        try:
-            if self.asked:
-                raise SystemExit(143)
-            yield
-        finally:
-            self.now = False
-
-
-@contextmanager
-def _sigterm(wanted: bool) -> Iterator[_Stop]:
-    stop = _Stop()
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield stop  # signal handlers can be set in the main thread only
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGTERM, before)

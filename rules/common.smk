@@ -1,4 +1,5 @@
 # Functions only: validation, entries, resources, paths. No rule stands here.
+import hashlib
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from nearnd import config as settings
-from nearnd import plugins
+from nearnd import gated, plugins
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 CLASS = r"[^/.][^/]*"
@@ -41,8 +42,9 @@ def workflow_environment(config):
 
 
 def entry(section, name):
-    """What `build` gets: the kind and its arguments."""
-    return settings.arguments(config, section, name)
+    """What `build` gets: the kind and its arguments; files from outside by where they are."""
+    files = {argument: path for argument, (path, _) in outside(section, name).items()}
+    return settings.arguments(config, section, name) | files
 
 
 def digest(section, name):
@@ -59,7 +61,8 @@ def literal(section, name, what, default=None):
 
 
 def size_of(dataset):
-    return config["datasets"][dataset].get("size", 8)
+    spec = config["datasets"][dataset]
+    return size_of(spec["of"]) if "of" in spec else spec.get("size", 8)
 
 
 def threads_of(dataset):
@@ -94,6 +97,13 @@ def pixels_of_set(dataset, images):
     return pixels_of(images.removesuffix(".test"), "test")
 
 
+def has_normal(dataset, images):
+    """Whether an image set has normal images: the dataset's own splits, and changed copies of its
+    test images, such as corrupted ones."""
+    other = config["datasets"].get(images.removesuffix(".test"), {})
+    return images in ("train", "test") or other.get("of") == dataset
+
+
 def archives_of(dataset):
     kind = config["datasets"][dataset]["kind"]
     archives = plugins.constant("datasets", kind, "ARCHIVES", [])
@@ -102,8 +112,13 @@ def archives_of(dataset):
 
 def archive_of(kind, name):
     """What is known about a file to fetch: names, links, checksum."""
+    if "-" in kind:  # <section>-<entry>-<mark>, of a file that an entry names
+        section, entry_name = kind.rsplit("-", 1)[0].split("-", 1)
+        files = outside(section, entry_name).values()
+        return next(a for path, a in files if a and Path(path).name == name)
     archives = plugins.constant("datasets", kind, "ARCHIVES", [])
-    return next(archive for archive in archives if archive["name"] == name)
+    archive = next(archive for archive in archives if archive["name"] == name)
+    return {"hint": gated.advice(kind)} | archive
 
 
 def backbone_of(name):

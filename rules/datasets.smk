@@ -17,18 +17,22 @@ rule images:
     input:
         archives=archives_input,
         folders=folders_input,
+        clean=clean_input,
     output:
         multiext(
             "results/images/{dataset}/",
             "train.npy",
             "train.csv",
+            "train_masks.npy",
             "test.npy",
             "test.csv",
+            "test_masks.npy",
         ),
     log:
         "results/logs/images/{dataset}.log",
     conda:
         "../envs/tables.yaml"
+    threads: 8
     params:
         entry=lambda w: entry("datasets", w.dataset),
         archives=lambda w: archives_of(w.dataset),

@@ -45,9 +45,30 @@ def fakes_of(experiment):
     }
 
 
-def closeness_file(experiment, images):
-    spec = experiment_of(experiment)
-    return f"results/closeness/{spec['dataset']}/{spec['closeness']}/{images}.csv"
+def copies_of(experiment):
+    """The test sets of an experiment that are changed copies of a dataset's test images."""
+    tests = experiment_of(experiment)["tests"]
+    return [t for t in tests if clean_of(experiment, t) != t]
+
+
+def clean_of(experiment, images):
+    """The test set whose images a copy changes: its classes and training images; else itself."""
+    of = config["datasets"].get(images.removesuffix(".test"), {}).get("of")
+    if of is None:
+        return images
+    return "test" if of == experiment_of(experiment)["dataset"] else f"{of}.test"
+
+
+def closeness_files(experiment):
+    """{test set: closeness}; a set without training images, such as fakes, has none."""
+    spec, files = experiment_of(experiment), {}
+    for images in spec["tests"] if "closeness" in spec else []:
+        clean = clean_of(experiment, images)
+        dataset = spec["dataset"] if clean == "test" else clean.removesuffix(".test")
+        if "train" in literal("datasets", dataset, "SPLITS", ["train"]):
+            place = f"{spec['dataset']}/{spec['closeness']}/{clean}"
+            files[images] = f"results/closeness/{place}.csv"
+    return files
 
 
 def sources_of(experiment, reads):
@@ -65,14 +86,28 @@ def sources_of(experiment, reads):
         sources["scores"] = [
             run | {"file": scores_of(**run)} for run in runs_of(experiment)
         ]
-    if "closeness" in reads and "closeness" in spec:
+    if "slices" in reads:
+        sources["slices"] = [{"file": f"results/metrics/{experiment}.slices.csv"}]
+    if "closeness" in reads and closeness_files(experiment):
         sources["closeness"] = [
-            {
-                "dataset": spec["dataset"],
-                "test": t,
-                "file": closeness_file(experiment, t),
+            {"dataset": spec["dataset"], "test": t, "file": file}
+            for t, file in closeness_files(experiment).items()
+        ]
+    if "overlap" in reads:
+        sources["overlap"] = [
+            run
+            | {
+                "fakes": f,
+                "file": {
+                    "fakes": fakes_file(
+                        run["dataset"], run["normal"], f, run["seed"], "npy"
+                    ),
+                    "images": pixels_of_set(run["dataset"], run["images"]),
+                },
             }
-            for t in spec["tests"]
+            for run in runs_of(experiment)
+            for f in [fakes_behind([run["method"]]).get(run["method"])]
+            if f
         ]
     if "fidelity" in reads:
         generators = dict.fromkeys(fakes_of(experiment).values())
@@ -81,8 +116,11 @@ def sources_of(experiment, reads):
             f | {"file": f"{generator_of(**f)}/fidelity.csv"} for f in found
         ]
     if "fakes" in reads:
-        shown = fakes_of(experiment)
-        behind = {m: f for m, f in fakes_behind(spec["methods"]).items() if f in shown}
+        behind = {
+            m: f
+            for m, f in fakes_behind(spec["methods"]).items()
+            if f in fakes_of(experiment) or config["fakes"][f]["kind"] == "imported"
+        }
         sources["fakes"] = [
             t
             | {"fakes": f, "method": m, "file": fakes_file(**t, fakes=f, ending="csv")}
@@ -91,6 +129,25 @@ def sources_of(experiment, reads):
         ]
     if "samples" in reads:
         sources["samples"] = samples_of(experiment, tasks)
+    if "images" in reads:
+        sources["images"] = [
+            {
+                "dataset": spec["dataset"],
+                "images": i,
+                "file": pixels_of_set(spec["dataset"], i),
+            }
+            for i in dict.fromkeys(["train", *spec["tests"]])
+        ]
+    if "samplers" in reads:
+        sources["samplers"] = [
+            task
+            | {"sampler": s, "label": config["samplers"][s].get("label", s)}
+            | {
+                "file": f"results/samplers/{experiment}/{task['normal']}/{s}/seed{task['seed']}.tsv"
+            }
+            for s in spec["samplers"]["compare"]
+            for task in tasks
+        ]
     return sources
 
 
@@ -104,8 +161,8 @@ def samples_of(experiment, tasks):
             continue
         files = {"real": pixels_of(task["dataset"], "train")}
         files["anomalies"] = pixels_of_set(task["dataset"], spec["tests"][0])
-        if "closeness" in spec:
-            files["closeness"] = closeness_file(experiment, spec["tests"][0])
+        if spec["tests"][0] in closeness_files(experiment):
+            files["closeness"] = closeness_files(experiment)[spec["tests"][0]]
         if shown:
             files["fakes"] = fakes_file(**task, fakes=shown[0], ending="npy")
             folder = generator_of(**task, generator=shown[1])
@@ -155,6 +212,7 @@ def drawing_params(wildcards):
     return {
         "sources": drawing_sources(wildcards),
         "methods": lineage(wildcards.experiment),
+        "copies": copies_of(wildcards.experiment),
         "note": config["experiments"][wildcards.experiment].get("note", ""),
     }
 
@@ -163,7 +221,58 @@ def drawing_title(wildcards):
     return config["drawings"][wildcards.drawing].get("label", wildcards.drawing)
 
 
+# ---- how far generators train ----
+
+
+def fakes_asked(wildcards):
+    """The fakes that this run draws from one generator: they say when its training may end."""
+    w, names = wildcards, set()
+    for experiment in config["run"]:
+        same = experiment_of(experiment)["dataset"] == w.dataset
+        if same and w.normal in settings.normals(config, experiment):
+            found = fakes_of(experiment)
+            names |= {fakes for fakes in found if found[fakes] == w.generator}
+    return [entry("fakes", name) for name in sorted(names)]
+
+
+def asked_before(wildcards):
+    """What the training was asked for if it went far enough for this run too, else what this run
+    asks: as a param it runs the job again only where more training is needed."""
+    w, now = wildcards, fakes_asked(wildcards)
+    file = Path(generator_of(w.dataset, w.normal, w.generator, w.seed), "reached.json")
+    if file.exists():
+        then = json.loads(file.read_text())
+        rows = then["rows"]
+        met = now and all(plugins.build("fakes", e).enough(rows) for e in now)
+        if then["over"] or met:
+            return then["asked"]
+    return now
+
+
+def costs_sources():
+    """The measured times and memory of every generator of this run."""
+    tasks = {}
+    for name in config["run"]:
+        dataset = experiment_of(name)["dataset"]
+        for generator in fakes_of(name).values():
+            for normal in settings.normals(config, name):
+                for seed in config["seeds"]:
+                    file = f"{generator_of(dataset, normal, generator, seed)}/cost.tsv"
+                    tasks[file] = {
+                        "dataset": dataset,
+                        "normal": normal,
+                        "generator": generator,
+                        "seed": seed,
+                        "file": file,
+                    }
+    return list(tasks.values())
+
+
 # ---- targets ----
+
+
+def costs_of_run(wildcards):
+    return ["results/tables/costs.tsv"] if costs_sources() else []
 
 
 def drawings_of_run(wildcards):
@@ -176,15 +285,25 @@ def drawings_of_run(wildcards):
     return targets
 
 
+def summary_of_run(wildcards):
+    return ["results/tables/summary.csv"] if summary_sources() else []
+
+
 def summary_sources():
     """The metrics and the closeness of every experiment of this run."""
     sources = []
     for name in config["run"]:
         spec = experiment_of(name)
-        tests = spec["tests"] if "closeness" in spec else []
-        source = {"dataset": spec["dataset"], "metrics": f"results/metrics/{name}.csv"}
+        if not spec["methods"]:  # it compares samplers
+            continue
         sources.append(
-            source | {"closeness": {t: closeness_file(name, t) for t in tests}}
+            {
+                "dataset": spec["dataset"],
+                "metrics": f"results/metrics/{name}.csv",
+                "slices": f"results/metrics/{name}.slices.csv",
+                "closeness": closeness_files(name),
+                "group": spec.get("group"),
+            }
         )
     return sources
 
@@ -192,7 +311,7 @@ def summary_sources():
 def summary_input(wildcards):
     files = []
     for source in summary_sources():
-        files += [source["metrics"], *source["closeness"].values()]
+        files += [source["metrics"], source["slices"], *source["closeness"].values()]
     return list(dict.fromkeys(files))
 
 
@@ -205,6 +324,8 @@ def detectors_of_run():
         if "closeness" in spec:
             names.append(config["closeness"][spec["closeness"]]["detector"])
         names += [monitor_of(g)["detector"] for g in fakes_of(experiment).values()]
+        if "samplers" in spec:
+            names.append(watcher_of(experiment))
     return [config["detectors"][name] for name in dict.fromkeys(names)]
 
 
@@ -227,11 +348,16 @@ def datasets_of_run():
     names += [
         source["dataset"] for source in outliers + backbones if "dataset" in source
     ]
+    copies = [config["datasets"][n] for n in names]
+    names += [copy["of"] for copy in copies if "of" in copy]
     return list(dict.fromkeys(names))
 
 
 def archives_of_run(wildcards):
-    return [
+    named = [
+        file for section, name in named_in_run() for file in fetched(section, name)
+    ]
+    return named + [
         file for dataset in datasets_of_run() for file in archives_of(dataset).values()
     ]
 

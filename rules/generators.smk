@@ -7,6 +7,11 @@ rule generator:
         ),
         fidelity="results/generators/{dataset}/{normal}/{generator}/seed{seed}/fidelity.csv",
         previews="results/generators/{dataset}/{normal}/{generator}/seed{seed}/previews.npy",
+        # read by `asked_before`; not deleted when the job runs again
+        reached=update(
+            "results/generators/{dataset}/{normal}/{generator}/seed{seed}/reached.json"
+        ),
+        cost="results/generators/{dataset}/{normal}/{generator}/seed{seed}/cost.tsv",
     log:
         "results/logs/generators/{dataset}/{normal}/{generator}/seed{seed}.log",
     benchmark:
@@ -22,5 +27,27 @@ rule generator:
         digest=lambda w: digest("generators", w.generator),
         monitor=lambda w: monitor_of(w.generator),
         watcher=lambda w: entry("detectors", monitor_of(w.generator)["detector"]),
+        watcher_digest=lambda w: digest(
+            "detectors", monitor_of(w.generator)["detector"]
+        ),
+        # training ends when these have what they need; no reason to run again, since
+        # snakemake takes no function of `threads` for one: that is `asked`
+        fakes=lambda w, threads: fakes_asked(w),
+        asked=lambda w: asked_before(w),
     script:
         "../workflow/scripts/generator.py"
+
+
+rule costs:
+    input:
+        lambda w: files_in({"costs": costs_sources()}),
+    output:
+        "results/tables/costs.tsv",
+    log:
+        "results/logs/costs.log",
+    conda:
+        "../envs/tables.yaml"
+    params:
+        sources=lambda w: costs_sources(),
+    script:
+        "../workflow/scripts/costs.py"

@@ -12,9 +12,100 @@ def folders_input(wildcards):
     )
 
 
+def clean_input(wildcards):
+    """The clean test images, where a dataset is made from those of another one."""
+    if "of" not in literal("datasets", wildcards.dataset, "NEEDS", []):
+        return []
+    return [pixels_of(config["datasets"][wildcards.dataset]["of"], "test")]
+
+
 def backbone_input(wildcards):
     dataset = config["backbones"][wildcards.backbone].get("dataset")
     return [pixels_of(dataset, "train")] if dataset else []
+
+
+def outside(section, name):
+    """Files that an entry names (FILES of its plugin): {argument: (path, how to fetch it)}.
+
+    A path that is there is used where it is, so that a change of it runs its jobs again. A link,
+    or a path inside a mirror, is fetched once, like the archive of a dataset.
+    """
+    spec, found = config[section][name], {}
+    for argument, about in literal(section, name, "FILES", {}).items():
+        value = spec.get(argument)
+        if not value:
+            continue
+        here, link = Path(value).expanduser(), "://" in value
+        if here.is_file() and not link:
+            found[argument] = (str(here), None)
+            continue
+        # another link is another file, although its last part may be the same
+        mark = hashlib.sha256(value.encode()).hexdigest()[:8]
+        base = here.name.split("?")[0]
+        place = f"results/archives/{section}-{name}-{mark}/{base}"
+        inside = base if link or here.is_absolute() else value
+        if not (link or mirrored(inside) or os.path.exists(f"{place}.json")):
+            raise ValueError(
+                f"there is no file {value}, and mirrors {config['mirrors']} have no {inside};"
+                f" {argument} may be a path, a link, or a path inside a mirror. {about['hint']}"
+            )
+        archive = {"name": inside, "urls": [value] if link else []}
+        archive |= {"sha256": spec.get(about["checksum"]), "hint": about["hint"]}
+        found[argument] = (place, archive)
+    return found
+
+
+def mirrored(name):
+    """Whether a mirror has the file, or may have it."""
+    return any(
+        "://" in mirror or (Path(mirror).expanduser() / name).is_file()
+        for mirror in config["mirrors"]
+    )
+
+
+def outside_input(section, name):
+    """What a job waits for or watches: the file, or the record that it was fetched."""
+    return [
+        f"{path}.json" if archive else path
+        for path, archive in outside(section, name).values()
+    ]
+
+
+def fetched(section, name):
+    """The records of an entry's files that are fetched."""
+    return [
+        f"{path}.json" for path, archive in outside(section, name).values() if archive
+    ]
+
+
+def named_in_run():
+    """The fakes and generators of this run."""
+    outliers = [d["outliers"] for d in detectors_of_run() if "outliers" in d]
+    shown = [f for e in config["run"] for f in fakes_of(e)]
+    fakes = list(dict.fromkeys(outliers + shown))
+    sources = [config["fakes"][f].get("generator") for f in fakes]
+    sources += [
+        samplers_of(e)["generator"]
+        for e in config["run"]
+        if "samplers" in experiment_of(e)
+    ]
+    generators = list(dict.fromkeys(g for g in sources if g))
+    return [("fakes", f) for f in fakes] + [("generators", g) for g in generators]
+
+
+def check_files():
+    """Stops the planning if a file that an entry of this run names, or an archive that cannot be
+    fetched, is missing: says which, and where to get it."""
+    for section, name in named_in_run():
+        try:
+            outside(section, name)
+            plugins.call(section, entry(section, name), "inputs")
+        except ValueError as error:
+            raise WorkflowError(f"config: {section}: {name}: {error}") from None
+    try:
+        gated.check(config, datasets_of_run())
+    except ValueError as error:
+        raise WorkflowError(f"config: {error}") from None
 
 
 def monitor_of(generator):
@@ -28,7 +119,38 @@ def generator_input(wildcards):
         "watcher": detector_of(
             wildcards.dataset, wildcards.normal, watcher, wildcards.seed
         ),
+        "outside": outside_input("generators", wildcards.generator),
     }
+
+
+def samplers_of(experiment):
+    """What an experiment compares samplers on."""
+    return config["experiments"][experiment]["samplers"]
+
+
+def watcher_of(experiment):
+    """The detector in whose features its samplers are compared: the generator's monitor's."""
+    return monitor_of(samplers_of(experiment)["generator"])["detector"]
+
+
+def sampler_input(wildcards):
+    w = wildcards
+    dataset = config["experiments"][w.experiment]["dataset"]
+    generator = samplers_of(w.experiment)["generator"]
+    place = generator_of(dataset, w.normal, generator, w.seed)
+    return {
+        "pixels": pixels_of(dataset, "train"),
+        "snapshots": f"{place}/snapshots",
+        "watcher": detector_of(dataset, w.normal, watcher_of(w.experiment), w.seed),
+    }
+
+
+def sampler_entries(wildcards):
+    """Pairs of columns that name a setting and the generator's entry with it."""
+    w = wildcards
+    return settings.with_sampler(
+        config, samplers_of(w.experiment)["generator"], w.sampler
+    )
 
 
 def fakes_input(wildcards):
@@ -43,6 +165,8 @@ def fakes_input(wildcards):
         }
     if "dataset" in source:
         files["others"] = pixels_of(source["dataset"], "train")
+    folders = plugins.call("fakes", entry("fakes", wildcards.fakes), "inputs") or []
+    files["outside"] = outside_input("fakes", wildcards.fakes) + folders
     return files
 
 

@@ -3,12 +3,14 @@ rule metrics:
         metrics_input,
     output:
         "results/metrics/{experiment}.csv",
+        slices="results/metrics/{experiment}.slices.csv",
     log:
         "results/logs/metrics/{experiment}.log",
     conda:
         "../envs/tables.yaml"
     params:
         runs=lambda w: runs_of(w.experiment),
+        copies=lambda w: copies_of(w.experiment),
         entries=lambda w: {
             m: entry("metrics", m) for m in experiment_of(w.experiment)["metrics"]
         },

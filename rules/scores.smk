@@ -10,6 +10,7 @@ rule score:
     params:
         entry=lambda w: entry("scores", config["methods"][w.method]["score"]),
         digest=lambda w: digest("scores", config["methods"][w.method]["score"]),
+        own=lambda w: has_normal(w.dataset, w.images),
     script:
         "../workflow/scripts/score.py"
 

@@ -10,7 +10,8 @@ from nearnd import plugins
 from nearnd.contracts import Images
 
 ROOT = Path(__file__).parents[1]
-READS = {"metrics", "scores", "fidelity", "fakes", "samples", "closeness", "published"}
+READS = {"metrics", "scores", "fidelity", "fakes", "samples", "images", "samplers",
+         "slices", "overlap", "closeness", "published"}  # fmt: skip
 
 
 def kinds(stage):
@@ -91,7 +92,9 @@ def test_closeness_is_a_share_for_each_class_and_finds_the_near_one(kind):
 SELF_CONTAINED = [
     kind
     for kind in plugins.available("datasets")
-    if not plugins.constant("datasets", kind, "ARCHIVES") and kind != "image_folder"
+    if not plugins.constant("datasets", kind, "ARCHIVES")
+    and not plugins.constant("datasets", kind, "NEEDS")
+    and kind != "image_folder"
 ]
 
 

@@ -46,7 +46,7 @@ def test_sampled_draws_from_the_chosen_snapshot_with_one_seed_an_image():
     few, facts = fakes.draw(3, seed=1, **sources)
     many, _ = fakes.draw(9, seed=1, **sources)
     other, _ = fakes.draw(3, seed=2, **sources)
-    assert facts == {"step": 4, "frechet": 41.0, "best_frechet": 8.0}
+    assert facts == {"step": 4, "frechet": 41.0, "measure": "frechet", "best_frechet": 41.0}
     assert list(many[:3]) == list(few)  # more fakes are more, not others
     assert len({*few, *other}) == 6
 

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import tarfile
 import threading
 import zipfile
@@ -11,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from nearnd.fetch import ATTEMPTS, FetchError, fetch
+from nearnd import plugins
+from nearnd.arrays import save_tensors
+from nearnd.fetch import ATTEMPTS, FetchError, fetch, verify
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -348,3 +351,62 @@ def test_last_error_lists_every_source_and_the_way_out(server, tmp_path):
         assert part in text
     with pytest.raises(FetchError, match="no public link"):
         get(archive(), target)
+
+
+def test_the_start_of_a_checksum_is_enough_if_it_is_long_enough(server, tmp_path):
+    get(archive(server, sha256=SHA256[:8]), tmp_path / "set.bin")
+    for wrong in (SHA256[:7], "0" + SHA256[:8], SHA256 + "0"):
+        with pytest.raises(FetchError, match=f"expected {wrong}"):
+            get(archive(server, sha256=wrong), tmp_path / "other.bin")
+
+
+def test_a_file_that_the_user_placed_is_checked_where_it_is(tmp_path):
+    (tmp_path / "a.bin").write_bytes(DATA)
+    verify(tmp_path / "a.bin", None)
+    verify(tmp_path / "a.bin", SHA256.upper())
+    with pytest.raises(ValueError, match=f"has sha256 {SHA256}, the entry says 00"):
+        verify(tmp_path / "a.bin", "0" * 64)
+    with pytest.raises(ValueError, match="there is no file"):
+        verify(tmp_path / "b.bin", None)
+
+
+# ---- weights ----
+
+
+def made(folder, **entry):
+    return plugins.build("backbones", entry).make(
+        None, [], seed=0, folder=folder, progress=lambda *_, **__: None
+    )
+
+
+def test_weights_of_timm_are_looked_for_in_mirrors(tmp_path, monkeypatch):
+    model = {"kind": "timm", "model": "test_vit.r160_in1k", "kwargs": {"depth": 1}}
+    (tmp_path / "mirror").mkdir()
+    weights, _ = made(tmp_path, weights="none", **model)
+    save_tensors(tmp_path / "mirror" / "test_vit.r160_in1k.safetensors", weights)
+    monkeypatch.setenv("NEARND_MIRRORS", json.dumps([str(tmp_path / "mirror")]))
+    found, _ = made(tmp_path / "job", **model)
+    assert found.keys() == weights.keys()
+    assert all((found[name] == w).all() for name, w in weights.items())
+    with pytest.raises(ValueError, match=r"test_vit.r160_in1k.safetensors does not fit"):
+        made(tmp_path / "other", **model | {"kwargs": {"embed_dim": 32}})
+
+
+def test_weights_of_inception_are_looked_for_in_mirrors(server, tmp_path, monkeypatch):
+    save_tensors(tmp_path / "a.safetensors", {"x": np.arange(3.0)})
+    server.data = (tmp_path / "a.safetensors").read_bytes()
+    start = hashlib.sha256(server.data).hexdigest()[:8]
+    url = f"{server.url}/weights-{start}.safetensors"
+    monkeypatch.setattr("nearnd.networks.inception.URL", url)
+    weights, _ = made(tmp_path / "job", kind="inception")
+    assert weights["x"].tolist() == [0, 1, 2]
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / f"weights-{start}.safetensors").write_bytes(server.data)
+    monkeypatch.setenv("NEARND_MIRRORS", json.dumps([str(tmp_path / "mirror")]))
+    server.asked.clear()
+    made(tmp_path / "another", kind="inception")
+    assert server.asked == []
+    server.data = b"x" + server.data[1:]
+    monkeypatch.setenv("NEARND_MIRRORS", "[]")
+    with pytest.raises(OSError, match=rf"expected {start}(.|\n)*weights: <that file>"):
+        made(tmp_path / "third", kind="inception")

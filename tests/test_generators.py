@@ -21,8 +21,7 @@ SMALL = {
     "warmup": 5,
     "steps": 40,
     "snapshots": [20, 40],
-    "sampler": "heun",
-    "sampler_steps": 5,
+    "sampler": {"kind": "heun", "steps": 5},
 }
 HERE = torch.device("cpu")
 
@@ -63,20 +62,30 @@ def test_a_snapshot_says_what_it_is(snapshot):
     assert facts["network"]["size"] == 8
     assert facts["network"]["channels"] == 1
     assert facts["step"] == 40
-    assert facts["process"]["sigma_max"] == pytest.approx(largest_distance(blobs()))
+    assert facts["process"] == {
+        "sigma_min": 0.01,
+        "sigma_max": pytest.approx(largest_distance(blobs())),
+    }  # no num_scales: continuous
 
 
 SAMPLERS = {
-    "heun": {"sampler": "heun", "sampler_steps": 6},
-    "churned": {"sampler": "heun", "sampler_steps": 6, "churn": 2.0},
-    "pc": {"sampler": "pc", "sampler_steps": 8},
+    "heun": {"kind": "heun", "steps": 6},
+    "churned": {"kind": "heun", "steps": 6, "churn": 2.0},
+    "dpm_solver": {"kind": "dpm_solver", "steps": 6},
+    "dpm_solver_sde": {"kind": "dpm_solver", "steps": 6, "eta": 1.0},
+    "ode": {"kind": "ode", "tolerance": 1e-2},
+    "pc": {"kind": "pc", "steps": 8},
+    "ancestral": {"kind": "pc", "steps": 8, "predictor": "ancestral", "corrector": "none"},
 }
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_an_image_depends_on_its_seed_alone(snapshot, name):
     seeds = np.array([5, 2**40 + 5, 9, 11, 5, 2**63 + 1, 0], dtype=np.uint64)
-    make = lambda b: build(**SAMPLERS[name], sample_batch=b).sample(snapshot, seeds)  # noqa: E731
+
+    def make(batch, seeds=seeds):
+        return build(sampler=SAMPLERS[name], sample_batch=batch).sample(snapshot, seeds)
+
     whole = make(256)
     assert whole.shape == (7, 8, 8, 1)
     assert whole.dtype == np.uint8
@@ -84,8 +93,15 @@ def test_an_image_depends_on_its_seed_alone(snapshot, name):
     assert np.array_equal(make(3), whole)
     assert np.array_equal(whole[0], whole[4])
     assert not np.array_equal(whole[0], whole[1])  # torch's generator would take 5 for both
-    shuffled = build(**SAMPLERS[name]).sample(snapshot, seeds[::-1])
-    assert np.array_equal(shuffled[::-1], whole)
+    assert np.array_equal(make(256, seeds[::-1])[::-1], whole)
+
+
+@pytest.mark.parametrize(("name", "calls"), [("heun", 11), ("dpm_solver", 6), ("pc", 16)])
+def test_network_calls_are_counted(snapshot, name, calls):
+    generator = build(sampler=SAMPLERS[name], sample_batch=2)
+    images, counted = generator.sample_counted(snapshot, np.arange(3))
+    assert counted == calls
+    assert np.array_equal(images, generator.sample(snapshot, np.arange(3)))
 
 
 def test_a_killed_training_gives_the_same_snapshots(snapshot, tmp_path):
@@ -111,13 +127,18 @@ def test_another_seed_gives_another_network(snapshot, tmp_path):
     assert (tmp_path / snapshot.name).read_bytes() != snapshot.read_bytes()
 
 
-@pytest.mark.parametrize("sde", ["ve", "vp", "subvp"])
-def test_training_brings_samples_nearer_to_the_data(tmp_path, sde):
+@pytest.mark.parametrize("kind", ["ve", "vp", "subvp", "smld", "ddpm", "likelihood"])
+def test_training_brings_samples_nearer_to_the_data(tmp_path, kind):
     real = blobs(64)
     distances = []
-    kind = {} if sde == "ve" else {"sigma_max": 50.0, "fir": False}
-    better = {"lr": 5e-3, "batch": 32, "sampler_steps": 12, "churn": 5.0}
-    g = build(**SMALL | kind | better | {"sde": sde, "steps": 150, "snapshots": [1, 150]})
+    sde = {"smld": "ve", "ddpm": "vp", "likelihood": "vp"}.get(kind, kind)
+    special = {"sde": sde, "likelihood": kind == "likelihood"}
+    if sde != "ve":
+        special |= {"sigma_max": 50.0, "fir": False}
+    if kind in ("smld", "ddpm"):
+        special |= {"continuous": False, "num_scales": 200}
+    better = {"lr": 5e-3, "batch": 16, "sampler": {"kind": "heun", "steps": 12, "churn": 5.0}}
+    g = build(**SMALL | better | special | {"steps": 80, "snapshots": [1, 80]})
 
     def monitor(step, file):
         fake = g.sample(file, np.arange(16))
@@ -126,6 +147,10 @@ def test_training_brings_samples_nearer_to_the_data(tmp_path, sde):
 
     g.train(real, seed=0, folder=tmp_path, monitor=monitor)
     assert distances[1] < 0.7 * distances[0]
+    # the header is enough: this entry knows of no SDE
+    file = tmp_path / "step0000080.safetensors"
+    other = build(sampler=better["sampler"])
+    assert np.array_equal(other.sample(file, np.arange(3)), g.sample(file, np.arange(3)))
 
 
 def test_bytes_come_back():
@@ -157,7 +182,12 @@ def test_noise_is_standard_normal_and_belongs_to_the_seed():
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ({"sampler": "ode"}, "sampler is 'ode'; it may be one of pc, heun"),
+        ({"sampler": {"kind": "euler"}}, "it may be one of dpm_solver, heun, ode, pc"),
+        ({"continuous": False, "sampler": {"kind": "ode"}}, "goes with continuous: true"),
+        ({"continuous": False, "sde": "subvp"}, "sde: subvp is defined with continuous: true only"),
+        ({"continuous": False, "likelihood": True}, "likelihood: true is defined with continuous"),
+        ({"num_scales": 500}, "num_scales is 500, which is for continuous: false"),
+        ({"network": {"nf": 8}}, "nf stand beside network"),
         ({"sde": "smld"}, "sde is 'smld'; it may be one of ve, vp, subvp"),
         ({"sigma_max": "auto"}, "sigma_max is 'auto'"),
         ({"precision": "fp16"}, "precision is 'fp16'"),
@@ -166,6 +196,12 @@ def test_noise_is_standard_normal_and_belongs_to_the_seed():
 def test_unknown_settings_are_named(option, words):
     with pytest.raises(ValueError, match=words):
         build(**option)
+
+
+def test_the_published_sampler_is_that_of_the_sde():
+    assert build().sampler == {"kind": "pc"}
+    plain = {"kind": "pc", "predictor": "euler_maruyama", "corrector": "none"}
+    assert build(sde="vp").sampler == build(sde="subvp").sampler == plain
 
 
 def test_oblong_images_are_refused(tmp_path):

@@ -77,6 +77,28 @@ def test_other_params_or_inputs_are_another_job(tmp_path):
     assert folder(input=Named(pixels=str(data))) not in (one, first)
 
 
+def test_other_params_of_those_set_apart_are_the_same_job(tmp_path):
+    def state(entry, stops):
+        params = Named(entry=entry, stops=stops)
+        with job.start(snakemake(tmp_path, params=params), apart=["stops"]) as run:
+            run.folder.mkdir(parents=True, exist_ok=True)
+            run.keep = True
+            return run.folder
+
+    first = state({"steps": 600}, [{"step": 150}])
+    assert first.exists()  # kept, to be trained further
+    assert state({"steps": 600}, [{"step": 300}]) == first
+    other = state({"steps": 700}, [{"step": 300}])
+    assert other != first
+    assert [folder.name for folder in first.parent.iterdir()] == [other.name]  # no old ones stay
+
+
+def test_memory_is_that_of_the_process(tmp_path):
+    with job.start(snakemake(tmp_path)) as run:
+        block = b"x" * 300_000_000
+        assert len(block) / 1e6 < run.memory()["peak_mb"] < 1e5
+
+
 def test_progress_tells_rate_loss_and_time_left(tmp_path, monkeypatch, capsys):
     clock = iter([0.0, 1.0, 10.0, 20.0, 20.0])  # each step, then the end of the job
     with job.start(snakemake(tmp_path)) as run:

@@ -1,5 +1,5 @@
-"""The stochastic processes, their loss and their samplers, against closed forms and against numbers
-of the public score_sde code."""
+"""The stochastic processes and their loss, against closed forms and against numbers of the public
+score_sde code."""
 
 import math
 import os
@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from nearnd.generators._heun import heun
-from nearnd.generators._loss import denoising_loss
-from nearnd.generators._noise import ImageNoise
-from nearnd.generators._pc import predictor_corrector
-from nearnd.generators._sde import SDES, VE, VP, SubVP, over
+from nearnd.generators._discrete import DDPM, SMLD, make
+from nearnd.generators._loss import denoising_loss, training_loss
+from nearnd.generators._sde import VE, VP, SubVP, over
 
 ROOT = Path(__file__).resolve().parents[1]
 PARITY = Path(os.environ.get("NEARND_PARITY", ROOT.parent / "shared/fixtures/score_sde"))
-ALL = [VE(0.01, 50.0), VP(), SubVP()]
-names = pytest.mark.parametrize("sde", ALL, ids=lambda s: s.name)
+CONTINUOUS = [VE(0.01, 50.0), VP(), SubVP()]
+DISCRETE = [SMLD(0.01, 50.0, num_scales=1000), DDPM(num_scales=1000)]
+processes = pytest.mark.parametrize("sde", CONTINUOUS, ids=lambda s: s.name)
+all_processes = pytest.mark.parametrize(
+    "sde", CONTINUOUS + DISCRETE, ids=lambda s: type(s).__name__
+)
 
 
 def fixture(name):
@@ -45,7 +47,7 @@ def close(got, expected, rel=1e-4):
 # --- numbers of the reference -------------------------------------------------------------------
 
 
-@names
+@processes
 def test_process_agrees_with_the_reference(sde):
     z = fixture("sde.npz")
     x, t = z["x"], z["t"]
@@ -53,22 +55,24 @@ def test_process_agrees_with_the_reference(sde):
     m, std = sde.marginal(t)
     close(over(m) * x, ref["mean"])
     close(std, ref["std"])
-    drift, g = sde.drift(x, t), sde.diffusion(t)
-    close(drift, ref["drift"])
-    close(g, ref["diffusion"])
-    f, G = sde.discrete(x, t, 1000)
-    close(f, ref["f"])
+    close(sde.drift(x, t), ref["drift"])
+    close(sde.diffusion(t), ref["diffusion"])
+    c, G = sde.discrete(t, (t * 999).long(), 1000)
+    close(over(c) * x, ref["f"])
     close(G, ref["G"])
     s = gaussian_score(sde, float(z["toy_s0"]))(x, t)
-    for kind, share in (("rev", 1.0), ("ode", 0.5)):
-        close(drift - share * over(g) ** 2 * s, ref[f"{kind}_drift"])
-        close(f - share * over(G) ** 2 * s, ref[f"{kind}_f"])
+    for kind, flow in (("rev", False), ("ode", True)):
+        drift, g = sde.reverse(x, t, s, flow)
+        close(drift, ref[f"{kind}_drift"])
+        close(g, ref[f"{kind}_diffusion"])
+        share = 0.5 if flow else 1.0
+        close(over(c) * x - share * over(G) ** 2 * s, ref[f"{kind}_f"])
     d, p = x[0].numel(), sde.prior_std
     logp = -d / 2 * math.log(2 * math.pi * p**2) - x.flatten(1).square().sum(1) / (2 * p**2)
     close(logp, ref["prior_logp"])
 
 
-@names
+@processes
 @pytest.mark.parametrize("mean", [0, 1])
 @pytest.mark.parametrize("likelihood", [0, 1])
 def test_loss_agrees_with_the_reference(sde, mean, likelihood):
@@ -85,28 +89,6 @@ def test_loss_agrees_with_the_reference(sde, mean, likelihood):
     assert float(got) == pytest.approx(float(z[f"{sde.name}_mean{mean}_lw{likelihood}"]), rel=1e-4)
 
 
-def test_samplers_agree_with_the_reference():
-    z, toy = fixture("sampler.npz"), float(fixture("sde.npz")["toy_s0"])
-    runs = [key for key in z if not key.endswith("__noise")]
-    assert runs
-    for run in runs:
-        name, predictor, corrector = run.split("__")
-        sde = {s.name: s for s in ALL}[name]
-        draws = iter(z[run + "__noise"])
-        got = predictor_corrector(
-            sde,
-            gaussian_score(sde, toy),
-            lambda draws=draws: next(draws),
-            steps=25,
-            snr=0.16,
-            predictor=predictor.removesuffix("_sampling"),
-            corrector={"ald": "annealed"}.get(corrector, corrector),
-            norms="batch",
-        )
-        assert next(draws, None) is None, f"{run}: fewer draws than the reference"
-        close(got, z[run])
-
-
 # --- closed forms -------------------------------------------------------------------------------
 
 
@@ -118,16 +100,19 @@ def test_constants():
     assert float(SubVP().marginal(torch.tensor([1e-3]).double())[1]) == pytest.approx(
         1.0994e-4, rel=1e-4
     )
+    assert VP().noise_range() == pytest.approx((0.010486, 80.0), rel=1e-4)
+    m, _ = DDPM().marginal(one)  # the product of 1000 alphas
+    assert float(m) ** 2 == pytest.approx(4.0358e-5, rel=1e-4)
 
 
-@names
+@processes
 def test_time_inverts_the_noise_level(sde):
     t = torch.linspace(0.01, 1, 50).double()
     m, std = sde.marginal(t)
     assert torch.allclose(sde.time(std / m), t, atol=1e-9)
 
 
-@names
+@processes
 def test_simulated_process_has_the_closed_form_marginal(sde):
     torch.manual_seed(0)
     paths, steps, end = 20_000, 400, 0.6
@@ -143,106 +128,125 @@ def test_simulated_process_has_the_closed_form_marginal(sde):
     assert float(x.std()) == pytest.approx(std, rel=0.02)
 
 
-@names
+@processes
 def test_discrete_steps_add_up_to_the_marginal(sde):
     n = 1000
-    mean, variance = torch.ones(1, 1, 1, 1).double(), 0.0
-    for i in range(n):
-        t = torch.tensor([(i + 0.01) / (n - 1)]).double().clamp(max=1.0)
-        f, G = sde.discrete(mean, t, n)
-        factor = 1 + f / mean
-        mean, variance = mean + f, variance * float(factor) ** 2 + float(G) ** 2
+    i = torch.arange(n)
+    c, G = sde.discrete((i / (n - 1)).double(), i, n)
+    mean, variance = 1.0, 0.0
+    for factor, noise in zip((1 + c).tolist(), G.tolist(), strict=True):
+        mean, variance = mean * factor, variance * factor**2 + noise**2
     m, std = (float(a) for a in sde.marginal(torch.ones(1).double()))
-    assert float(mean) == pytest.approx(m, rel=0.05)
+    assert mean == pytest.approx(m, rel=0.05)
     assert math.sqrt(variance) == pytest.approx(std, rel=0.01)
 
 
-@names
-def test_exact_score_minimises_the_loss(sde):
+@all_processes
+@pytest.mark.parametrize("likelihood", [False, True])
+def test_exact_score_minimises_the_loss(sde, likelihood):
     torch.manual_seed(0)
     x = 0.3 * torch.randn(4000, 1, 2, 2)
-    t, z = torch.rand(4000) * 0.9 + 0.05, torch.randn(4000, 1, 2, 2)
+    t, z = sde.draw_time(torch.rand(4000) * 0.9 + 0.05), torch.randn(4000, 1, 2, 2)
     exact = gaussian_score(sde, 0.3)
-    best = denoising_loss(exact, sde, x, t, z, mean=True)
+    best = denoising_loss(exact, sde, x, t, z, mean=True, likelihood=likelihood)
     for factor in (0.9, 1.1):
-        assert (
-            denoising_loss(lambda x, t, f=factor: f * exact(x, t), sde, x, t, z, mean=True) > best
+        other = denoising_loss(
+            lambda x, t, f=factor: f * exact(x, t), sde, x, t, z, mean=True, likelihood=likelihood
         )
+        assert other > best
     nothing = denoising_loss(lambda x, t: 0 * x, sde, x, t, z, mean=False)
     assert float(nothing) == pytest.approx(0.5 * 4, rel=0.05)
 
 
-SAMPLERS = {
-    "pc": lambda sde, *a: predictor_corrector(sde, *a, steps=300, snr=0.16),
-    "pc-batch": lambda sde, *a: predictor_corrector(sde, *a, steps=300, norms="batch"),
-    "annealed": lambda sde, *a: predictor_corrector(
-        sde, *a, steps=300, corrector="annealed", snr=0.1
-    ),
-    "euler": lambda sde, *a: predictor_corrector(
-        sde, *a, steps=600, predictor="euler_maruyama", corrector="none"
-    ),
-    "heun": lambda sde, *a: heun(sde, *a, steps=40),
-    "churned": lambda sde, *a: heun(sde, *a, steps=60, churn=10.0),
-}
+# --- the discrete processes ---------------------------------------------------------------------
 
 
-@names
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_exact_score_of_a_gaussian_gives_back_its_law(sde, sampler):
-    mean, s0 = 0.5, 0.25
-    seeds = np.arange(100)
-    noise = ImageNoise(seeds, (3, 8, 8), torch.device("cpu"))
-    x = SAMPLERS[sampler](sde, gaussian_score(sde, s0, mean), noise)
-    assert float(x.mean()) == pytest.approx(mean, abs=0.02)
-    assert float(x.std()) == pytest.approx(s0, rel=0.06)
+def test_smld_levels_are_those_of_ve_and_count_from_the_largest():
+    sde, n = SMLD(0.01, 50.0, num_scales=1000), 1000
+    t = torch.arange(n) / (n - 1)  # float32, as in training
+    ratio = 50.0 / 0.01
+    assert sde.level(t).tolist() == list(range(999, -1, -1))
+    assert torch.allclose(sde.marginal(t)[1], 0.01 * ratio**t)
+    levels = torch.linspace(math.log(50.0), math.log(0.01), n, dtype=torch.float64).exp()
+    score = sde.score(torch.ones(n, 1, 1, 1), t).flatten()  # of a network that predicts z = -1
+    assert torch.allclose(score.double().flip(0), 1 / levels, rtol=1e-4)
 
 
-def test_heun_tends_to_the_exact_flow():
-    # For Gaussian data the flow only scales: x(0) = x(sigma) s0 / sqrt(s0^2 + sigma^2).
-    sde, s0 = VE(0.01, 50.0), 0.25
-    z = torch.randn(8, 1, 2, 2)
-    exact = 50 * z * s0 / math.sqrt(s0**2 + 2500)
-    errors = [
-        float((heun(sde, gaussian_score(sde, s0), lambda: z, steps=n) - exact).abs().max())
-        for n in (20, 40, 80)
-    ]
-    assert errors[2] < 0.01
-    assert errors[0] > 2.5 * errors[1] > 2.5 * 2.0 * errors[2]
+def test_ddpm_marginals_are_products_and_near_those_of_vp():
+    n = 1000
+    sde, t = DDPM(num_scales=n), torch.arange(n) / (n - 1)
+    betas = np.linspace(0.1 / n, 20 / n, n)
+    product = np.cumprod(1 - betas)
+    m, std = sde.marginal(t)
+    assert m.numpy() == pytest.approx(np.sqrt(product), rel=1e-5)
+    assert std.numpy() == pytest.approx(np.sqrt(1 - product), rel=1e-5)
+    # abar_i has i + 1 factors: it is the continuous one at (i + 1) / n, up to O(1 / n)
+    m_vp, std_vp = VP().marginal((torch.arange(n) + 1) / n)
+    assert float((m - m_vp).abs().max()) < 4 / n
+    assert float((std - std_vp).abs().max()) < 4 / n
+    assert sde.level(t).numpy() == pytest.approx(np.arange(n), abs=1e-3)
+    assert float(VP().level(t)[-1]) == 999
 
 
-@pytest.mark.parametrize("steps", [2, 18])
-def test_heun_calls_the_score_twice_a_step_less_one(steps):
-    calls = []
+@pytest.mark.parametrize("sde", DISCRETE, ids=lambda s: type(s).__name__)
+def test_a_network_that_knows_the_levels_by_number_has_no_loss_on_zeros(sde):
+    n = sde.num_scales
+    if sde.name == "ve":
+        levels = torch.linspace(math.log(50.0), math.log(0.01), n).exp()
+        sign = -1
+    else:
+        levels = (1 - torch.cumprod(1 - torch.linspace(0.1 / n, 20 / n, n).double(), 0)).sqrt()
+        sign = 1  # SMLD's network predicts -z, DDPM's z
+    seen = []
 
-    def score(x, t):
-        calls.append(float(t[0]))
-        return -x
+    def run(x, label):
+        seen.append(label)
+        return sign * x / over(levels[label.round().long()]).float()
 
-    heun(VE(), score, lambda: torch.randn(1, 1, 2, 2), steps=steps)
-    assert len(calls) == 2 * steps - 1
-    assert calls[0] == pytest.approx(1)
-    assert calls[-1] == pytest.approx(0, abs=1e-6)
-
-
-def test_langevin_by_image_does_not_look_at_the_batch():
-    sde, score = VE(0.01, 5.0), gaussian_score(VE(0.01, 5.0), 0.3)
-    scale = torch.tensor([1.0, 30.0])[:, None, None, None]  # the second image has larger scores
-
-    def first(norms, n):
-        noise = ImageNoise(np.arange(n), (1, 4, 4), torch.device("cpu"))
-        return predictor_corrector(
-            sde, lambda x, t: score(x, t) * scale[:n], noise, steps=10, norms=norms
-        )[0]
-
-    assert torch.equal(first("image", 1), first("image", 2))
-    assert not torch.allclose(first("batch", 1), first("batch", 2))
+    torch.manual_seed(0)
+    (loss,) = training_loss(run, sde, torch.zeros(500, 1, 2, 2))
+    assert float(loss) < 1e-6
+    assert len(torch.unique(seen[0].round())) > 300  # of 1000, 500 drawn
+    wrong = training_loss(
+        lambda x, label: run(x, (label - 50).clamp(0)), sde, torch.zeros(500, 1, 2, 2)
+    )
+    assert float(next(iter(wrong))) > 1e-3
 
 
-def test_ancestral_needs_a_known_posterior():
-    noise = ImageNoise(np.arange(1), (1, 2, 2), torch.device("cpu"))
-    with pytest.raises(ValueError, match="ancestral is not defined for sde: subvp"):
-        predictor_corrector(SubVP(), lambda x, t: -x, noise, steps=3, predictor="ancestral")
+@all_processes
+def test_times_of_training(sde):
+    u = torch.linspace(0, 1 - 2**-24, 100_000)
+    t = sde.draw_time(u)
+    assert float(t.max()) == pytest.approx(1)
+    if sde in DISCRETE:
+        values, counts = torch.unique(t, return_counts=True)
+        assert torch.allclose(values, torch.arange(1000) / 999)
+        assert counts.min() >= 99
+        assert counts.max() <= 101
+    else:
+        assert float(t.min()) == pytest.approx(1e-5)
+        assert float(t.mean()) == pytest.approx(0.5, abs=1e-3)
 
 
-def test_every_process_has_a_name_in_the_config():
-    assert {name: s().name for name, s in SDES.items()} == {s: s for s in ("ve", "vp", "subvp")}
+def test_a_header_without_num_scales_is_continuous():
+    assert make("ve", {"sigma_min": 0.02, "sigma_max": 7.0}) == VE(0.02, 7.0)
+    assert make("vp", {"beta_min": 0.1, "beta_max": 20.0}) == VP()
+    assert make("subvp", {"beta_min": 0.1, "beta_max": 20.0}) == SubVP()
+    assert make("ve", {"sigma_min": 0.02, "sigma_max": 7.0, "num_scales": 9}).level(
+        torch.tensor([0.0, 1.0])
+    ).tolist() == [8, 0]
+    assert isinstance(make("vp", {"beta_min": 0.1, "beta_max": 20.0, "num_scales": 9}), DDPM)
+
+
+@pytest.mark.parametrize("sde", DISCRETE, ids=lambda s: type(s).__name__)
+def test_nearest_level_is_a_level(sde):
+    t = torch.arange(1000).double() / 999
+    m, std = sde.marginal(t)
+    levels = std / m
+    for sigma in (0.013, 0.5, 3.3, 40.0):
+        near = sde.nearest(sigma)
+        assert float((levels / near).log().abs().min()) < 1e-6
+        assert abs(math.log(near / sigma)) <= float((levels / sigma).log().abs().min()) + 1e-9
+        at = sde.time(torch.tensor([near]).double())
+        m_at, std_at = sde.marginal(at)
+        assert float(std_at / m_at) == pytest.approx(near)

@@ -111,3 +111,41 @@ def test_seeds_on_different_classes_are_not_averaged(metrics):
     hole = metrics[(metrics["seed"] == 0) | (metrics["normal"] == "a")]
     with pytest.raises(ValueError, match="different numbers of classes"):
         summary.summary(hole, CLOSENESS)
+
+
+def test_slices_are_averaged_not_pooled(metrics):
+    cells = {("fog", 1): 0.9, ("fog", 2): 0.7, ("snow", 1): 0.6, ("snow", 2): 0.4}
+    slices = pd.DataFrame(
+        [("d", normal, "m", "d_c.test", seed, *cell, "auroc", value + 0.1 * (normal == "a"))
+         for normal in "ab" for seed in (0, 1) for cell, value in cells.items()],
+        columns=[*summary.RUN, "corruption", "severity", "metric", "value"],
+    )  # fmt: skip
+    table = summary.summary(metrics, CLOSENESS, slices).set_index(["test", "metric"])["mean"]
+    auroc = table.xs("auroc_one_vs_rest", level="metric")
+    expected = {"fog/1": 0.95, "snow/2": 0.45, "fog": 0.85, "snow": 0.55, "1": 0.8, "2": 0.6,
+                "mean": 0.7}  # fmt: skip
+    for name, value in expected.items():
+        assert auroc[f"d_c.test/{name}"] == pytest.approx(value)
+    assert auroc["own"] == pytest.approx(0.88)  # as without slices
+    empty = summary.summary(metrics, CLOSENESS, slices.iloc[:0])
+    assert empty.equals(summary.summary(metrics, CLOSENESS))
+
+
+def test_fakes_of_the_normal_class_are_a_number_of_their_own(metrics):
+    """CIFAR-10-FSDE: the anomalies of class a are the fakes of class a, not those of b."""
+    fakes = metrics.assign(
+        test="fsde.test", anomaly=metrics["anomaly"].replace({"x": "a", "y": "b"})
+    )
+    table = summary.summary(pd.concat([metrics, fakes]))
+    same = table[table["metric"] == "auroc_same_class"]
+    assert list(same["test"]) == ["fsde.test"]
+    # a against a: .70, .74; b against b: .50, .60
+    assert same["mean"].item() == pytest.approx((0.60 + 0.67) / 2)
+
+
+def test_a_group_is_the_mean_over_its_datasets(metrics):
+    other = metrics.assign(dataset="e", value=metrics["value"] / 2)
+    members = [summary.grouped(part, "both") for part in (metrics, other)]
+    whole = row(summary.summary(pd.concat(members)), "auroc_one_vs_rest")
+    assert whole["dataset"] == "both"
+    assert whole["mean"] == pytest.approx((0.88 + 0.44) / 2)

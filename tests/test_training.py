@@ -2,7 +2,9 @@
 
 import itertools
 import os
+import resource
 import signal
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -98,6 +100,28 @@ def test_a_kill_during_a_snapshot_repeats_it(tmp_path):
     assert calls == [10, 10, 25]
 
 
+def test_training_ends_where_a_snapshot_is_enough_and_goes_on_later_to_the_same_bytes(tmp_path):
+    whole, seen = {}, []
+    run(None, snapshots=[10, 20, 25], on_snapshot=lambda s, w: whole.update({s: _copy(w)}))
+    early = run(tmp_path, snapshots=[10, 20, 25], on_snapshot=lambda s, w: s >= 10)
+    assert same(early, whole[10])
+
+    def further(step, weights):
+        seen.append(step)
+        assert same(weights, whole[step])
+
+    late = run(tmp_path, snapshots=[10, 20, 25], on_snapshot=further)
+    assert seen == [10, 20, 25]  # asked again where it ended
+    assert same(late, whole[25])
+
+
+def test_a_kill_after_the_last_word_changes_nothing(tmp_path):
+    early = run(tmp_path, on_snapshot=lambda s, w: True)  # killed when all but publishing was done
+    again = run(tmp_path, on_snapshot=lambda s, w: True)
+    assert same(early, again)
+    assert same(again, run(None, steps=10))
+
+
 def test_sigterm_saves_and_ends_with_143(tmp_path):
     def loss_and_term(step, total, **_):
         if step == 12:
@@ -131,12 +155,13 @@ def test_average_ramp():
     assert ema_rate(0.9, 100) == 0.9
 
 
-def line(step=lambda s: 1.0, **options):
+def line(step=lambda s: 1.0, grow=lambda s: 0.0, **options):
     """The parameter after gradient steps of 1 from 0: minus the sum of the rates."""
     p = nn.Parameter(torch.zeros(()))
     net = nn.Module()
     net.p = p
-    train(net, torch.optim.SGD([p], 0.5), lambda s: step(s) * net.p, seed=0, folder=None, **options)
+    loss = lambda s: step(s) * net.p + grow(s)  # noqa: E731
+    train(net, torch.optim.SGD([p], 0.5), loss, seed=0, folder=None, **options)
     return net.p.item()
 
 
@@ -163,7 +188,8 @@ def test_a_broken_loss_is_named_and_the_last_good_state_stays(tmp_path, bad):
     def loss(step):
         return net(torch.ones(4, 2, 5, 5)).square().mean() * (bad if step == 6 else 1.0)
 
-    with pytest.raises(FloatingPointError, match=r"step 6.*rate 0\.01.*Lower the learning rate"):
+    words = rf"step 6: loss {bad}.*rate 0\.01.*Lower the learning rate.*good state is in .*last"
+    with pytest.raises(FloatingPointError, match=words):
         train(
             net,
             adam(net.parameters(), 1e-2),
@@ -183,6 +209,57 @@ def test_a_broken_loss_is_named_and_the_last_good_state_stays(tmp_path, bad):
         folder=tmp_path,
     )
     assert all(p.isfinite().all() for p in net.parameters())
+
+
+def test_a_loss_that_explodes_is_divergence():
+    with pytest.raises(FloatingPointError, match=r"step 7: loss 1e\+08 \(at first 1\)"):
+        line(lambda s: 0.0, steps=9, grow=lambda s: 1e8 if s == 7 else 1.0)
+    assert line(lambda s: 0.0, steps=9, grow=lambda s: 1e3 if s == 7 else 1.0) == 0
+
+
+@contextmanager
+def files_of_at_most(size):
+    """A disk on which there is no room for larger ones."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path):
+    def fill(step, total, **_):
+        if step == 12:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    words = r"last\.safetensors could not be written: .*MB are free there; make room"
+    with files_of_at_most(limit[0]), pytest.raises(OSError, match=words):
+        net = small_model()
+        train(net, adam(net.parameters(), 1e-2), lambda s: net(torch.randn(4, 2, 5, 5)).mean(),
+              steps=25, seed=7, folder=tmp_path, save_every=0.0, progress=fill)  # fmt: skip
+    assert os.listdir(tmp_path) == [STATE]  # nothing half-written is left
+    from safetensors import safe_open
+
+    with safe_open(tmp_path / STATE, "pt") as file:
+        assert file.metadata()["nearnd"] == '{"step": 12}'
+
+
+def test_an_error_of_safetensors_about_the_disk_is_told_in_the_same_words(tmp_path):
+    from safetensors import SafetensorError
+
+    from nearnd.arrays import replacing
+
+    (tmp_path / "state").write_text("good")
+    with (
+        pytest.raises(OSError, match=r"state could not be written: .*free"),
+        replacing(tmp_path / "state") as part,
+    ):
+        part.write_text("half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+    assert (tmp_path / "state").read_text() == "good"
+    assert os.listdir(tmp_path) == ["state"]
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"x" * 99])
@@ -228,9 +305,58 @@ def test_frozen_parameters_stay_and_are_in_the_snapshots():
     assert set(seen) == set(net.state_dict())
 
 
+def parts_of(net, x, sizes):
+    """The mean square of net(x) in parts."""
+    return [net(rows).square().mean() * (len(rows) / len(x)) for rows in x.split(sizes)]
+
+
+def smooth_model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(2, 3, 3), nn.SiLU(), nn.Conv2d(3, 1, 3))
+
+
+@pytest.mark.parametrize("sizes", [[4, 4], [3, 3, 2], [1] * 8])
+def test_a_loss_in_parts_is_the_same_training(sizes):
+    def trained(sizes):
+        net = smooth_model()
+        train(net, adam(net.parameters(), 1e-2),
+              lambda step: parts_of(net, torch.randn(8, 2, 5, 5), sizes),
+              steps=10, seed=3, folder=None, clip=0.1)  # fmt: skip
+        return net.state_dict()
+
+    whole, parted = trained([8]), trained(sizes)
+    assert all(torch.allclose(whole[name], parted[name], atol=1e-5) for name in whole)
+
+
+def test_a_step_that_runs_out_of_memory_is_done_again_in_smaller_parts():
+    seen, sizes = [], [8]
+
+    def trained(most):
+        net = smooth_model()
+
+        def loss(step):
+            for part in parts_of(net, torch.randn(8, 2, 5, 5), sizes[-1]):
+                if sizes[-1] > most:
+                    raise torch.OutOfMemoryError("CUDA out of memory.")
+                seen.append(step)
+                yield part
+
+        train(net, adam(net.parameters(), 1e-2), loss, steps=5, seed=3, folder=None,
+              out_of_memory=lambda: sizes.append(sizes[-1] // 2))  # fmt: skip
+        return net.state_dict()
+
+    whole = trained(8)
+    assert sizes == [8]
+    small = trained(2)
+    assert sizes == [8, 4, 2]
+    assert seen == [*range(5), *(step for step in range(5) for _ in range(4))]
+    assert all(torch.allclose(whole[name], small[name], atol=1e-5) for name in whole)
+
+
 def test_snapshot_steps_are_geometric():
     steps = snapshot_steps(800, 5)
     assert steps[0] == 50
     assert steps[-1] == 800
     assert all(b / a == pytest.approx(2, rel=0.02) for a, b in itertools.pairwise(steps))
     assert snapshot_steps(3, 8) == [3]
+    assert snapshot_steps(100_000, 40)[0] == 1000

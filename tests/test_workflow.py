@@ -190,7 +190,12 @@ def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
     own["datasets"]["glyphs32"] = {"per_class": 20}
     own["backbones"] = {"glyph_vit32": {"epochs": 1}}
     own["generators"] = {
-        "ve_small32": {"steps": 4, "snapshots": [2, 4], "sampler_steps": 3, "batch": 4}
+        "ve_small32": {
+            "steps": 4,
+            "snapshots": [2, 4],
+            "sampler": {"kind": "heun", "steps": 3},
+            "batch": 4,
+        }
     }
     own["fakes"] = {"near_small32": {"stop": {"step": 4}}}
     own["detectors"] = {"fitymi_small32": {"epochs": 1}}
@@ -205,8 +210,9 @@ def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
 
 
 KILLED = {
-    "generators": {"digits_ve": {"steps": 400, "snapshots": [40, 80, 400], "sampler_steps": 3,
-                                 "batch": 8}},
+    "generators": {"digits_ve": {"steps": 400, "snapshots": [40, 80, 400], "batch": 8,
+                                 "sampler": {"kind": "heun", "steps": 3}}},
+    "fakes": {"digits_near": {"stop": {"step": 400}}},  # until then it trains
 }  # fmt: skip
 
 

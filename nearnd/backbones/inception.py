@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from nearnd.contracts import Images, Progress
+from nearnd.fetch import fetch, mirrors
+
+HINT = "Or put it anywhere and set `weights: <that file>` in backbones: inception."
 
 
 class Inception:
@@ -17,31 +20,19 @@ class Inception:
         self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
         progress: Progress,
     ) -> tuple[dict, dict]:  # fmt: skip
-        """The weights as numpy arrays; ValueError says how to place the file by hand."""
+        """The weights as numpy arrays; an error says how to place the file by hand."""
         from nearnd.networks.inception import URL, read_weights
 
         file = Path(self.weights)
         if self.weights == "pretrained":
             file = Path(folder) / Path(URL).name
-            self._download(URL, file)
+            archive = {"name": file.name, "urls": [URL], "hint": HINT}
+            archive["sha256"] = file.stem.rsplit("-", 1)[1]  # its start stands in the name
+            fetch(archive, file, mirrors(), progress)
         tensors = read_weights(file)
         return {name: t.numpy() for name, t in tensors.items()}, {"model": "inception-2015-12-05"}
 
-    def _download(self, url: str, file: Path) -> None:
-        from torch.hub import download_url_to_file
-
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:  # the hash in the file's name is checked
-            digest = file.stem.rsplit("-", 1)[1]
-            download_url_to_file(url, str(file), hash_prefix=digest, progress=False)
-        except (OSError, RuntimeError) as error:
-            raise ValueError(
-                f"the Inception weights could not be fetched ({error}). Without internet: take"
-                f" {url} on another machine, put it anywhere here, and set `weights: <that file>`"
-                " in backbones: inception"
-            ) from error
-
 
 def build(weights: str = "pretrained") -> Inception:
-    """`weights`: "pretrained" (downloaded), or the file (.pth, or the same as .safetensors)."""
+    """`weights`: "pretrained" (from `mirrors` or its link), or the file (.pth or .safetensors)."""
     return Inception(weights)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from nearnd.contracts import Images, Progress
+from nearnd.fetch import FetchError, fetch, mirrors
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -37,7 +38,7 @@ class Timm:
                 " more: python -c 'import timm; print(timm.list_models())'"
             )
         torch.manual_seed(seed)
-        network = self._with_weights()
+        network = self._with_weights(folder, progress)
         cfg = network.pretrained_cfg
         facts = describe(
             network, self.model, self.kwargs,
@@ -47,14 +48,17 @@ class Timm:
         facts["resize"] = self.resize or round(facts["size"] * 256 / 224)
         return weights_of(network), facts | {"weights": self.weights}
 
-    def _with_weights(self):
+    def _with_weights(self, folder: Path, progress: Progress):
         import timm
         from safetensors import SafetensorError
 
-        overlay = {}
-        if self.weights not in ("pretrained", "none"):
+        overlay, file = {}, None
+        if self.weights == "pretrained":
+            file = self._from_mirror(folder, progress)
+        elif self.weights != "none":
             file = Path(self.weights)
             self._check(file)
+        if file:
             # official ViT checkpoints (.npz) need the model's own reader; timm never unpickles code
             overlay = {"file": os.fspath(file), "custom_load": file.suffix == ".npz"}
         try:
@@ -65,7 +69,19 @@ class Timm:
         except (
             OSError, RuntimeError, KeyError, ValueError, AssertionError, SafetensorError
         ) as error:  # fmt: skip
-            raise ValueError(f"{self._sorry()} ({type(error).__name__}: {error})") from error
+            raise ValueError(f"{self._sorry(file)} ({type(error).__name__}: {error})") from error
+
+    def _from_mirror(self, folder: Path, progress: Progress) -> Path | None:
+        """The file `<model>.safetensors`, if a mirror has it; timm downloads if none does."""
+        if not mirrors():
+            return None
+        file = Path(folder) / f"{self.model}.safetensors"
+        archive = {"name": file.name, "urls": [], "sha256": self.sha256}
+        try:
+            fetch(archive, file, mirrors(), progress)
+        except FetchError:
+            return None
+        return file
 
     def _check(self, file: Path) -> None:
         if not file.is_file():
@@ -79,19 +95,20 @@ class Timm:
             if found != self.sha256:
                 raise ValueError(f"{file} has sha256 {found}, the entry says {self.sha256}")
 
-    def _sorry(self) -> str:
+    def _sorry(self, file: Path | None) -> str:
         import timm
 
         if self.weights == "none":
             return f"timm cannot build {self.model} with kwargs {self.kwargs}"
-        if self.weights != "pretrained":
-            return f"{self.weights} does not fit {self.model} with kwargs {self.kwargs}"
+        if file:
+            return f"{file} does not fit {self.model} with kwargs {self.kwargs}"
         cfg = timm.get_pretrained_cfg(self.model, allow_unregistered=True)
         page = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg and cfg.hf_hub_id else "its authors"
         return (
             f"the weights of {self.model} could not be fetched. Without internet: take"
-            f" model.safetensors from {page} on another machine, put it anywhere here, and set"
-            f" `weights: <that file>` in the backbone's entry"
+            f" model.safetensors from {page} on another machine, and put it as"
+            f" {self.model}.safetensors into a folder of `mirrors:`, or anywhere and set `weights:"
+            " <that file>` in the backbone's entry"
         )
 
 
@@ -106,9 +123,9 @@ def build(
 ) -> Timm:
     """The network `model` of timm, called with `kwargs`, without its classifier.
 
-    `weights`: "pretrained" (downloaded by timm), "none" (random), or a .safetensors, .npz or .pth
-    file, whose `sha256` is checked if given. `mean`, `std`: of the pixels in [0, 1]; null takes
-    those of timm's entry. Images are resized to `resize`, by default 256/224 of the input, from
-    which the input is cut (FITYMI).
+    `weights`: "pretrained" (`<model>.safetensors` in `mirrors`, or downloaded by timm), "none"
+    (random), or a .safetensors, .npz or .pth file, whose `sha256` is checked if given. `mean`,
+    `std`: of the pixels in [0, 1]; null takes those of timm's entry. Images are resized to
+    `resize`, by default 256/224 of the input, from which the input is cut (FITYMI).
     """
     return Timm(model, weights, dict(kwargs or {}), mean, std, resize, sha256)

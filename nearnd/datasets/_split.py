@@ -1,8 +1,12 @@
-"""The seeded stratified split: which images train and which test, where the source does not say."""
+"""Which images train and which test, where the source does not say; which classes are normal."""
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
+
+log = logging.getLogger("nearnd")
 
 
 def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -23,4 +27,12 @@ def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray,
         rows = np.random.default_rng([seed, int(label)]).permutation(rows)
         first.append(rows[:n])
         second.append(rows[n:])
+    log.info(f"cut at {share:.0%} of each class with seed {seed}")
     return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
+
+
+def first_classes(dataset: str, first: int, classes: list[str]) -> list[str]:
+    """The first `first` class names; ValueError if there are not so many."""
+    if not 1 <= first <= len(classes):
+        raise ValueError(f"{dataset}: first is {first}, it may be 1 to {len(classes)}")
+    return classes[:first]

@@ -6,23 +6,19 @@
     train/ (images) test/<class>/...   train/ holds the test class named normal, good or ok
     train/ (images) test/ (images)     one class, "normal"
 
-Class folders may have folders inside. Hidden files are skipped, nothing is copied or changed.
+Class folders may have folders inside. With train/ and test/ there may be masks of the anomalies in
+ground_truth/ (_masks.py). Hidden files are skipped, nothing is copied or changed.
 `classes` and `inputs` are cheap: they are called while the workflow is planned.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-EXTENSIONS = (
-    *(".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
-    *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
-)
+from nearnd.pictures import nothing, parts, pictures, walk
+
 NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unnamed train/ holds
 log = logging.getLogger("nearnd")
 
@@ -40,14 +36,16 @@ class ImageFolder:
     def read(self, archives: dict[str, Path]) -> tuple[dict[str, object], list[str]]:
         import numpy as np
 
-        from nearnd.datasets._decode import decode_parts
+        from nearnd.contracts import Images
+        from nearnd.datasets._masks import masks
         from nearnd.datasets._split import stratified
+        from nearnd.decode import decode_masks, decode_parts
 
         root, layout = _layout(self.path)
         names = classes(self.path)
         files, labels, splits = [], [], []
         for split, name, folder, deep in layout:
-            found = sorted(_images(folder, deep))
+            found = sorted(pictures(folder, deep))
             files += found
             labels += [names.index(name)] * len(found)
             splits += [split] * len(found)
@@ -64,10 +62,20 @@ class ImageFolder:
             train, test = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
         sources = [(file.relative_to(root).as_posix(), file) for file in files]
         parts = {"train": train, "test": test}
+        normal = [names.index(name) for name in trained(self.path)]
+        marked = None
         try:
-            return decode_parts(parts, sources, labels, self.size, self.mode), names
+            if "" not in splits:
+                bad = [label not in normal for label in labels[test]]
+                marked = masks(root, [files[i] for i in test], bad)
+            images = decode_parts(parts, sources, labels, self.size, self.mode)
+            if marked:
+                drawn = decode_masks([(str(file), file) for file in marked], self.size)
+                images["test"] = Images(*tuple(images["test"])[:3], drawn)
+                log.info("image_folder: %d masks", sum(file is not None for file in marked))
         except ValueError as error:
             raise ValueError(f"image_folder: {root}: {error}") from error
+        return images, names
 
 
 def build(
@@ -76,7 +84,7 @@ def build(
     """The images under `path`, uint8 (N, size, size, 3 for mode "RGB" or 1 for "L").
 
     `train` is the share of each class to train on where the folder has no train/ and test/.
-    ids are paths relative to `path`.
+    ids are paths relative to `path`. Masks of the test images are uint8 (N, size, size).
     """
     if mode not in ("RGB", "L"):
         raise ValueError(f"image_folder: mode is {mode!r}, it must be RGB or L")
@@ -99,7 +107,7 @@ def inputs(path: str = "", **rest) -> list[str]:
     An image overwritten in place changes none of them.
     """
     root, _ = _layout(path)
-    return sorted(str(folder) for folder, _ in _walk(root))
+    return sorted(str(folder) for folder, _ in walk(root))
 
 
 def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
@@ -110,7 +118,7 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
     if not root.is_dir():
         what = "is a file" if root.is_file() else "does not exist"
         raise ValueError(f"image_folder: path {root} {what}; it must be a folder of images")
-    flat, inside = _parts(root)
+    flat, inside = parts(root)
     by_name = {folder.name.lower(): folder for folder in inside}
     if flat and inside:
         raise ValueError(
@@ -120,7 +128,8 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
     if flat:
         return root, [("", "normal", root, False)]
     if {"train", "test"} <= set(by_name):
-        ignored = [at.name for at in inside if at.name.lower() not in ("train", "test")]
+        used = ("train", "test", "ground_truth")
+        ignored = [at.name for at in inside if at.name.lower() not in used]
         if ignored:
             log.info("image_folder: not used beside train and test: %s", ", ".join(ignored))
         return root, _given(by_name["train"], by_name["test"])
@@ -131,7 +140,7 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
                 f" set path to it instead of {root}"
             )
     if not inside:
-        raise ValueError(_nothing(root))
+        raise ValueError(f"image_folder: {nothing(root)}")
     if len(inside) == 1 and inside[0].name.lower() in ("train", "test"):
         raise ValueError(
             f"image_folder: {root} has {inside[0].name}/ without its counterpart; set path to"
@@ -142,7 +151,7 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
 
 def _given(train: Path, test: Path) -> list[tuple[str, str, Path, bool]]:
     """The layouts with train/ and test/."""
-    halves = {"train": (train, *_parts(train)), "test": (test, *_parts(test))}
+    halves = {"train": (train, *parts(train)), "test": (test, *parts(test))}
     for folder, flat, inside in halves.values():
         if flat and inside:
             raise ValueError(
@@ -150,7 +159,7 @@ def _given(train: Path, test: Path) -> list[tuple[str, str, Path, bool]]:
                 f" {inside[0].name}/; put all of them in class folders, or none"
             )
         if not flat and not inside:
-            raise ValueError(_nothing(folder))
+            raise ValueError(f"image_folder: {nothing(folder)}")
     (_, train_flat, train_inside), (_, test_flat, test_inside) = halves.values()
     tested = [at.name for at in test_inside]
     trained = [at.name for at in train_inside]
@@ -175,50 +184,3 @@ def _given(train: Path, test: Path) -> list[tuple[str, str, Path, bool]]:
         if missing := sorted(set(trained) - set(tested)):
             log.warning("image_folder: no test images of the class %s", ", ".join(missing))
     return rows + [("test", folder.name, folder, True) for folder in test_inside]
-
-
-def _parts(folder: Path) -> tuple[Path | None, list[Path]]:
-    """An image lying in `folder` itself, if any, and the folders in it that have images."""
-    flat = min(_images(folder, deep=False), default=None)
-    inside = sorted(at for at in folder.iterdir() if at.is_dir() and not _hidden(at.name))
-    return flat, [at for at in inside if next(_images(at, deep=True), None)]
-
-
-def _images(folder: Path, deep: bool) -> Iterator[Path]:
-    for at, names in _walk(folder):
-        yield from (at / name for name in names if Path(name).suffix.lower() in EXTENSIONS)
-        if not deep:
-            return
-
-
-def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """(folder, its visible files) downwards, through links, each real folder once."""
-
-    def refuse(error: OSError):
-        raise ValueError(f"image_folder: cannot look into {error.filename}: {error.strerror}")
-
-    seen = set()
-    for at, inside, names in os.walk(folder, followlinks=True, onerror=refuse):
-        real = os.path.realpath(at)
-        inside[:] = [] if real in seen else sorted(name for name in inside if not _hidden(name))
-        if real not in seen:
-            seen.add(real)
-            yield Path(at), [name for name in names if not _hidden(name)]
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _nothing(folder: Path) -> str:
-    found = Counter(
-        Path(name).suffix.lower() or "without extension"
-        for _, names in _walk(folder)
-        for name in names
-    )
-    counts = ", ".join(f"{n} {extension}" for extension, n in found.most_common(10))
-    return (
-        f"image_folder: no images in {folder} and the folders inside it."
-        f" Accepted extensions, in any case: {' '.join(extension[1:] for extension in EXTENSIONS)}."
-        f" Files found: {counts or 'none'}."
-    )

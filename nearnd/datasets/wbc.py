@@ -1,7 +1,8 @@
 """White blood cells (Dataset 1 of zxaoyou/segmentation_WBC): FITYMI's medical near-ND benchmark.
 
-300 stained microscope images of 120x120 pixels, one cell in the middle of each. The four classes
-with more than one image are used, as in FITYMI. Neither the paper nor the source gives a split.
+300 stained microscope images of 88 to 120 pixels (most are 120x120), one cell in the middle of
+each. The four classes with more than one image are used, as in FITYMI. Neither the paper nor the
+source gives a split. 112.bmp and 139.bmp, both lymphocytes, are the same file.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from nearnd.contracts import Images
-from nearnd.datasets._decode import decode_parts
 from nearnd.datasets._split import stratified
+from nearnd.decode import decode_parts
 
 CLASSES = ["neutrophil", "lymphocyte", "monocyte", "eosinophil"]  # numbers 1..4 in the csv
 ARCHIVES = [
@@ -30,8 +31,10 @@ ARCHIVES = [
         "sha256": None,  # GitHub makes such archives anew: the files inside are checked instead
         "hint": "Any tar.gz of the repository zxaoyou/segmentation_WBC at that commit will do"
         " (for example packed from a git clone).",
+        "bytes": 23_392_498,  # about
     }
 ]
+LICENCE = "GPL-3.0 repository; images from Jiangxi Tecom, to be acknowledged"
 CSV_SHA256 = "25bc0d0aca66a982866c74da4824f61c53aff89cea00af15ca2abdd8fa5d9aef"
 BMP_SHA256 = "b37c12a50ae51e88c770187fc1ec88c6f74b22057f44f9feb1c32588d5c11187"  # all, in order
 

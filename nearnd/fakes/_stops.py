@@ -1,4 +1,8 @@
-"""Which snapshot of a generator the fakes come from (FITYMI section 5). Reads no anomaly."""
+"""Which snapshot of a generator the fakes come from (FITYMI section 5). Reads no anomaly.
+
+A stop reads the fidelity table from its beginning to the row that settles it, and nothing after:
+the choice is the same however far another stop lets the training go.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +13,118 @@ import numpy as np
 log = logging.getLogger("nearnd")
 
 
-def choose(rows: list[dict], stop: dict, measure: str = "frechet") -> dict:
+def enough(
+    rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
+) -> bool:
+    """Whether the rows settle what `choose` takes, so that training may end after the last one.
+
+    step      at that step
+    fid       at the first distance at or below the limit
+    window    at the first distance at or below the upper edge: inside, or the window was passed
+    factor    needs the best distance of a converged run, so never before the end of the training;
+              with `patience`, where the run has converged (see `converged`)
+    """
+    (rule, value), *_ = stop.items()
+    if not rows:
+        return False
+    if rule == "step":
+        return rows[-1]["step"] >= value
+    distance = _distances(rows, measure)  # (S,)
+    if rule == "factor":
+        if patience is None or not converged(distance, patience):
+            return False
+        return bool(distance[0] > value * distance.min())  # else nothing has been learnt yet
+    return bool(distance.min() <= (value[1] if rule == "window" else value))
+
+
+def converged(distance: np.ndarray, patience: int) -> bool:
+    """Whether the last `patience` distances are not below the `patience` ones before them by more
+    than their noise.
+
+    Means are compared. Their noise is one standard error, from the differences of neighbours,
+    which a steady fall does not make larger. The snapshots must not lie closer and closer.
+    """
+    if len(distance) < 2 * patience:
+        return False
+    last = distance[-2 * patience :]  # (2 patience,)
+    before, after = last.reshape(2, patience).mean(1)
+    noise = np.diff(last).std(ddof=1) / np.sqrt(2)  # of one distance
+    return bool(before - after <= noise * np.sqrt(2 / patience))
+
+
+def settled(
+    rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
+) -> list[dict]:
+    """The rows up to the one that settles the stop; all of them if none does."""
+    for end in range(1, len(rows)):
+        if enough(rows[:end], stop, measure, patience):
+            return rows[:end]
+    return rows
+
+
+def choose(
+    rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
+) -> dict:
     """The row of the fidelity table at which to stop.
 
-    rows   dicts with "step" and `measure`, in order of training
-    stop   one of {"fid": x}, {"factor": x}, {"window": [low, high]}, {"step": n}
+    rows      dicts with "step" and `measure`, in order of training
+    stop      one of {"fid": x}, {"factor": x}, {"window": [low, high]}, {"step": n}
+    measure   the distance that is read; a `remark` of the table about it becomes a warning
+    patience  see `enough`
     Raises ValueError if no snapshot will do.
     """
-    steps = [row["step"] for row in rows]
     (rule, value), *_ = stop.items()
     if rule == "step":
+        steps = [row["step"] for row in rows]
         if value not in steps:
             raise ValueError(f"stop: step {value} has no snapshot; there are {steps}")
         return rows[steps.index(value)]
 
-    distance = np.array([row[measure] for row in rows], float)  # (S,)
-    listed = ", ".join(f"{s}: {d:.4g}" for s, d in zip(steps, distance, strict=True))
+    rows = settled(rows, stop, measure, patience)
+    distance = _distances(rows, measure)  # (S,)
+    listed = ", ".join(f"{r['step']}: {d:.4g}" for r, d in zip(rows, distance, strict=True))
+    row = rows[_index(distance, rule, value, measure, listed)]
+    log.info(f"stop {rule}: {value} on {measure}: step {row['step']} of {listed}")
+    if f"{measure}:" in (remark := row.get("remark") or ""):
+        log.warning(
+            f"stop {rule}: {value} compares a {measure} of which the fidelity table says: {remark}."
+            " KID has no such limit: measure: kid in the fakes entry, with a stop in its units"
+        )
+    return row
+
+
+def _index(distance: np.ndarray, rule: str, value, measure: str, listed: str) -> int:
     if rule == "window":
         low, high = value
         inside = np.flatnonzero((distance >= low) & (distance <= high))
         if len(inside):
-            return rows[inside[0]]
+            return int(inside[0])
         # how far outside, as a ratio: distances fall by orders of magnitude in training
         safe = np.maximum(distance, 1e-12)
         outside = np.maximum(np.log(max(low, 1e-12) / safe), np.log(safe / max(high, 1e-12)))
         log.warning(f"no snapshot has {measure} in {value}, taking the nearest of: {listed}")
-        return rows[int(outside.argmin())]
+        return int(outside.argmin())
 
-    limit = value if rule == "fid" else value * np.nanmin(distance)
+    if rule == "factor" and distance.min() <= 0:
+        raise ValueError(
+            f"stop: factor {value} needs a best {measure} above 0, it is {distance.min():.4g}; an"
+            " unbiased distance may be 0 or less: use fid, window or step (fakes: stop)"
+        )
+    limit = value if rule == "fid" else value * distance.min()
     reached = np.flatnonzero(distance <= limit)
     if not len(reached):
         raise ValueError(
             f"stop: no snapshot reached {measure} {limit:.4g} ({rule}: {value}); step: {measure} is"
             f" {listed}. Train longer (generators: steps) or raise the limit (fakes: stop)"
         )
-    return rows[reached[0]]
+    return int(reached[0])
+
+
+def _distances(rows: list[dict], measure: str) -> np.ndarray:
+    """The distances of all rows (S,)."""
+    if measure not in rows[0]:
+        raise ValueError(
+            f"fakes: measure is {measure!r}, which the generator's monitor does not measure; add it"
+            " to its measures in monitors"
+        )
+    return np.array([row[measure] for row in rows], float)

@@ -1,20 +1,107 @@
-"""Another dataset's training images as outliers (outlier exposure)."""
+"""Another dataset's training images as outliers (outlier exposure).
+
+`images`, `classes` and `blur` vary what the outliers have to say, as RETH's studies of the size, the
+diversity and the scales of an exposure set do.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+CHUNK = 1024  # images that are blurred at a time
 
+
+@dataclass(frozen=True)
 class Exposure:
+    """Fakes (contracts.py)."""
+
+    images: int | None
+    classes: int | list[str] | None
+    blur: float
+
     def draw(
-        self, n: int, *, seed: int, normal: np.ndarray, others: np.ndarray
+        self,
+        n: int,
+        *,
+        seed: int,
+        normal: np.ndarray,
+        others: np.ndarray,
+        names: np.ndarray | None = None,
     ) -> tuple[np.ndarray, dict]:
-        """n of the others (M, H, W, C), without repetition as long as there are enough."""
+        """n outliers (n, H, W, C) out of the others (M, H, W, C), each as often as any other one.
+
+        names  the others' class names (M,)
+        The facts say how many different images and classes these are. ValueError if the others
+        have not as many images or classes, or not these.
+        """
         rng = np.random.default_rng(seed)
-        index = np.concatenate([rng.permutation(len(others)) for _ in range(-(-n // len(others)))])
-        return np.asarray(others[np.sort(index[:n])]), {}
+        there = self._of_classes(np.random.default_rng(seed), names, len(others))
+        if self.images is not None:
+            if self.images > len(there):
+                raise ValueError(f"exposure: images is {self.images}, there are {len(there)}")
+            there = np.sort(np.random.default_rng(seed).permutation(there)[: self.images])
+        rounds = [rng.permutation(len(there)) for _ in range(-(-n // len(there)))]
+        rows = there[np.sort(np.concatenate(rounds)[:n])]
+        facts = {"outlier_images": len(np.unique(rows))}
+        if names is not None:
+            facts["outlier_classes"] = len(np.unique(np.asarray(names)[rows]))
+        return blurred(others[rows], self.blur), facts
+
+    def _of_classes(self, rng, names: np.ndarray | None, n: int) -> np.ndarray:
+        """The rows of the chosen classes."""
+        if self.classes is None:
+            return np.arange(n)
+        if names is None:
+            raise ValueError("exposure: classes needs the class names of the images")
+        known = sorted(set(np.asarray(names).tolist()))
+        if isinstance(self.classes, int):
+            if self.classes > len(known):
+                raise ValueError(f"exposure: classes is {self.classes}, there are {len(known)}")
+            # the first of one order for each seed: with more classes come others, none goes
+            chosen = [known[i] for i in rng.permutation(len(known))[: self.classes]]
+        else:
+            chosen = list(self.classes)
+            if absent := sorted(set(chosen) - set(known)):
+                raise ValueError(f"exposure: there are no classes {absent}, only {known}")
+        return np.flatnonzero(np.isin(names, chosen))
 
 
-def build() -> Exposure:
-    """Takes no arguments: the entry's `dataset` says which images."""
-    return Exposure()
+def blurred(images: np.ndarray, sigma: float) -> np.ndarray:
+    """uint8 (N, H, W, C) after a Gaussian of `sigma` pixels, edges mirrored; 0 changes nothing."""
+    images = np.asarray(images)
+    if sigma == 0:
+        return images
+    from scipy.ndimage import gaussian_filter
+
+    out = np.empty_like(images)
+    for i in range(0, len(images), CHUNK):
+        part = images[i : i + CHUNK].astype(np.float32)  # (n, H, W, C)
+        out[i : i + CHUNK] = np.rint(gaussian_filter(part, (0, sigma, sigma, 0)))
+    return out
+
+
+def build(
+    images: int | None = None,
+    classes: int | Sequence[str] | None = None,
+    blur: float = 0.0,
+) -> Exposure:
+    """The entry's `dataset` says which images.
+
+    images: so many different ones, chosen by the seed (None: all). The detector gets as many
+    outliers as `ratio` asks for, so few images come often.
+    classes: so many classes, chosen by the seed, or their names (None: all).
+    blur: standard deviation in pixels of the stored images of a Gaussian filter, outliers only.
+    """
+    if not (images is None or (isinstance(images, int) and images > 0)):
+        raise ValueError(f"exposure: images is {images}, it must be a number above 0, or nothing")
+    number = isinstance(classes, int)
+    if classes is not None and not ((number and classes > 0) or (not number and list(classes))):
+        raise ValueError(
+            f"exposure: classes is {classes}, it must be a number above 0, names, or nothing"
+        )
+    if blur < 0:
+        raise ValueError(f"exposure: blur is {blur}, it must not be below 0")
+    return Exposure(images, classes if number or classes is None else list(classes), blur)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nearnd.fakes._levels import match_levels
-from nearnd.fakes._stops import choose
+from nearnd.fakes._stops import choose, enough, settled
 from nearnd.seeds import image_seeds
 
 
@@ -17,6 +17,11 @@ class Sampled:
     stop: dict = field(default_factory=lambda: {"factor": 5})
     measure: str = "frechet"
     levels: str = "own"
+    patience: int | None = None
+
+    def enough(self, fidelity: list[dict]) -> bool:
+        """See the contract and `_stops.enough`."""
+        return enough(fidelity, self.stop, self.measure, self.patience)
 
     def draw(
         self, n: int, *, seed: int, normal: np.ndarray, sample, snapshots: str, fidelity: list[dict]
@@ -28,22 +33,39 @@ class Sampled:
         snapshots  folder of step0000400.safetensors, ...
         fidelity   rows of the generator's fidelity table
         """
-        row = choose(fidelity, self.stop, self.measure)
+        how = self.stop, self.measure, self.patience
+        row = choose(fidelity, *how)
         file = Path(snapshots) / f"step{int(row['step']):07d}.safetensors"
-        best = float(np.nanmin([r[self.measure] for r in fidelity]))
         facts = {key: value for key, value in row.items() if key not in ("n_real", "n_fake")}
+        if "step" not in self.stop:
+            best = float(min(r[self.measure] for r in settled(fidelity, *how)))
+            facts |= {"measure": self.measure, f"best_{self.measure}": best}
         fakes = sample(file, image_seeds(seed, n))  # (n, H, W, C)
         if self.levels == "matched":
             fakes = match_levels(fakes, normal)
-        return fakes, facts | {f"best_{self.measure}": best}
+        return fakes, facts
 
 
-def build(stop: dict | None = None, measure: str = "frechet", levels: str = "own") -> Sampled:
+def build(
+    stop: dict | None = None,
+    measure: str = "frechet",
+    levels: str = "own",
+    patience: int | None = None,
+) -> Sampled:
     """`stop` defaults to the paper's rule of thumb, 5 times the distance of a converged run.
 
+    `measure`: the distance that the stop reads, out of those of the generator's monitor; "kid" has
+    units of its own, and no bias where there are few images.
     `levels`: "own" leaves the images as drawn (the paper); "matched" gives the set the normal
     images' distribution of grey levels, which closes a shortcut between real and fake.
+    `patience`: for `factor`, which otherwise needs the whole run: it counts as converged when the
+    distances of that many snapshots are not below those of as many before them, within their noise.
     """
     if levels not in ("own", "matched"):
         raise ValueError(f"sampled: levels is {levels!r}; it may be own or matched")
-    return Sampled(stop or {"factor": 5}, measure, levels)
+    if patience is not None and (patience < 2 or "factor" not in (stop or {"factor": 5})):
+        raise ValueError(
+            f"sampled: patience is {patience}; it may be a number of snapshots from 2 on, with the"
+            " stop factor, or null: the whole run"
+        )
+    return Sampled(stop or {"factor": 5}, measure, levels, patience)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from functools import cache
-
 import numpy as np
 
 from nearnd.contracts import Fidelity
-
-log = logging.getLogger(__name__)
 
 
 def build() -> Fidelity:
@@ -19,7 +14,21 @@ def build() -> Fidelity:
     Estimated from N images it is too high, the more so the smaller N: compare values of equal N
     only. Heusel et al. (2017), eq. 6.
     """
-    return frechet
+    return Frechet()
+
+
+class Frechet:
+    def __call__(self, real: np.ndarray, fake: np.ndarray) -> float:
+        return frechet(real, fake)
+
+    def remark(self, n: int, m: int, d: int) -> str:
+        """What to think of the distance of n real and m fake images with d features each."""
+        if min(n, m) > d:
+            return ""
+        return (
+            f"{n} real and {m} fake images for {d} features, so the covariance is singular and the"
+            " distance far too high: it orders the snapshots of this run, no more"
+        )
 
 
 def frechet(real: np.ndarray, fake: np.ndarray) -> float:
@@ -28,11 +37,9 @@ def frechet(real: np.ndarray, fake: np.ndarray) -> float:
     With S = R'R, tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2': no matrix root, no
     squared condition number, and cheap if there are fewer images than features.
     """
-    (n, d), m = real.shape, len(fake)
+    n, m = len(real), len(fake)
     if min(n, m) < 2:
         raise ValueError(f"a Fréchet distance needs two images or more, not {n} real and {m} fake")
-    if min(n, m) <= d:
-        _warn(n, m, d)
     m1, r1 = _mean_and_root(real)
     m2, r2 = _mean_and_root(fake)
     trace = np.square(r1).sum() + np.square(r2).sum()
@@ -46,13 +53,3 @@ def _mean_and_root(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = x.mean(axis=0)  # (D,)
     x = (x - mean) / np.sqrt(len(x) - 1)  # (N, D)
     return mean, np.linalg.qr(x, mode="r") if len(x) > x.shape[1] else x
-
-
-@cache  # once per job and size, not at every snapshot
-def _warn(n: int, m: int, d: int) -> None:
-    log.warning(
-        "Fréchet distance of %d real and %d fake images with %d features each: with no more images"
-        " than features the covariance is singular and the distance far too high. It still orders"
-        " snapshots of one run; look at KID too, and do not compare it with published values.",
-        n, m, d,
-    )  # fmt: skip

@@ -18,7 +18,9 @@ class ImageNoise:
         self.shape, self.device = shape, device
 
     def __call__(self) -> Tensor:
-        z = np.empty((len(self.streams), *self.shape), np.float32)  # (N, C, H, W)
-        for stream, row in zip(self.streams, z, strict=True):
+        # from pinned memory a GPU copies while the processor draws the next ones
+        pinned = self.device.type == "cuda"
+        z = torch.empty(len(self.streams), *self.shape, pin_memory=pinned)  # (N, C, H, W)
+        for stream, row in zip(self.streams, z.numpy(), strict=True):
             stream.standard_normal(dtype=np.float32, out=row)
-        return torch.from_numpy(z).to(self.device)
+        return z.to(self.device, non_blocking=pinned)

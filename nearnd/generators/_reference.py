@@ -1,52 +1,120 @@
-"""Weights of the public score_sde code in our U-Net: the same tensors in the same order."""
+"""Our U-Net in the words of the public score_sde code: its names, its order, its layouts.
+
+The reference keeps all layers in one list, `all_modules.<i>`, in the order in which ours are made;
+inside a block its parameters have the names below. Its attention has separate query, key and value
+matrices, stored (in, out).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, count
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nearnd.networks.attention import PixelAttention
 from nearnd.networks.embedding import Fourier
+from nearnd.networks.resample import DownConv
+from nearnd.networks.residual import ResBlock
 from nearnd.networks.unet import UNet
+
+FREQUENCIES = "all_modules.0.W"  # of the Fourier features: frozen, so in no list of averages
+ENTRIES = (Fourier, ResBlock, PixelAttention, DownConv, nn.Conv2d, nn.Linear, nn.GroupNorm)
+RES = {
+    "norm0": "GroupNorm_0",
+    "conv0": "Conv_0",
+    "dense": "Dense_0",
+    "norm1": "GroupNorm_1",
+    "conv1": "Conv_1",
+    "skip": "Conv_2",
+}
+
+
+class Slot(NamedTuple):
+    """A tensor of the reference, and where it goes."""
+
+    name: str  # in the reference's state dict
+    target: Tensor  # our parameter, or the part of it
+    matrix: bool  # whether the reference has it as (in, out)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The reference's shape."""
+        return tuple(self.target.mT.shape if self.matrix else self.target.shape)
+
+
+def slots(net: UNet) -> list[Slot]:
+    """All tensors of the reference's state dict for this network, in its order (no `sigmas`)."""
+    return [
+        Slot(f"all_modules.{i}.{name}", target, matrix)
+        for i, (path, module) in enumerate(_modules(net))
+        for name, target, matrix in _inside(path, module)
+    ]
+
+
+def copy_weights(net: UNet, tensors: Iterable[Tensor]) -> None:
+    """Fills `net` from the reference's tensors in its order; ValueError if one does not fit."""
+    names = chain((slot.name for slot in slots(net)), (f"tensor {i}" for i in count()))
+    copy_named(net, dict(zip(names, tensors, strict=False)))
 
 
 @torch.no_grad()
-def copy_weights(net: UNet, tensors: Iterable[Tensor], *, frozen: bool = True) -> None:
-    """Fills `net` from the reference's parameters in its order (`all_modules.0...`).
+def copy_named(net: UNet, tensors: Mapping[str, Tensor]) -> None:
+    """Fills `net` from the reference's state dict without `sigmas`; ValueError, which names the
+    tensor, if the names, their order or a shape are not those of this network."""
+    wanted = slots(net)
+    for slot, (name, t) in zip(wanted, tensors.items(), strict=False):
+        if name != slot.name:
+            raise ValueError(f"it has {name} where {slot.name} {slot.shape} is needed")
+        if tuple(t.shape) != slot.shape:
+            raise ValueError(f"{name} is {tuple(t.shape)} where {slot.shape} is needed")
+    if len(tensors) != len(wanted):
+        more = len(tensors) > len(wanted)
+        name = list(tensors)[len(wanted)] if more else wanted[len(tensors)].name
+        raise ValueError(
+            f"it has {len(tensors)} tensors where {len(wanted)} are needed: {name} is"
+            f" {'too much' if more else 'missing'}"
+        )
+    for slot in wanted:
+        t = tensors[slot.name]
+        slot.target.copy_(t.mT if slot.matrix else t)
 
-    `frozen` says whether the Fourier frequencies are among them: they are in a state dict, but not
-    in the list of averaged weights. The reference's attention has separate query, key and value
-    matrices stored (in, out). ValueError if a count or a shape differs.
-    """
-    source = iter(tensors)
 
-    def put(target: Tensor, matrix: bool = False) -> None:
-        t = next(source, None)
-        if t is not None and matrix:
-            t = t.mT.reshape(target.shape)  # (in, out) -> (out, in, 1, 1)
-        if t is None or t.shape != target.shape:
-            found = "nothing" if t is None else tuple(t.shape)
-            raise ValueError(f"the checkpoint has {found} where {tuple(target.shape)} is needed")
-        target.copy_(t)
+def _modules(parent: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """(path, layer or block) with parameters, as they stand in the reference's list."""
+    for name, child in parent.named_children():
+        at = f"{path}.{name}"
+        if isinstance(child, ENTRIES):
+            yield at, child
+        else:
+            yield from _modules(child, at)
 
-    attentions = {
-        layer: a for a in net.modules() if isinstance(a, PixelAttention) for layer in (a.qkv, a.out)
-    }
-    for layer in net.modules():
-        if isinstance(layer, Fourier):
-            if frozen:
-                put(layer.W)
-        elif layer in attentions:
-            parts = 3 if layer is attentions[layer].qkv else 1
-            for weight, bias in zip(
-                layer.weight.chunk(parts), layer.bias.chunk(parts), strict=True
-            ):
-                put(weight, matrix=True)
-                put(bias)
-        elif getattr(layer, "weight", None) is not None:
-            put(layer.weight)
-            put(layer.bias)
-    if next(source, None) is not None:
-        raise ValueError("the checkpoint has more tensors than the network")
+
+def _inside(path: str, module: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
+    """(name, target, matrix) of the parameters of one entry of the list."""
+    if isinstance(module, Fourier):
+        yield "W", module.W, False
+    elif isinstance(module, PixelAttention):
+        yield from _plain("GroupNorm_0.", module.norm)
+        parts = [*_thirds(module.qkv), (module.out.weight, module.out.bias)]
+        for i, (weight, bias) in enumerate(parts):
+            yield f"NIN_{i}.W", weight[:, :, 0, 0], True
+            yield f"NIN_{i}.b", bias, False
+    elif isinstance(module, ResBlock):
+        for name, layer in module.named_children():
+            yield from _plain(f"{RES[name]}.", layer)
+    elif isinstance(module, DownConv):
+        yield from _plain("Conv2d_0.", module.conv)
+    else:  # in the encoder the image's own path joins through a Combine block
+        yield from _plain("Conv_0." if path.startswith(".encoder") else "", module)
+
+
+def _thirds(layer: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
+    return zip(layer.weight.chunk(3), layer.bias.chunk(3), strict=True)
+
+
+def _plain(prefix: str, layer: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
+    yield f"{prefix}weight", layer.weight, False
+    yield f"{prefix}bias", layer.bias, False

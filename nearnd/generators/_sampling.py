@@ -10,36 +10,43 @@ import torch
 from nearnd.arrays import load_tensors
 from nearnd.device import device
 from nearnd.generators._data import to_uint8
-from nearnd.generators._heun import heun
+from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
-from nearnd.generators._pc import predictor_corrector
 from nearnd.generators._precision import in_precision
-from nearnd.generators._sde import SDES
+from nearnd.generators._samplers import load
+from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.unet import UNet
-
-SAMPLERS = {"pc": predictor_corrector, "heun": heun}
 
 
 def sample(
-    snapshot: Path, seeds: np.ndarray, sampling: dict, batch: int, precision: str
-) -> np.ndarray:
-    """uint8 (n, S, S, C), `batch` at a time. sampling: {"sampler": name, its arguments}."""
+    snapshot: Path, seeds: np.ndarray, sampler: dict, batch: int, precision: str
+) -> tuple[np.ndarray, float]:
+    """uint8 (n, S, S, C), `batch` at a time, and the calls of the network for each, on average.
+
+    sampler: {"kind": name, its settings}.
+    """
     sde, net, facts = load_snapshot(snapshot)
     dev = device()
     run = in_precision(net.to(dev).eval(), dev, precision)
+    seen = 0
 
-    def score(x, t):  # all images are at the same time: its features are computed once
-        return sde.score(run(x, sde.level(t[:1])), t)
+    def score(x, t):
+        nonlocal seen
+        seen += len(x)
+        return sde.score(run(x, sde.level(t)), t)
 
-    settings = dict(sampling)
-    draw = SAMPLERS[settings.pop("sampler")]
+    settings = {name: value for name, value in sampler.items() if name != "kind"}
+    draw = load(sampler["kind"])
     size, channels = facts["network"]["size"], facts["network"]["channels"]
     out = np.empty((len(seeds), size, size, channels), np.uint8)
+
+    def fill(rows: slice) -> None:
+        noise = ImageNoise(seeds[rows], (channels, size, size), dev)
+        out[rows] = to_uint8(draw(sde, score, noise, **settings), sde.centered)
+
     with torch.inference_mode():
-        for i in range(0, len(seeds), batch):
-            noise = ImageNoise(seeds[i : i + batch], (channels, size, size), dev)
-            out[i : i + batch] = to_uint8(draw(sde, score, noise, **settings), sde.centered)
-    return out
+        MicroBatch(batch).each(len(seeds), fill)
+    return out, seen / max(len(seeds), 1)
 
 
 def load_snapshot(snapshot: Path) -> tuple:
@@ -49,4 +56,4 @@ def load_snapshot(snapshot: Path) -> tuple:
         raise ValueError(f"{snapshot} is not a snapshot of a score_sde generator")
     net = UNet(**facts["network"])
     net.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
-    return SDES[facts["sde"]](**facts["process"]), net, facts
+    return make(facts["sde"], facts["process"]), net, facts

@@ -12,12 +12,14 @@ from nearnd.arrays import save_tensors
 from nearnd.contracts import Progress
 from nearnd.device import device
 from nearnd.generators._data import largest_distance, to_float
-from nearnd.generators._loss import EPS, denoising_loss
+from nearnd.generators._discrete import make
+from nearnd.generators._loss import training_loss
+from nearnd.generators._plan import snapshots_of
 from nearnd.generators._precision import in_precision
-from nearnd.generators._sde import SDES
 from nearnd.networks.batches import batch_rows
+from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.unet import UNet
-from nearnd.training import snapshot_steps, step_seed, train
+from nearnd.training import step_seed, train
 
 
 def train_score(
@@ -30,10 +32,11 @@ def train_score(
     *,
     seed: int,
     folder: Path,
-    monitor: Callable[[int, Path], None],
+    monitor: Callable[[int, Path], bool],
     progress: Progress,
 ) -> None:
-    """Fits uint8 (N, S, S, C) and writes snapshots of the averaged weights into `folder`.
+    """Fits uint8 (N, S, S, C) and writes snapshots of the averaged weights into `folder`, until
+    `monitor` returns True or all are made.
 
     name and process: the SDE and its constants. network: of `UNet`, without size and channels.
     recipe: see `score_sde.build`.
@@ -49,44 +52,42 @@ def train_score(
         "process": process,
         "network": dict(network, size=height, channels=channels),
     }
-    sde, dev = SDES[name](**process), device()
+    sde, dev = make(name, process), device()
     torch.manual_seed(step_seed(seed, 2**32))
     net = UNet(**facts["network"]).to(dev).train()
     optimizer = torch.optim.Adam(
         (p for p in net.parameters() if p.requires_grad), recipe["lr"], fused=True
     )
     run = in_precision(net, dev, precision)
-    batch, steps, warmup = recipe["batch"], recipe["steps"], recipe["warmup"]
+    batch, warmup, due = recipe["batch"], recipe["warmup"], snapshots_of(recipe)
+    micro = MicroBatch(recipe["micro_batch"] or batch)
 
     def loss(step: int):
         x = to_float(pixels[batch_rows(step, n, batch, seed)], dev, sde.centered)  # (B, C, S, S)
         if recipe["flip"]:
             turn = torch.rand(batch, 1, 1, 1, device=dev) < 0.5
             x = torch.where(turn, x.flip(3), x)
-        t = EPS + (1 - EPS) * torch.rand(batch, device=dev)  # (B,)
-        z = torch.randn_like(x)
-        return denoising_loss(
-            lambda x, t: sde.score(run(x, sde.level(t)), t), sde, x, t, z, mean=sde.centered
-        )
+        likelihood, parts = recipe["likelihood"], micro.parts(batch)
+        return training_loss(run, sde, x, likelihood=likelihood, parts=parts)
 
-    def keep(step: int, weights: dict) -> None:
+    def keep(step: int, weights: dict) -> bool:
         file = Path(folder) / f"step{step:07d}.safetensors"
         arrays = {name: w.float().cpu().numpy() for name, w in weights.items()}
         save_tensors(file, arrays, **facts, step=step)
-        monitor(step, file)
+        return monitor(step, file)
 
-    due = recipe["snapshots"]
     train(
         net,
         optimizer,
         loss,
-        steps=steps,
+        steps=due[-1],
         seed=seed,
         folder=folder,
         schedule=lambda step: min(step / warmup, 1.0) if warmup else 1.0,
         clip=recipe["clip"],
         ema=recipe["ema"],
-        snapshots=snapshot_steps(steps, due) if isinstance(due, int) else due,
+        snapshots=due,
         on_snapshot=keep,
+        out_of_memory=micro.halve,
         progress=progress,
     )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from nearnd.contracts import Progress, silent
+from nearnd.contracts import Plan, Progress, silent
+from nearnd.generators._samplers import check as check_sampler
 
 
 def build(
     *,
     sde: str = "ve",
+    continuous: bool = True,
+    num_scales: int | None = None,
+    likelihood: bool = False,
     sigma_min: float = 0.01,
     sigma_max: float | str = 50.0,
     beta_min: float = 0.1,
@@ -25,23 +30,17 @@ def build(
     fir: bool = True,
     inner: str = "residual",
     outer: str = "none",
+    network: Mapping[str, Any] | None = None,
     lr: float = 2e-4,
     warmup: int = 5000,
     clip: float | None = 1.0,
     ema: float = 0.999,
     batch: int = 128,
+    micro_batch: int | None = None,
     steps: int = 1_300_000,
     snapshots: int | Sequence[int] = 40,
     flip: bool = True,
-    sampler: str = "pc",
-    sampler_steps: int | None = None,
-    snr: float = 0.16,
-    corrections: int = 1,
-    predictor: str = "reverse_diffusion",
-    corrector: str = "langevin",
-    norms: str = "image",
-    denoise: bool = True,
-    churn: float = 0.0,
+    sampler: Mapping[str, Any] | None = None,
     sample_batch: int = 256,
     precision: str = "auto",
 ) -> ScoreSDE:
@@ -49,36 +48,47 @@ def build(
     `ve/cifar10_ncsnpp_continuous`.
 
     sde: "ve", "vp" or "subvp" (their published network: fir False, inner "none", ema 0.9999).
+    continuous: times in [0, 1], or (False) the num_scales noise levels (1000) of SMLD ("ve") and
+    DDPM ("vp"), which the network is told by number. likelihood: weight the loss by g(t)^2.
     sigma_max: VE's largest noise, or "data": the largest distance between two training images.
-    nf, channel_mult, blocks, attention, dropout, fir, inner, outer: see `networks.unet.UNet`.
+    nf, channel_mult, blocks, attention, dropout, fir, inner, outer: see `networks.unet.UNet`;
+    network: its other arguments.
     warmup: steps until the learning rate is reached. clip: largest gradient norm, None for none.
-    snapshots: the steps at which weights are kept, or how many, at geometric distances.
-    sampler: "pc" (predictor-corrector, `_pc`; 2 calls of the network a step) or "heun" (`_heun`).
-    sampler_steps: noise levels; None for 1000 ("pc", the paper) or 18 ("heun", EDM on CIFAR-10).
-    snr, corrections, predictor, corrector, norms, denoise: of "pc". churn: of "heun".
+    micro_batch: images of a batch that are in memory at a time, None for all; halved by itself
+    where the GPU's memory does not suffice. The same gradients, but for the masks of dropout.
+    snapshots: the steps at which weights are kept, or how many, at geometric distances from a
+    hundredth of the steps on.
+    sampler: {kind: pc, steps: 1000, ...}, or kind heun, dpm_solver or ode with settings of their
+    own, which `_sampler_<kind>.py` explains. None: pc as published, reverse diffusion with Langevin
+    steps for VE, Euler-Maruyama without for VP and sub-VP.
     sample_batch: images sampled at a time. precision: "fp32", "bf16" or "auto": bf16 where it is
     faster, on GPUs, and on CPUs with matrix units (AMX) from nf 64 on.
     Deviation from the official code: Langevin steps use the norms of each image instead of batch
     means (`norms: batch`), and pixels are rounded to uint8, not cut off, so that a sample that
     equals a training image gives back its bytes.
     """
-    from nearnd.generators._pc import CORRECTORS, PREDICTORS
-    from nearnd.generators._sde import SDES
-
     for name, value, known in (
-        ("sde", sde, SDES),
-        ("sampler", sampler, ("pc", "heun")),
-        ("predictor", predictor, PREDICTORS),
-        ("corrector", corrector, CORRECTORS),
-        ("norms", norms, ("image", "batch")),
+        ("sde", sde, ("ve", "vp", "subvp")),
         ("precision", precision, ("auto", "fp32", "bf16")),
     ):
         if value not in known:
             raise ValueError(f"{name} is {value!r}; it may be one of {', '.join(known)}")
     if isinstance(sigma_max, str) and sigma_max != "data":
         raise ValueError(f'sigma_max is {sigma_max!r}; it may be a number or "data"')
+    if continuous and num_scales is not None:
+        raise ValueError(
+            f"num_scales is {num_scales}, which is for continuous: false; the number of noise"
+            " levels in sampling is sampler: {kind: pc, steps: ...}"
+        )
+    if not continuous and (sde == "subvp" or likelihood):
+        what = "sde: subvp" if sde == "subvp" else "likelihood: true"
+        raise ValueError(f"{what} is defined with continuous: true only")
+    if sampler is None:  # the published ones
+        euler = {"predictor": "euler_maruyama", "corrector": "none"}
+        sampler = {"kind": "pc"} | ({} if sde == "ve" else euler)
+    check_sampler(sampler, sde, continuous)
     ve = sde == "ve"
-    network = {
+    plain = {
         "nf": nf,
         "channel_mult": list(channel_mult),
         "blocks": blocks,
@@ -88,45 +98,55 @@ def build(
         "inner": inner,
         "outer": outer,
         "centered": not ve,
-        "by_sigma": ve,
-        "embedding": "fourier" if ve else "positional",
+        "by_sigma": ve and continuous,  # a discrete network is divided by sigma outside
+        "embedding": "fourier" if ve and continuous else "positional",
     }
+    if twice := sorted(plain.keys() & (network or {}).keys()):
+        raise ValueError(
+            f"network: {', '.join(twice)} stand beside network or follow from sde and continuous;"
+            " they cannot be set in it"
+        )
     process = (
         {"sigma_min": sigma_min, "sigma_max": sigma_max}
         if ve
         else {"beta_min": beta_min, "beta_max": beta_max}
     )
+    if not continuous:
+        process["num_scales"] = num_scales or 1000
     recipe = {
         "lr": lr,
         "warmup": warmup,
         "clip": clip,
         "ema": ema,
         "batch": batch,
+        "micro_batch": micro_batch,
         "steps": steps,
         "snapshots": snapshots,
         "flip": flip,
+        "likelihood": likelihood,
     }
-    sampling = {"sampler": sampler, "steps": sampler_steps or {"pc": 1000, "heun": 18}[sampler]}
-    if sampler == "pc":
-        sampling |= {
-            "snr": snr,
-            "corrections": corrections,
-            "predictor": predictor,
-            "corrector": corrector,
-            "norms": norms,
-            "denoise": denoise,
-        }
-    else:
-        sampling["churn"] = churn
-    return ScoreSDE(sde, process, network, recipe, sampling, sample_batch, precision)
+    whole = plain | dict(network or {})
+    return ScoreSDE(sde, process, whole, recipe, dict(sampler), sample_batch, precision)
+
+
+def check(**arguments: Any) -> None:
+    """ValueError if an entry cannot work; for the check of a config before any job, without
+    torch."""
+    build(**arguments)
 
 
 class ScoreSDE:
     """The contract `Generator`. A snapshot names its network and SDE in its header."""
 
-    def __init__(self, sde, process, network, recipe, sampling, sample_batch, precision) -> None:
+    def __init__(self, sde, process, network, recipe, sampler, sample_batch, precision) -> None:
         self.sde, self.process, self.network, self.recipe = sde, process, network, recipe
-        self.sampling, self.sample_batch, self.precision = sampling, sample_batch, precision
+        self.sampler, self.sample_batch, self.precision = sampler, sample_batch, precision
+
+    def plan(self) -> Plan:
+        """See the contract."""
+        from nearnd.generators._plan import plan
+
+        return plan(self.sde, self.process, self.recipe, self.sampler)
 
     def train(
         self,
@@ -134,7 +154,7 @@ class ScoreSDE:
         *,
         seed: int,
         folder: Path,
-        monitor: Callable[[int, Path], None],
+        monitor: Callable[[int, Path], bool],
         progress: Progress = silent,
     ) -> None:
         """See the contract; uint8 (N, S, S, C), C = 1 or 3."""
@@ -147,6 +167,10 @@ class ScoreSDE:
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """See the contract: needs the snapshot and this entry's sampler settings, nothing else."""
+        return self.sample_counted(snapshot, seeds)[0]
+
+    def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
+        """The images, and how often the network was called for each, on average."""
         from nearnd.generators._sampling import sample
 
-        return sample(snapshot, seeds, self.sampling, self.sample_batch, self.precision)
+        return sample(snapshot, seeds, self.sampler, self.sample_batch, self.precision)

@@ -63,6 +63,7 @@ def _small(x: Tensor, limit: int) -> bool:
 
 
 @lru_cache
+@torch.inference_mode(False)  # sampling may come first, and training needs a normal tensor
 def _matrix(size: int, stride: int, padding: int) -> Tensor:
     """The FIR filter of a whole square map as one matrix, (out^2, size^2)."""
     k = torch.tensor(TAPS)

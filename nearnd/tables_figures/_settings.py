@@ -30,18 +30,23 @@ def chosen(data: dict[str, Any], methods: Sequence[str] | None) -> pd.DataFrame:
     return pd.concat([metrics[metrics["method"] == method] for method in methods])
 
 
-def test_sets(metrics: pd.DataFrame, far: str | None, near: str | None) -> tuple[str, str | None]:
+def test_sets(
+    metrics: pd.DataFrame, far: str | None, near: str | None, copies: Sequence[str]
+) -> tuple[str, str | None]:
     """The names of the far and the near test set.
 
     If not given: far is the first of the experiment, near the last that has single anomaly classes
-    (the same if there is only one), None if no test set has.
+    (the same if there is only one), None if no test set has. Neither is one of `copies`, such as a
+    corrupted test set, unless there is nothing else: that is another question than near or far.
     """
     tests = list(pd.unique(metrics["test"]))
     split = list(pd.unique(metrics.loc[metrics["anomaly"] != REST, "test"]))
+    first = [test for test in tests if test not in copies] or tests
+    split = [test for test in split if test not in copies] or split
     for test in (far, near):
         if test is not None and test not in tests:
             raise ValueError(f"test set {test!r} is not in this experiment; it has {tests}")
-    return far or tests[0], near or (split[-1] if split else None)
+    return far or first[0], near or (split[-1] if split else None)
 
 
 def settings(
@@ -55,7 +60,7 @@ def settings(
     metrics = chosen(data, methods)
     parts = []
     for _, own in metrics.groupby("dataset", sort=False):
-        first, last = test_sets(own, far, near)
+        first, last = test_sets(own, far, near, data.get("copies", ()))
         parts.append((own[own["test"] == first], own[own["test"] == last]))
     far_rows, near_rows = (pd.concat(part) for part in zip(*parts, strict=True))
     found = {FAR: one_vs_rest(far_rows)}

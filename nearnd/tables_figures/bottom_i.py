@@ -29,7 +29,8 @@ def build(methods: Sequence[str] | None = None, near: str | None = None) -> Draw
         figure, axes = panels(1, len(datasets), 3.2, width=max(4.6, 3.4 * len(datasets)))
         for dataset, ax in zip(datasets, axes.flat, strict=True):
             own = metrics[metrics["dataset"] == dataset]
-            own = own[own["test"] == test_sets(own, None, near)[1]]
+            copies = data.get("copies", ())
+            own = own[own["test"] == test_sets(own, None, near, copies)[1]]
             curves = bottom_curve(own)
             most = curves.groupby(RUN)["i"].max().min()  # every normal class has so many
             curves = over_seeds(curves[curves["i"] <= most], "method", "i")

@@ -1,4 +1,4 @@
-"""What the fakes are: where the generator was stopped and how close they came."""
+"""What the fakes are: where the generator was stopped, how close they came, how many are copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READS = ["fakes"]
 def build() -> Drawing:
     """Per fakes entry and normal class: step of the chosen snapshot, the fidelity measures there,
     the share of fakes that copy a training image (percent), the number of fakes, and of runs.
-    "mean ± sd" over seeds."""
+    "mean ± sd" over seeds; an asterisk where the fidelity table has a remark on the measure."""
 
     def draw(data: dict[str, Any]) -> pd.DataFrame:
         key = ["dataset", "fakes", "normal"]
@@ -26,13 +26,20 @@ def build() -> Drawing:
         rows = []
         for values, group in fakes.groupby(key, sort=False):
             line = {c: name(data, v) for c, v in zip(key, values, strict=True) if c in head}
-            line["step"] = _cell(group["step"], ".0f")
-            line |= {word(m): _cell(group[m], ".3g") for m in measures(fakes)}
+            if "step" in fakes:  # not where all of them were imported
+                line["step"] = _cell(group["step"], ".0f")
+            for m in measures(fakes):
+                line[word(m)] = _cell(group[m], ".3g") + ("*" if _remarked(group, m) else "")
             line["copies (%)"] = _cell(100 * group["copies"], ".1f")
             rows.append(line | {"n": _cell(group["n"], ".0f"), "runs": len(group)})
         return pd.DataFrame(rows)
 
     return draw
+
+
+def _remarked(group: pd.DataFrame, measure: str) -> bool:
+    """Whether one of the rows says that the measure means little there."""
+    return "remark" in group and group["remark"].astype(str).str.contains(f"{measure}:").any()
 
 
 def _cell(values: pd.Series, digits: str) -> str:

@@ -10,7 +10,7 @@ from nearnd.contracts import Drawing
 from nearnd.summary import summary
 
 MAKES = "table"
-READS = ["metrics", "closeness"]
+READS = ["metrics", "closeness", "slices"]
 
 
 def build() -> Drawing:
@@ -18,6 +18,6 @@ def build() -> Drawing:
     values in [0, 1], because programs read it too. See nearnd.summary.summary."""
 
     def draw(data: dict[str, Any]) -> pd.DataFrame:
-        return summary(data["metrics"], data.get("closeness"))
+        return summary(data["metrics"], data.get("closeness"), data.get("slices"))
 
     return draw

@@ -8,16 +8,21 @@ from nearnd.normal import is_normal
 with job.start(snakemake) as run:
     p, files = snakemake.params, snakemake.input
     images, classes = tables.load_images(files.pixels)
-    normal = images.pixels[is_normal(classes, snakemake.wildcards.normal)]  # (N, H, W, C)
+    keep = is_normal(classes, snakemake.wildcards.normal)
+    normal = images.pixels[keep]  # (N, H, W, C)
     sources = {}
     if p.generator:
         sources["sample"] = plugins.build("generators", p.generator).sample
         sources["snapshots"] = files.snapshots
         sources["fidelity"] = tables.load_table(files.fidelity, "step").to_dict("records")
-    if "others" in files.keys():  # noqa: SIM118 - a Namedlist iterates over values
-        sources["others"] = tables.load_images(files.others)[0].pixels
+    elif "others" in files.keys():  # noqa: SIM118 - a Namedlist iterates over values
+        outliers, sources["names"] = tables.load_images(files.others)
+        sources["others"] = outliers.pixels
+    else:  # made elsewhere: which classes they are for
+        order = sorted(set(zip(images.labels, classes, keep, strict=True)))
+        sources["classes"] = {str(name): bool(normal) for _, name, normal in order}
     n = round(p.ratio * len(normal))
     fakes, facts = plugins.build("fakes", p.entry).draw(n, seed=run.seed, normal=normal, **sources)
-    facts |= {"n": n, "normal_images": len(normal), "copies": copies.share(fakes, normal)}
+    facts |= {"n": len(fakes), "normal_images": len(normal), "copies": copies.share(fakes, normal)}
     arrays.save_array(snakemake.output.images, fakes)
     tables.save_table(snakemake.output.facts, tables.one_row(facts))

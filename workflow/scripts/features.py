@@ -16,5 +16,9 @@ with job.start(snakemake) as run:
         if split == "train" and normal != "any":  # the others are for no bank
             row = np.flatnonzero(is_normal(classes, normal))
             pixels = pixels[row]  # (N, H, W, C)
-        embedding = detector.embed(pixels, progress=run.progress)
+        if len(pixels):
+            embedding = detector.embed(pixels, progress=run.progress)
+        else:  # a dataset of one split: the form of an embedding, no rows
+            other, _ = tables.load_images(snakemake.input["test" if split == "train" else "train"])
+            embedding = {k: v[:0] for k, v in detector.embed(other.pixels[:1]).items()}
         arrays.save_tensors(snakemake.output[split], embedding | {"row": row})

@@ -2,22 +2,31 @@
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, job, monitor, plugins, tables
+from nearnd import arrays, feature_cache, job, monitor, plugins, tables
 from nearnd.normal import is_normal
 
-with job.start(snakemake) as run:
-    p = snakemake.params
-    images, classes = tables.load_images(snakemake.input.pixels)
+with job.start(snakemake, apart=["fakes", "asked"]) as run:
+    p, files, out = snakemake.params, snakemake.input, snakemake.output
+    images, classes = tables.load_images(files.pixels)
     normal = images.pixels[is_normal(classes, snakemake.wildcards.normal)]  # (N, H, W, C)
     watcher = plugins.build("detectors", p.watcher)
-    watcher.load(snakemake.input.watcher)
+    watcher.load(files.watcher)
+    real = feature_cache.features_of(normal, watcher.embed, files.watcher, p.watcher_digest)
     generator = plugins.build("generators", p.entry)
-    measures = {m: plugins.build("fidelity", {"kind": m}) for m in p.monitor["measures"]}
+    plan = generator.plan()
     watch = monitor.Monitor(
-        normal, generator.sample, watcher.embed, measures, run.seed, run.folder,
-        p.monitor.get("images"),
+        real, generator.sample, watcher.embed,
+        {name: plugins.build("fidelity", {"kind": name}) for name in p.monitor["measures"]},
+        run.seed, run.folder, images=monitor.images_within(plan, len(real), **p.monitor),
+        stops=[plugins.build("fakes", entry).enough for entry in p.fakes], progress=run.progress,
     )  # fmt: skip
-    generator.train(normal, seed=run.seed, folder=run.folder, monitor=watch, progress=run.progress)
-    tables.save_table(snakemake.output.fidelity, watch.table())
-    arrays.save_array(snakemake.output.previews, watch.previews())
-    monitor.publish(run.folder, snakemake.output.snapshots)
+    generator.train(
+        normal, seed=run.seed, folder=run.folder, monitor=watch, progress=watch.progress
+    )
+    tables.save_table(out.fidelity, watch.table())
+    arrays.save_array(out.previews, watch.previews())
+    tables.save_table(out.cost, watch.cost(plan, **run.memory()))
+    reached = watch.reached(plan, p.asked)
+    arrays.save_json(out.reached, reached)
+    monitor.publish(run.folder, out.snapshots)
+    run.keep = not reached["over"]

@@ -1,16 +1,21 @@
 """Decodes and resizes a dataset once, into memory-mapped arrays and tables."""
 
+import tempfile
 from pathlib import Path
 
 import _repository  # noqa: F401
 
-from nearnd import job, plugins, tables
+from nearnd import job, plugins, repeats, tables
 
 with job.start(snakemake):
     records = snakemake.params.archives.items()
     archives = {name: Path(record).with_suffix("") for name, record in records}
+    archives.update(("of", Path(clean)) for clean in snakemake.input.clean)  # one or none
+    folder = Path(snakemake.output[0]).parent
+    tempfile.tempdir = str(folder)  # scratch files beside the result: /tmp may be memory
     dataset = plugins.build("datasets", snakemake.params.entry)
     splits, classes = dataset.read(archives)
     for split, images in splits.items():
-        tables.save_images(Path(snakemake.output[0]).parent, split, images, classes)
+        tables.save_images(folder, split, images, classes)
         job.log.info(f"{split}: {len(images)} images {images.pixels.shape[1:]}")
+    repeats.tell(splits["train"], splits["test"], classes)

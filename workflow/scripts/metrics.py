@@ -3,9 +3,13 @@
 import _repository  # noqa: F401
 
 from nearnd import job, plugins, tables
-from nearnd.evaluate import evaluate
+from nearnd.evaluate import evaluate, evaluate_slices
 
 with job.start(snakemake):
+    runs, copies = snakemake.params.runs, snakemake.params.copies
     metrics = {name: plugins.build("metrics", e) for name, e in snakemake.params.entries.items()}
-    scores = [tables.load_table(file, "class", "is_anomaly", "score") for file in snakemake.input]
-    tables.save_table(snakemake.output[0], evaluate(snakemake.params.runs, scores, metrics))
+    columns = ["id", "class", "is_anomaly", "score"]
+    scores = [tables.load_table(file, *columns) for file in snakemake.input]
+    tables.save_table(snakemake.output[0], evaluate(runs, scores, metrics))
+    slices = evaluate_slices(runs, scores, metrics, copies)
+    tables.save_table(snakemake.output.slices, slices)

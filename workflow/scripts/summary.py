@@ -1,18 +1,24 @@
 """Means and deviations of everything this run measured, one row for each number."""
 
+from collections import defaultdict
+
 import _repository  # noqa: F401
 import pandas as pd
 
 from nearnd import job, tables
 from nearnd.collect import load_closeness
-from nearnd.summary import summary
+from nearnd.summary import grouped, summary
 
 with job.start(snakemake):
-    parts = []
+    parts, groups = [], defaultdict(list)
     for source in snakemake.params.sources:
         metrics = tables.load_table(source["metrics"], "metric", "value")
+        slices = tables.load_table(source["slices"], "metric", "value")
         closeness = load_closeness(source["dataset"], source["closeness"])
-        parts.append(summary(metrics, closeness))
+        parts.append(summary(metrics, closeness, slices))
+        if source["group"]:
+            groups[source["group"]].append(grouped(metrics, source["group"]))
+    parts += [summary(pd.concat(members)) for members in groups.values()]
     # a method that stands in several experiments was measured once
     keys = ["dataset", "method", "test", "metric"]
     table = pd.concat(parts).drop_duplicates(keys)

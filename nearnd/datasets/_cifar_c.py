@@ -1,0 +1,79 @@
+"""The archives of CIFAR-10-C and CIFAR-100-C: one array for each corruption, five severities each.
+
+Rows (s - 1) n ... s n - 1 of an array are the n test images of the clean set, in its order, at
+severity s; labels.npy repeats the labels five times. The released code of UNODE takes the first
+10,000 rows, so only severity 1, and multiplies bytes by 255, which is close to inverting them:
+numbers made with it are of another task. Source: https://zenodo.org/records/2535967
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nearnd.arrays import release, scratch
+from nearnd.contracts import Images
+from nearnd.datasets._members import array, named
+
+# fmt: off
+CORRUPTIONS = [
+    "brightness", "contrast", "defocus_blur", "elastic_transform", "fog", "frost", "gaussian_blur",
+    "gaussian_noise", "glass_blur", "impulse_noise", "jpeg_compression", "motion_blur", "pixelate",
+    "saturate", "shot_noise", "snow", "spatter", "speckle_noise", "zoom_blur",
+]
+# fmt: on
+SEVERITIES = [1, 2, 3, 4, 5]
+MOST = 160_000_000  # bytes of any file in the archive; 50,000 images have 153,600,128
+
+
+def chosen(kind: str, corruptions: Sequence[str] | None, severities: Sequence[int]) -> list[str]:
+    """The corruptions (None: all); ValueError for a corruption or severity that is not there."""
+    names = CORRUPTIONS if corruptions is None else list(corruptions)
+    for what, given, known in (
+        ("corruptions", names, CORRUPTIONS),
+        ("severities", list(severities), SEVERITIES),
+    ):
+        if not given or not set(given) <= set(known) or len(set(given)) < len(given):
+            raise ValueError(f"{kind}: {what} is {given}, it must be some of {known}, each once")
+    return names
+
+
+def read_corrupted(
+    archive: Path, folder: str, corruptions: list[str], severities: Sequence[int], n_classes: int
+) -> Images:
+    """All chosen corruptions at all chosen severities, uint8 (N, 32, 32, 3), labels as in the file.
+
+    ids are "fog/3/test/00017": corruption, severity, id of the clean image.
+    """
+    files = [f"{folder}/{name}.npy" for name in corruptions]
+    labels = _labels(archive, f"{folder}/labels.npy", n_classes)
+    n = len(labels)
+    pixels = scratch((len(files), len(severities), n, 32, 32, 3))
+    for name, content in named(archive, files, MOST):
+        source = array(content, f"{archive}: {name}", (len(SEVERITIES) * n, 32, 32, 3), ["uint8"])
+        for column, severity in enumerate(severities):
+            rows = slice((severity - 1) * n, severity * n)
+            pixels[files.index(name), column] = source[rows]
+        release(pixels)
+    ids = [
+        f"{name}/{severity}/test/{i:05d}"
+        for name in corruptions
+        for severity in severities
+        for i in range(n)
+    ]
+    repeated = np.tile(labels, len(files) * len(severities))
+    return Images(pixels.reshape(-1, 32, 32, 3), repeated, np.array(ids))
+
+
+def _labels(archive: Path, name: str, n_classes: int) -> np.ndarray:
+    """int64 (n,), the labels of one severity."""
+    ((_, content),) = named(archive, [name], MOST)
+    where = f"{archive}: {name}"
+    labels = array(content, where, (None,), ["uint8", "int32", "int64"]).astype(np.int64)
+    n = len(labels) // len(SEVERITIES)
+    same = n > 0 and np.array_equal(labels, np.tile(labels[:n], len(SEVERITIES)))
+    if not same or labels.min() < 0 or labels.max() >= n_classes:
+        raise ValueError(f"{where} is not five times the labels 0 to {n_classes - 1} of a test set")
+    return labels[:n]

@@ -1,0 +1,38 @@
+"""Masks beside an own folder's test images, as MVTec AD has them.
+
+The mask of test/crack/007.png is ground_truth/crack/007_mask.png or ground_truth/crack/007.png, of
+any image format; black is normal, everything else is anomalous.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nearnd.pictures import pictures
+
+FOLDER = "ground_truth"
+
+
+def masks(root: Path, images: list[Path], anomalous: list[bool]) -> list[Path | None] | None:
+    """The masks of images below root/test; None for all if the folder has no ground_truth.
+
+    A normal image needs none. ValueError naming the first anomalous image without a mask.
+    """
+    folder = next((at for at in root.iterdir() if at.is_dir() and at.name.lower() == FOLDER), None)
+    if folder is None:
+        return None
+    drawn = {_key(file.relative_to(folder)): file for file in sorted(pictures(folder, deep=True))}
+    found = [drawn.get(_key(Path(*file.relative_to(root).parts[1:]))) for file in images]
+    missing = [
+        file for file, mask, bad in zip(images, found, anomalous, strict=True) if bad and not mask
+    ]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} anomalous test images have no mask in {folder}, the first is"
+            f" {missing[0].relative_to(root)}; add them, or rename {folder.name} to do without"
+        )
+    return found
+
+
+def _key(path: Path) -> str:
+    return path.with_suffix("").as_posix().removesuffix("_mask")

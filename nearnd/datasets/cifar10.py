@@ -1,0 +1,63 @@
+"""CIFAR-10: 60,000 colour photographs of 32x32 pixels, ten classes, with the official split.
+
+Read from the binary archive: the "python" one is a pickle (_cifar.py says more).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nearnd.contracts import Images
+from nearnd.datasets._cifar import records
+from nearnd.datasets._labelled import labelled
+from nearnd.datasets._members import named
+
+# fmt: off
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+# fmt: on
+ARCHIVES = [
+    {
+        "name": "cifar-10-binary.tar.gz",
+        "urls": ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"],
+        "sha256": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        "bytes": 170_052_171,
+    }
+]
+LICENCE = "none stated; cite Krizhevsky, Learning Multiple Layers of Features (2009)"
+MEMBERS = {
+    "train": [f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)],
+    "test": ["cifar-10-batches-bin/test_batch.bin"],
+}
+MOST = 40_000_000  # bytes of any file in the archive; 10,000 images have 30,730,000
+
+
+@dataclass(frozen=True)
+class Cifar10:
+    """Dataset (contracts.py)."""
+
+    size: int
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        archive = archives[ARCHIVES[0]["name"]]
+        batches = {
+            name: records(content, f"{archive}: {name}", 1)
+            for name, content in named(archive, MEMBERS["train"] + MEMBERS["test"], MOST)
+        }
+        splits = {}
+        for split, names in MEMBERS.items():
+            pixels, labels = (
+                np.concatenate(parts) for parts in zip(*map(batches.pop, names), strict=True)
+            )  # (N, H, W, C), (N, 1)
+            splits[split] = labelled(pixels, labels[:, 0], split, CLASSES, archive, self.size)
+        return splits, CLASSES
+
+
+def build(size: int = 32) -> Cifar10:
+    """5,000 training and 1,000 test images of each class, uint8 (N, size, size, 3).
+
+    ids are "train/00000" (data_batch_1 to 5 in order) and "test/00000", as CIFAR-10-C counts them.
+    """
+    return Cifar10(size)

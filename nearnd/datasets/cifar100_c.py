@@ -1,0 +1,69 @@
+"""CIFAR-100-C: CIFAR-100's test images under 19 corruptions at five severities. A test set only.
+
+ids and slices are as in CIFAR-10-C (cifar10_c.py). The archive has fine labels; UNODE tests the
+coarse classes. Eight of the rows that UNODE prints for this set (its Table 9) repeat those of
+CIFAR-10-C digit for digit: its mean is no target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearnd.datasets._cifar100_classes import FINE, coarse_of_fine, names
+
+SPLITS = ["test"]
+ARCHIVES = [
+    {
+        "name": "CIFAR-100-C.tar",
+        "urls": [
+            "https://zenodo.org/record/3555552/files/CIFAR-100-C.tar",
+            "https://zenodo.org/records/3555552/files/CIFAR-100-C.tar?download=1",
+        ],
+        "sha256": "30ee6543a1bfd049fa33834b7c1ada301e7064b7fbe8fc38340eb8b62ced4b33",
+        "bytes": 2_918_473_216,
+    }
+]
+LICENCE = "CC BY 4.0 (as shown on copies)"
+
+
+@dataclass(frozen=True)
+class Cifar100C:
+    """Dataset (contracts.py)."""
+
+    labels: str
+    corruptions: list[str]
+    severities: Sequence[int]
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, object], list[str]]:
+        import numpy as np
+
+        from nearnd.contracts import Images
+        from nearnd.datasets._cifar_c import read_corrupted
+
+        archive = archives[ARCHIVES[0]["name"]]
+        test = read_corrupted(archive, "CIFAR-100-C", self.corruptions, self.severities, len(FINE))
+        if self.labels == "coarse":
+            test = Images(test.pixels, np.array(coarse_of_fine())[test.labels], test.ids)
+        return {"train": test.rows(slice(0)), "test": test}, names(self.labels)
+
+
+def build(
+    labels: str = "coarse",
+    corruptions: Sequence[str] | None = None,
+    severities: Sequence[int] = (1, 2, 3, 4, 5),
+) -> Cifar100C:
+    """10,000 images for each corruption (None: all 19) and severity, uint8 (N, 32, 32, 3).
+
+    `labels` is "coarse" (20 classes) or "fine" (100), as of the clean set it is compared with.
+    """
+    from nearnd.datasets._cifar_c import chosen
+
+    names(labels)
+    return Cifar100C(labels, chosen("cifar100_c", corruptions, severities), severities)
+
+
+def classes(labels: str = "coarse", **rest) -> list[str]:
+    """The class names in label order."""
+    return names(labels)

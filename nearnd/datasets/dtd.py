@@ -1,0 +1,66 @@
+"""Describable Textures: 5,640 photographs of textures, 47 words for them, 300 to 640 pixels.
+
+None of the papers uses it: an exposure set for textures and products that has no object in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearnd.contracts import Images
+from nearnd.datasets._archive import Archive
+from nearnd.decode import decode_splits
+
+ARCHIVES = [
+    {
+        "name": "dtd-r1.0.1.tar.gz",
+        "urls": ["https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz"],
+        "md5": "fff73e5086ae6bdbea199a49dfb8a4c1",
+    }
+]
+LICENCE = "research use; cite Cimpoi et al. (2014)"
+CLASSES = [
+    "banded", "blotchy", "braided", "bubbly", "bumpy", "chequered", "cobwebbed", "cracked",
+    "crosshatched", "crystalline", "dotted", "fibrous", "flecked", "freckled", "frilly", "gauzy",
+    "grid", "grooved", "honeycombed", "interlaced", "knitted", "lacelike", "lined", "marbled",
+    "matted", "meshed", "paisley", "perforated", "pitted", "pleated", "polka-dotted", "porous",
+    "potholed", "scaly", "smeared", "spiralled", "sprinkled", "stained", "stratified", "striped",
+    "studded", "swirly", "veined", "waffled", "woven", "wrinkled", "zigzagged",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DTD:
+    """Dataset (contracts.py)."""
+
+    size: int
+    partition: int
+    val: bool
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        files = Archive(archives["dtd-r1.0.1.tar.gz"], r"dtd/(images/.+\.jpg|labels/\w+\.txt)")
+
+        def rows(split: str) -> list:
+            table = f"dtd/labels/{split}{self.partition}.txt"
+            found = []
+            for path in files.lines(table):
+                name = path.split("/")[0]
+                if name not in CLASSES:
+                    raise ValueError(f"dtd: {files[table]}: {name} is none of the 47 classes")
+                found.append((path, CLASSES.index(name), files[f"dtd/images/{path}"]))
+            return found
+
+        train = rows("train") + (rows("val") if self.val else [])
+        return decode_splits({"train": train, "test": rows("test")}, self.size), CLASSES
+
+
+def build(size: int = 224, partition: int = 1, val: bool = False) -> DTD:
+    """One of the ten published partitions, 40 training and 40 test images of each class (80 and 40
+    with `val`: the validation images train too); uint8 (N, size, size, 3).
+
+    ids are paths like banded/banded_0002.jpg.
+    """
+    if partition not in range(1, 11):
+        raise ValueError(f"dtd: partition is {partition}, it may be 1 to 10")
+    return DTD(size, partition, val)

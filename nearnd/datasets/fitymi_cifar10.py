@@ -1,0 +1,42 @@
+"""FITYMI's generated CIFAR-10 images, 5,000 of each class, from early-stopped score SDEs.
+
+A test set only; each image is an anomaly of the class that it imitates (_fitymi.py says more).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearnd.contracts import Images
+from nearnd.datasets._fitymi import blocks
+
+# fmt: off
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+# fmt: on
+SPLITS = ["test"]
+ARCHIVES = [  # no checksum is published: it is recorded at first use
+    {
+        "name": "cifar10_training_gen_data.npy",
+        "urls": [
+            "https://drive.usercontent.google.com/download?id=1jMKZPqFTldsO80U3o79KDTSagUVUAl-5&export=download&confirm=t"
+        ],
+        "hint": "By hand: https://drive.google.com/file/d/1jMKZPqFTldsO80U3o79KDTSagUVUAl-5,"
+        " saved as cifar10_training_gen_data.npy",
+        "bytes": 153_600_128,
+    }
+]
+LICENCE = "none given in the authors' repository: no right to pass it on"
+
+
+@dataclass(frozen=True)
+class FitymiCifar10:
+    """Dataset (contracts.py)."""
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        return blocks(archives[ARCHIVES[0]["name"]], len(CLASSES)), CLASSES
+
+
+def build() -> FitymiCifar10:
+    """50,000 images, uint8 (N, 32, 32, 3)."""
+    return FitymiCifar10()

@@ -1,0 +1,66 @@
+"""FMNIST-C as published: one corruption, drawn at random, for each Fashion-MNIST test image.
+
+UNODE's one number for this set. Which image has which corruption is not recorded, so there is
+nothing to slice by; several kinds of flip are among them. A test set only. The entry
+`fashion_mnist_c` (kind corrupted) has the corruptions apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nearnd.contracts import Images
+from nearnd.datasets._labelled import labelled
+from nearnd.datasets._members import array
+
+# fmt: off
+CLASSES = [
+    "t-shirt", "trouser", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle_boot",
+]
+# fmt: on
+SPLITS = ["test"]
+ARCHIVES = [  # no checksum is published: it is recorded at first use
+    {
+        "name": "fmnist-c-test.npy",
+        "urls": [
+            "https://github.com/testingautomated-usi/fashion-mnist-c/raw/3892c9e206026fd300fe38cb83c9e38059a5464e/generated/npy/fmnist-c-test.npy"
+        ],
+        "bytes": 7_840_128,
+    },
+    {
+        "name": "fmnist-c-test-labels.npy",
+        "urls": [
+            "https://github.com/testingautomated-usi/fashion-mnist-c/raw/3892c9e206026fd300fe38cb83c9e38059a5464e/generated/npy/fmnist-c-test-labels.npy"
+        ],
+        "bytes": 80_128,
+    },
+]
+LICENCE = "MIT"
+
+
+@dataclass(frozen=True)
+class FmnistC:
+    """Dataset (contracts.py)."""
+
+    size: int
+    mode: str
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        images, labels = (archives[archive["name"]] for archive in ARCHIVES)
+        pixels = array(images, str(images), (None, 28, 28), ["uint8"])
+        numbers = array(labels, str(labels), (None,), ["uint8", "int32", "int64"])
+        test = labelled(np.asarray(pixels), numbers, "test", CLASSES, images, self.size, self.mode)
+        test = Images(test.pixels, test.labels, np.char.add("mixed/1/", test.ids))
+        return {"train": test.rows(slice(0)), "test": test}, CLASSES
+
+
+def build(size: int = 28, mode: str = "L") -> FmnistC:
+    """10,000 images, uint8 (N, size, size, 1 or 3); ids "mixed/1/test/00017".
+
+    `size` and `mode` as in `fashion_mnist`, the clean set.
+    """
+    return FmnistC(size, mode)

@@ -1,0 +1,81 @@
+"""Head CT hemorrhage: 200 slices of computed tomographies, half of them with a bleeding.
+
+The split is UNODE's: numpy's generator with seed 1225 picks 75 of the 100 normal slices, in order
+of their names, to train on; the others and all with a bleeding are scored.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nearnd.contracts import Images
+from nearnd.datasets._archive import Archive, expect
+from nearnd.decode import decode_splits
+
+CLASSES = ["normal", "hemorrhage"]
+ARCHIVES = [{"name": "head-ct-hemorrhage.zip", "urls": [], "sha256": None}]
+LICENCE = "see its page at Kaggle (felipekitamura/head-ct-hemorrhage)"
+GATED = (
+    "Log in at https://www.kaggle.com/datasets/felipekitamura/head-ct-hemorrhage, read the licence"
+    " on that page, download the whole set as one zip and name it head-ct-hemorrhage.zip."
+)
+TRAIN, SEED = 0.75, 1225
+
+
+@dataclass(frozen=True)
+class HeadCT:
+    """Dataset (contracts.py)."""
+
+    size: int
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        files = Archive(archives[ARCHIVES[0]["name"]], r"(.+/)?(labels\.csv|\d{3}\.png)")
+        slices = {int(match[1]): m for match, m in files.matching(r"(?:.+/)?(\d{3})\.png")}
+        labels = _labels(files)
+        if labels.keys() != slices.keys():
+            raise ValueError(
+                f"head_ct: {files.path} has {len(slices)} images and {len(labels)} labels, of"
+                f" which {len(labels.keys() ^ slices.keys())} do not belong together"
+            )
+        normal = np.array([number for number in sorted(slices) if not labels[number]])
+        expect("head_ct", "normal images", len(normal), 100)
+        expect("head_ct", "images with a hemorrhage", len(slices) - len(normal), 100)
+
+        # the legacy generator is the one that the published split was drawn with
+        order = np.random.RandomState(SEED).permutation(len(normal))
+        train = set(normal[order[: round(TRAIN * len(normal))]].tolist())
+        splits = {"train": [], "test": []}
+        for number, member in sorted(slices.items()):
+            row = (f"{number:03d}.png", labels[number], member)
+            splits["train" if number in train else "test"].append(row)
+        return decode_splits(splits, self.size), CLASSES
+
+
+def _labels(files: Archive) -> dict[int, int]:
+    """{number of the image: 0 normal, 1 hemorrhage}."""
+    found = files.matching(r"(?:.+/)?labels\.csv")
+    if len(found) != 1:
+        raise ValueError(f"head_ct: {files.path} has {len(found)} files labels.csv, not one")
+    table = csv.DictReader(files.lines(found[0][1].name), skipinitialspace=True)
+    try:
+        return {int(row["id"]): int(row["hemorrhage"]) for row in table}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"head_ct: {found[0][1]} lacks id or hemorrhage: {error!r}") from error
+
+
+def build(size: int = 256) -> HeadCT:
+    """75 normal slices to train on, 25 normal ones and 100 with a bleeding to score, uint8
+    (N, size, size, 3). ids are the file names.
+
+    UNODE crops the middle 224 of 256 pixels after resizing; here the whole slice is kept.
+    """
+    return HeadCT(size)
+
+
+def trained(**rest) -> list[str]:
+    """The classes that have training images: those that can be normal."""
+    return ["normal"]

@@ -1,0 +1,63 @@
+"""ImageNet-30: thirty classes of ImageNet-1K that hardly overlap (Hendrycks et al. 2019).
+
+One-vs-rest in RETH, an external set of anomalies in UNODE. 1,300 training and 100 test images of
+each class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearnd.contracts import Images
+from nearnd.datasets._archive import Archive, expect
+from nearnd.decode import decode_splits
+
+ARCHIVES = [
+    {"name": "one_class_train.tar", "urls": [], "sha256": None},
+    {"name": "one_class_test.tar", "urls": [], "sha256": None},
+]
+LICENCE = "ImageNet's terms of access: non-commercial research and education"
+GATED = (
+    "ImageNet's terms (https://www.image-net.org/download) ask for a registration. Its README at"
+    " https://github.com/hendrycks/ss-ood links two archives on Google Drive; name them"
+    " one_class_train.tar and one_class_test.tar. They can also be packed from your own ImageNet"
+    " copy: one folder for each of the 30 classes, the class's name as the folder's."
+)
+COUNTS = {"train": 39_000, "test": 3_000}
+CLASSES = [
+    "acorn", "airliner", "ambulance", "american_alligator", "banjo", "barn", "bikini",
+    "digital_clock", "dragonfly", "dumbbell", "forklift", "goblet", "grand_piano", "hotdog",
+    "hourglass", "manhole_cover", "mosque", "nail", "parking_meter", "pillow", "revolver",
+    "rotary_dial_telephone", "schooner", "snowmobile", "soccer_ball", "stingray", "strawberry",
+    "tank", "toaster", "volcano",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageNet30:
+    """Dataset (contracts.py)."""
+
+    size: int
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        # one_class_train/acorn/n.JPEG, one_class_test/acorn/acorn/n.JPEG
+        pattern = rf"(?:.*?/)?({'|'.join(CLASSES)})/(?:.+/)?([^/]+\.(?:JPEG|jpe?g|png))"
+        splits = {}
+        for split in COUNTS:
+            files = Archive(archives[f"one_class_{split}.tar"], pattern)
+            splits[split] = [
+                (f"{match[1]}/{match[2]}", CLASSES.index(match[1]), member)
+                for match, member in files.matching(pattern)
+            ]
+            if missing := set(range(len(CLASSES))) - {label for _, label, _ in splits[split]}:
+                raise ValueError(
+                    f"imagenet30: {files.path} has no images of {CLASSES[min(missing)]}"
+                )
+            expect("imagenet30", f"{split} images", len(splits[split]), COUNTS[split])
+        return decode_splits(splits, self.size), CLASSES
+
+
+def build(size: int = 224) -> ImageNet30:
+    """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG."""
+    return ImageNet30(size)

@@ -1,0 +1,110 @@
+"""MVTec AD: photographs of products and textures, with defects to be found, one category each.
+
+Training images are good ones; the test split has good ones and several kinds of defects, with masks
+that mark them. The papers take one category at a time: anomaly means defect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearnd.contracts import Images
+from nearnd.datasets._archive import Archive
+from nearnd.decode import decode_masks, decode_splits
+
+ARCHIVES = [
+    {
+        "name": "mvtec_anomaly_detection.tar.xz",
+        "urls": [],
+        "sha256": "cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd3d",
+    }
+]
+LICENCE = "CC BY-NC-SA 4.0; cite Bergmann et al. (2021)"
+GATED = (
+    "Fill in the form at https://www.mvtec.com/company/research/datasets/mvtec-ad/downloads"
+    " (CC BY-NC-SA 4.0, not for commercial use) and take the archive of the whole dataset,"
+    " mvtec_anomaly_detection.tar.xz (4.9 GB). A category's own archive, unpacked, can be used as"
+    " an image_folder."
+)
+DEFECTS = {
+    "bottle": ["broken_large", "broken_small", "contamination"],
+    "cable": [
+        *("bent_wire", "cable_swap", "combined", "cut_inner_insulation", "cut_outer_insulation"),
+        *("missing_cable", "missing_wire", "poke_insulation"),
+    ],
+    "capsule": ["crack", "faulty_imprint", "poke", "scratch", "squeeze"],
+    "carpet": ["color", "cut", "hole", "metal_contamination", "thread"],
+    "grid": ["bent", "broken", "glue", "metal_contamination", "thread"],
+    "hazelnut": ["crack", "cut", "hole", "print"],
+    "leather": ["color", "cut", "fold", "glue", "poke"],
+    "metal_nut": ["bent", "color", "flip", "scratch"],
+    "pill": [
+        *("color", "combined", "contamination", "crack", "faulty_imprint", "pill_type", "scratch"),
+    ],
+    "screw": ["manipulated_front", "scratch_head", "scratch_neck", "thread_side", "thread_top"],
+    "tile": ["crack", "glue_strip", "gray_stroke", "oil", "rough"],
+    "toothbrush": ["defective"],
+    "transistor": ["bent_lead", "cut_lead", "damaged_case", "misplaced"],
+    "wood": ["color", "combined", "hole", "liquid", "scratch"],
+    "zipper": [
+        *("broken_teeth", "combined", "fabric_border", "fabric_interior", "rough"),
+        *("split_teeth", "squeezed_teeth"),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class MVTec:
+    """Dataset (contracts.py)."""
+
+    category: str
+    size: int
+
+    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+        names, archive = classes(self.category), archives[ARCHIVES[0]["name"]]
+        image = rf"(?:.+/)?{self.category}/((train|test)/(\w+)/\d+\.png)"
+        drawn = rf"(?:.+/)?{self.category}/ground_truth/(\w+/\d+)_mask\.png"
+        files = Archive(archive, f"{image}|{drawn}")
+        marked = {match[1]: member for match, member in files.matching(drawn)}
+
+        splits, masks = {"train": [], "test": []}, []
+        for match, member in files.matching(image):
+            path, split, kind = match.groups()
+            if kind not in names:
+                raise ValueError(
+                    f"mvtec: {member} is of the kind {kind}, {self.category} has {', '.join(names)}"
+                )
+            splits[split].append((path, names.index(kind), member))
+            if split == "test":
+                key = path.removeprefix("test/").removesuffix(".png")
+                if kind != "good" and key not in marked:
+                    raise ValueError(f"mvtec: {archive} has no mask of {member.name}")
+                masks.append((path, marked.get(key)))
+        images = decode_splits(splits, self.size)
+        pixels, labels, ids, _ = images["test"]
+        images["test"] = Images(pixels, labels, ids, decode_masks(masks, self.size))
+        return images, names
+
+
+def build(category: str = "bottle", size: int = 256) -> MVTec:
+    """One category, uint8 (N, size, size, 3), masks of the test images uint8 (N, size, size).
+
+    Classes are good and the kinds of defects. ids are paths like test/crack/000.png.
+    """
+    classes(category)
+    return MVTec(category, size)
+
+
+def classes(category: str = "bottle", **rest) -> list[str]:
+    """good, and the kinds of defects of a category. ValueError for another category."""
+    if category not in DEFECTS:
+        raise ValueError(
+            f"mvtec: unknown category {category!r}; there is {', '.join(sorted(DEFECTS))}"
+        )
+    return ["good", *DEFECTS[category]]
+
+
+def trained(**rest) -> list[str]:
+    """The classes that have training images: those that can be normal."""
+    return ["good"]

@@ -1,0 +1,131 @@
+"""Fakes that somebody else made: one array in class order, or a folder of images."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearnd.pictures import nothing, parts, pictures, walk
+
+FILES = {
+    "file": {
+        "checksum": "sha256",
+        "hint": "FITYMI's authors link their arrays in the README of github.com/rohban-lab/FITYMI"
+        " (Google Drive, so by hand).",
+    }
+}
+log = logging.getLogger("nearnd")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Fakes (contracts.py)."""
+
+    file: str | None
+    folder: str | None
+    per_class: int | None
+    sha256: str | None
+
+    def draw(self, n: int, *, seed: int, normal, classes: dict[str, bool]) -> tuple:
+        """n images without repetition, in the size of the `normal` ones (N, H, W, C); all of them
+        and a warning if there are fewer.
+
+        classes  {class name: whether it is normal in this task} of the dataset's training images,
+                 in label order
+        ValueError if the array's or folder's layout is another, or it has nothing for a class.
+        """
+        import numpy as np
+
+        from nearnd.decode import decode, resize
+
+        _, size, _, channels = normal.shape
+        if self.file:
+            from nearnd.fakes._class_order import class_rows
+            from nearnd.fetch import verify
+
+            verify(self.file, self.sha256)
+            array, there = class_rows(self.file, self.per_class, classes, channels)
+        else:
+            there = _images(Path(self.folder).expanduser(), classes)
+        if len(there) < n:
+            log.warning(
+                f"imported: {self.file or self.folder} has {len(there)} images for this task,"
+                f" {n} were asked for ({n / len(normal):.3g} for each normal one); all are used"
+            )
+        rows = np.sort(np.random.default_rng(seed).permutation(len(there))[:n])
+        if self.file:
+            fakes = resize(array[there[rows]], size)  # (n, H, W, C)
+        else:
+            sources = [(str(there[i]), there[i]) for i in rows]
+            fakes = decode(sources, size, "RGB" if channels == 3 else "L")  # (n, H, W, C)
+        return fakes, {}
+
+
+def build(
+    file: str | None = None,
+    folder: str | None = None,
+    per_class: int | None = None,
+    sha256: str | None = None,
+) -> Imported:
+    """Give `file` or `folder`.
+
+    file: a .npy of uint8 (K per_class, H, W, C), the images of the dataset's K training classes
+    one class after the other in label order, `per_class` of each (FITYMI's released arrays: 5000
+    for CIFAR-10, 2500 for CIFAR-100's 20 super-classes). A path, a link, or a name to look for in
+    `mirrors`; its `sha256` is checked if given.
+    folder: images, the same ones for every class, or in one folder for each class, of its name.
+    """
+    _check(file, folder, per_class)
+    return Imported(file, folder, per_class, sha256)
+
+
+def inputs(
+    file: str | None = None, folder: str | None = None, per_class: int | None = None, **rest
+) -> list[str]:
+    """The folders whose time stamps change when an image is added or taken away; none for a file.
+
+    Cheap: called while the workflow is planned. ValueError if the arguments cannot work.
+    """
+    _check(file, folder, per_class)
+    if file:
+        return []
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        what = "is a file" if root.is_file() else "does not exist"
+        raise ValueError(f"folder {folder} {what}; it must be a folder of images")
+    return sorted(str(at) for at, _ in walk(root))
+
+
+def _check(file, folder, per_class) -> None:
+    if bool(file) == bool(folder):
+        given = f"file: {file} and folder: {folder}" if file else "neither file nor folder"
+        raise ValueError(f"kind imported needs either a file or a folder, the entry has {given}")
+    if file and (not isinstance(per_class, int) or per_class < 1):
+        raise ValueError(
+            f"per_class is {per_class}; beside `file` it must say how many images of each class"
+            " stand in the array (FITYMI's: 5000 for CIFAR-10, 2500 for CIFAR-100)"
+        )
+
+
+def _images(root: Path, classes: dict[str, bool]) -> list[Path]:
+    """The image files for the normal classes, in order of their paths."""
+    flat, inside = parts(root)
+    if flat and inside:
+        raise ValueError(
+            f"imported: {root} has images itself ({flat.name}, ...) and in {inside[0].name}/; put"
+            " all of them in folders named after the classes, or none"
+        )
+    if flat:
+        return sorted(pictures(root, deep=False))
+    if not inside:
+        raise ValueError(f"imported: {nothing(root)}")
+    by_name, found = {folder.name: folder for folder in inside}, []
+    for name in (name for name, normal in classes.items() if normal):
+        if name not in by_name:
+            raise ValueError(
+                f"imported: {root} has no folder of images called {name}, the normal class of this"
+                f" task; it has {', '.join(by_name)}"
+            )
+        found += sorted(pictures(by_name[name], deep=True))
+    return found

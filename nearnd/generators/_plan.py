@@ -1,0 +1,53 @@
+"""What a training would cost: known before it begins, and the same on every machine."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from nearnd.contracts import Plan
+from nearnd.generators._discrete import make
+from nearnd.generators._noise import ImageNoise
+from nearnd.generators._samplers import load
+from nearnd.generators._sde import over
+from nearnd.training import snapshot_steps
+
+SPREAD = 0.25  # standard deviation of the pixels of the images that stand in
+
+
+def plan(name: str, process: dict, recipe: dict, sampler: dict) -> Plan:
+    """Of the training that `train_score` would do with these arguments."""
+    due = snapshots_of(recipe)
+    return Plan(due[-1], due, recipe["batch"], calls(name, process, sampler))
+
+
+def snapshots_of(recipe: dict) -> list[int]:
+    """The steps after which a snapshot is taken, rising; training ends with the last one."""
+    due, steps = recipe["snapshots"], recipe["steps"]
+    given = snapshot_steps(steps, due) if isinstance(due, int) else due
+    found = sorted({step for step in given if 0 < step <= steps})
+    if not found:
+        raise ValueError(f"snapshots is {due}; none is a step from 1 to steps: {steps}")
+    return found
+
+
+def calls(name: str, process: dict, sampler: dict) -> float:
+    """How often the sampler calls the network for one image.
+
+    Counted on the exact score of Gaussian images: the number itself for samplers of fixed steps, a
+    low estimate for the adaptive one.
+    """
+    if process.get("sigma_max") == "data":
+        process = process | {"sigma_max": 50.0}  # the number of steps does not depend on it
+    sde, count = make(name, process), 0
+
+    def score(x, t):
+        nonlocal count
+        count += len(x) == 1  # not the pilot images of the adaptive sampler
+        m, std = (over(a) for a in sde.marginal(t))
+        return -x / (std**2 + (m * SPREAD) ** 2)
+
+    settings = {key: value for key, value in sampler.items() if key != "kind"}
+    noise = ImageNoise(np.zeros(1, np.uint64), (1, 4, 4), torch.device("cpu"))
+    load(sampler["kind"])(sde, score, noise, **settings)
+    return count

@@ -1,0 +1,91 @@
+"""A score network that somebody trained with the public score_sde_pytorch code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nearnd.contracts import Plan, Progress, silent
+from nearnd.generators import score_sde
+
+FILES = {
+    "weights": {
+        "checksum": "sha256",
+        "hint": "The README of github.com/yang-song/score_sde_pytorch links the official files"
+        " (Google Drive, so by hand).",
+    }
+}
+
+
+class Checkpoint:
+    """The contract `Generator`: training is reading; sampling is that of `score_sde`."""
+
+    def __init__(self, like: score_sde.ScoreSDE, weights: str, sha256: str | None, take: str):
+        self.like, self.weights, self.sha256, self.take = like, weights, sha256, take
+
+    def plan(self) -> Plan:
+        """See the contract: one snapshot, nothing is trained."""
+        from nearnd.generators._official import read_step
+        from nearnd.generators._plan import calls
+
+        like, step = self.like, read_step(self.weights)
+        return Plan(step, [step], 0, calls(like.sde, like.process, like.sampler))
+
+    def train(
+        self,
+        pixels: np.ndarray,
+        *,
+        seed: int,
+        folder: Path,
+        monitor: Callable[[int, Path], bool],
+        progress: Progress = silent,
+    ) -> None:
+        """Writes the checkpoint as the one snapshot. uint8 (N, S, S, C) gives the network's size
+        and channels, nothing else is taken from the images. ValueError, which names the tensor, if
+        the file is not of exactly this network."""
+        from nearnd.fetch import verify
+        from nearnd.generators._import import write_snapshot
+
+        verify(self.weights, self.sha256)
+        like = self.like
+        step, file = write_snapshot(
+            self.weights, self.take, pixels.shape, like.sde, like.process, like.network,
+            Path(folder),
+        )  # fmt: skip
+        monitor(step, file)
+
+    def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
+        """See the contract."""
+        return self.like.sample(snapshot, seeds)
+
+    def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
+        """The images, and how often the network was called for each, on average."""
+        return self.like.sample_counted(snapshot, seeds)
+
+
+def build(
+    weights: str = "",
+    model: Mapping[str, Any] | None = None,
+    take: str = "ema",
+    sha256: str | None = None,
+) -> Checkpoint:
+    """weights: the file `checkpoint_<k>.pth`: a path, a link, or a name to look for in `mirrors`.
+    model: the entry of kind score_sde that the file was trained with; its sampler is used.
+    take: "ema", the averaged weights, which the published numbers are of, or "model", the last.
+    """
+    if not weights:
+        raise ValueError("weights is not given; it must be a checkpoint_<k>.pth, a link or a name")
+    if take not in ("ema", "model"):
+        raise ValueError(f"take is {take!r}; it may be ema or model")
+    entry = {key: v for key, v in (model or {}).items() if key not in ("kind", "monitor")}
+    if entry.get("sigma_max") == "data":
+        raise ValueError('model: sigma_max is "data"; it must be the number of the checkpoint')
+    return Checkpoint(score_sde.build(**entry), weights, sha256, take)
+
+
+def check(**arguments: Any) -> None:
+    """ValueError if an entry cannot work; for the check of a config, without torch."""
+    build(**arguments)

@@ -1,0 +1,47 @@
+"""Test images that are training images, pixel for pixel."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+import numpy as np
+
+from nearnd.arrays import release
+from nearnd.contracts import Images
+
+CHUNK = 1 << 24  # bytes that are read between two releases of memory
+LISTED = 10  # pairs that the log names
+log = logging.getLogger("nearnd")
+
+
+def repeats(train: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
+    """(i, j) for each test image j (M, H, W, C) that equals a training image, the first such i."""
+    where: dict[bytes, int] = {}
+    for i, digest in enumerate(_digests(train)):
+        where.setdefault(digest, i)
+    return [(where[digest], j) for j, digest in enumerate(_digests(test)) if digest in where]
+
+
+def tell(train: Images, test: Images, classes: list[str]) -> None:
+    """Names the repeats in the log. They are kept: to take them out would be another split."""
+    pairs = repeats(train.pixels, test.pixels)
+    if pairs:
+        lines = [
+            f"{test.ids[j]} ({classes[test.labels[j]]}) is {train.ids[i]}"
+            f" ({classes[train.labels[i]]})"
+            for i, j in pairs[:LISTED]
+        ]
+        more = f"\n  and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
+        log.warning(
+            f"{len(pairs)} of {len(test)} test images are training images too, as stored here;"
+            " they stay where the split has them:\n  " + "\n  ".join(lines) + more
+        )
+
+
+def _digests(pixels: np.ndarray):
+    rows = max(1, CHUNK // max(1, pixels[:1].nbytes))
+    for i in range(len(pixels)):
+        yield hashlib.blake2b(np.ascontiguousarray(pixels[i]), digest_size=16).digest()
+        if i % rows == 0:
+            release(pixels)

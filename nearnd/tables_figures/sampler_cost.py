@@ -1,0 +1,44 @@
+"""Distance of the drawn images against what drawing them costs, for several samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from nearnd.contracts import Drawing
+from nearnd.tables_figures._measures import word
+from nearnd.tables_figures._sampler_cost import band, settings_of
+from nearnd.tables_figures._style import legend, maybe_log, method_styles, panels, styled
+
+MAKES = "figure"
+READS = ["samplers"]
+
+
+def build(show: Sequence[str] = ("frechet", "kid")) -> Drawing:
+    """One panel per measure: x the network calls for one image, y the measure, a line per sampler
+    with bars of one standard deviation over repeats, and the noise of the first sampler as a
+    band."""
+
+    @styled
+    def draw(data: dict[str, Any]) -> Figure:
+        rows = settings_of(data["samplers"])
+        figure, axes = panels(1, len(show), 2.9)
+        styles = method_styles(rows["label"])
+        for measure, ax in zip(show, axes.flat, strict=True):
+            low, high = band(rows, measure)
+            ax.axhspan(low, high, color="#000000", alpha=0.1, linewidth=0)
+            for label, line in rows.groupby("label", sort=False):
+                line = line.sort_values("calls")
+                ax.errorbar(line["calls"], line[measure], line[f"{measure}_sd"], label=label,
+                            elinewidth=0.8, markersize=4, **styles[label])  # fmt: skip
+            ax.set_xscale("log")
+            maybe_log(ax, "x", rows["calls"], 1)
+            maybe_log(ax, "y", rows[measure], 8)
+            ax.set_xlabel("network calls for one image")
+            ax.set_ylabel(word(measure))
+        legend(figure, axes.flat[0])
+        return figure
+
+    return draw

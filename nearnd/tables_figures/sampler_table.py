@@ -1,0 +1,40 @@
+"""What each setting of each sampler costs and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from nearnd.contracts import Drawing
+from nearnd.tables_figures._measures import word
+from nearnd.tables_figures._sampler_cost import measures, settings_of, within
+
+MAKES = "table"
+READS = ["samplers"]
+
+
+def build(measure: str = "frechet") -> Drawing:
+    """Per setting: network calls for each image, images per second, the measures as "mean ± sd"
+    over repeats, and whether `measure`, a distance, is within the noise of the first sampler."""
+
+    def draw(data: dict[str, Any]) -> pd.DataFrame:
+        rows = settings_of(data["samplers"])
+        good = within(rows, measure)
+        cheapest = rows.loc[good, "calls"].idxmin()
+        lines = []
+        for i, row in rows.iterrows():
+            line = {"sampler": row["label"], "setting": _words(row["setting"], row["value"])}
+            line |= {"network calls": f"{row['calls']:.4g}", "images/s": f"{row['rate']:.3g}"}
+            for name in measures(data["samplers"]):
+                line[word(name)] = f"{row[name]:.3g} ± {row[f'{name}_sd']:.2g}"
+            line["within noise"] = ("cheapest" if i == cheapest else "yes") if good[i] else "no"
+            lines.append(line)
+        return pd.DataFrame(lines)
+
+    return draw
+
+
+def _words(setting: str, value: Any) -> str:
+    """`steps 18`, `corrector none`, or nothing where nothing was varied."""
+    return f"{setting} {value:g}" if isinstance(value, float) else f"{setting} {value}".strip()

@@ -1,0 +1,841 @@
+"""The small-image datasets: what is read from miniature archives in each set's true layout, made
+here, is what was put in; and archives that are cut off, of another set or hostile are refused.
+
+The true archives are not here, but for CIFAR-10's images as JPEG (NEARND_MIRROR)."""
+
+import gzip
+import hashlib
+import io
+import os
+import re
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from nearnd import config as settings
+from nearnd import fetch, plugins, tables
+from nearnd.contracts import Images
+from nearnd.datasets import _cifar100_classes, _corruptions, _members, cifar10_jpeg
+from nearnd.evaluate import evaluate
+
+ROOT = Path(__file__).resolve().parents[1]
+MIRROR = ROOT / os.environ.get("NEARND_MIRROR", "../shared/data")
+RNG = np.random.default_rng(0)
+
+
+def build(kind, **arguments):
+    return plugins.build("datasets", {"kind": kind, **arguments})
+
+
+# ---- archives in their true layouts ----
+
+
+def pixels(n, side=32, channels=3):
+    return RNG.integers(0, 256, (n, side, side, channels)).astype(np.uint8)
+
+
+def npy(array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=array.dtype == object)
+    return file.getvalue()
+
+
+def picture(image, **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def decoded(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def tar(path: Path, files: dict[str, bytes], mode="w:gz") -> Path:
+    with tarfile.open(path, mode) as out:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            out.addfile(member, io.BytesIO(content))
+    return path
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in files.items():
+            out.writestr(name, content)
+    return path
+
+
+def idx(array) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return gzip.compress(header + array.astype(np.uint8).tobytes())
+
+
+def planes(labels, images) -> bytes:
+    """CIFAR's records: labels, then red, green, blue."""
+    labels = np.asarray(labels).astype(np.uint8)
+    rows = zip(labels, images.transpose(0, 3, 1, 2), strict=True)
+    return b"".join(label.tobytes() + image.tobytes() for label, image in rows)
+
+
+def make_cifar10(folder):
+    images, labels = pixels(22), np.arange(22) % 10
+    parts = [slice(2 * i, 2 * i + 2) for i in range(5)]
+    files = {
+        f"data_batch_{i + 1}.bin": planes(labels[p, None], images[p]) for i, p in enumerate(parts)
+    }
+    files["test_batch.bin"] = planes(labels[10:, None], images[10:])
+    order = [2, 0, 5, 4, 1, 3]  # an archive has its files in any order
+    files = [list(files.items())[i] for i in order] + [("batches.meta.txt", b"airplane\n")]
+    archive = tar(
+        folder / "cifar-10-binary.tar.gz", {f"cifar-10-batches-bin/{k}": v for k, v in files}
+    )
+    truth = {"train": (images[:10], labels[:10]), "test": (images[10:], labels[10:])}
+    return [archive], truth
+
+
+FINE = [0, 1, 2, 3, 99, 69]
+COARSE = [4, 1, 14, 8, 13, 19]  # apple is fruit, fish is fish, baby is people, ..., rocket
+
+
+def make_cifar100(folder, column=0):
+    images, labels = pixels(6), np.array([COARSE, FINE]).T
+    archive = tar(
+        folder / "cifar-100-binary.tar.gz",
+        {
+            "cifar-100-binary/fine_label_names.txt": b"apple\n",
+            "cifar-100-binary/test.bin": planes(labels[4:], images[4:]),
+            "cifar-100-binary/train.bin": planes(labels[:4], images[:4]),
+        },
+    )
+    labels = labels[:, column]
+    return [archive], {"train": (images[:4], labels[:4]), "test": (images[4:], labels[4:])}
+
+
+def make_mnist(folder):
+    images, labels = pixels(9, 28, 1), np.array([5, 0, 4, 1, 9, 2, 1, 3, 9])
+    files = {
+        "train-images-idx3-ubyte.gz": images[:5, ..., 0],
+        "train-labels-idx1-ubyte.gz": labels[:5],
+        "t10k-images-idx3-ubyte.gz": images[5:, ..., 0],
+        "t10k-labels-idx1-ubyte.gz": labels[5:],
+    }
+    for name, array in files.items():
+        (folder / name).write_bytes(idx(array))
+    truth = {"train": (images[:5], labels[:5]), "test": (images[5:], labels[5:])}
+    return [folder / name for name in files], truth
+
+
+def make_emnist(folder):
+    images, labels = pixels(6, 28, 1), np.array([0, 25, 3, 7, 7, 25])
+    files = {}
+    for name, part in (("train", slice(0, 4)), ("test", slice(4, 6))):
+        stored = images[part, ..., 0].transpose(0, 2, 1)  # the source has them transposed
+        files[f"gzip/emnist-letters-{name}-images-idx3-ubyte.gz"] = idx(stored)
+        files[f"gzip/emnist-letters-{name}-labels-idx1-ubyte.gz"] = idx(labels[part] + 1)
+    files["gzip/emnist-digits-test-labels-idx1-ubyte.gz"] = b"another set of the same zip"
+    truth = {"train": (images[:4], labels[:4]), "test": (images[4:], labels[4:])}
+    return [zipped(folder / "gzip.zip", files)], truth
+
+
+def make_svhn(folder):
+    from scipy.io import savemat
+
+    images, labels = pixels(7), np.array([1, 0, 9, 2, 0, 5, 1])
+    parts = {"train": slice(0, 4), "test": slice(4, 7)}
+    files = []
+    for split, part in parts.items():
+        file = folder / f"{split}_32x32.mat"
+        stored = {
+            "X": images[part].transpose(1, 2, 3, 0),
+            "y": np.where(labels[part] == 0, 10, labels[part])[:, None].astype(np.uint8),
+        }
+        savemat(file, stored, do_compression=True)
+        files.append(file)
+    return files, {split: (images[part], labels[part]) for split, part in parts.items()}
+
+
+WORDNET = ["n01443537", "n01629819", "n12267677"]  # the first two of the classes and the last
+
+
+def make_tiny_imagenet(folder):
+    files, train, test = {}, [], []
+    for label, name in zip((0, 1, 199), WORDNET, strict=True):
+        for i in range(2):
+            grey = pixels(1, 64, 1)[0, ..., 0]
+            content = picture(grey if i else pixels(1, 64)[0])  # some of its images are grey
+            files[f"tiny-imagenet-200/train/{name}/images/{name}_{i}.JPEG"] = content
+            train.append((decoded(content), label))
+        files[f"tiny-imagenet-200/train/{name}/{name}_boxes.txt"] = b"0 0 1 1\n"
+    lines = []
+    for i, name in enumerate(reversed(WORDNET)):
+        content = picture(pixels(1, 64)[0])
+        files[f"tiny-imagenet-200/val/images/val_{i}.JPEG"] = content
+        lines.append(f"val_{i}.JPEG\t{name}\t0\t32\t44\t62\n")
+        test.insert(0, (decoded(content), (199, 1, 0)[i]))
+    files["tiny-imagenet-200/val/val_annotations.txt"] = "".join(lines).encode()
+    files["tiny-imagenet-200/test/images/test_0.JPEG"] = picture(pixels(1, 64)[0])  # no label
+    truth = {
+        split: (np.stack([image for image, _ in rows]), np.array([label for _, label in rows]))
+        for split, rows in (("train", train), ("test", test))
+    }
+    return [zipped(folder / "tiny-imagenet-200.zip", files)], truth
+
+
+NONE = (np.zeros((0, 32, 32, 3), np.uint8), np.zeros(0, int))
+
+
+def make_random_images(folder):
+    images = pixels(5)
+    (folder / "300K_random_images.npy").write_bytes(npy(images))
+    return [folder / "300K_random_images.npy"], {"train": (images, np.zeros(5, int)), "test": NONE}
+
+
+def make_cifar_c(folder, name="CIFAR-10-C", labels=(3, 8, 8), truth=(3, 8, 8)):
+    """Three test images; row 3 (s - 1) + i of a corruption is image i at severity s."""
+    from nearnd.datasets._cifar_c import CORRUPTIONS
+
+    arrays = {corruption: pixels(15) for corruption in CORRUPTIONS}
+    files = {f"{name}/{corruption}.npy": npy(array) for corruption, array in arrays.items()}
+    files[f"{name}/labels.npy"] = npy(np.tile(labels, 5).astype(np.uint8))
+    shown = np.concatenate(list(arrays.values()))  # corruption, severity, image
+    expected = {"train": NONE, "test": (shown, np.tile(truth, 5 * len(arrays)))}
+    return [tar(folder / f"{name}.tar", files, "w")], expected
+
+
+def make_cifar100_c(folder):
+    return make_cifar_c(folder, "CIFAR-100-C", (0, 2, 69), (4, 14, 19))  # fine in, coarse out
+
+
+def make_mnist_c(folder):
+    from nearnd.datasets.mnist_c import CORRUPTIONS
+
+    labels, files, shown = np.array([7, 2]), {}, []
+    for name in [*CORRUPTIONS, "identity"]:
+        images = pixels(2, 28, 1)
+        shown.append(images)
+        for split in ("train", "test"):
+            own = images if split == "test" else pixels(3, 28, 1)
+            files[f"mnist_c/{name}/{split}_images.npy"] = npy(own)
+            files[f"mnist_c/{name}/{split}_labels.npy"] = npy(labels)
+    expected = (np.concatenate(shown[:-1]), np.tile(labels, len(CORRUPTIONS)))
+    empty = (np.zeros((0, 28, 28, 1), np.uint8), NONE[1])
+    return [zipped(folder / "mnist_c.zip", files)], {"train": empty, "test": expected}
+
+
+def make_fmnist_c(folder):
+    images, labels = pixels(4, 28, 1), np.array([9, 2, 1, 1])
+    (folder / "fmnist-c-test.npy").write_bytes(npy(images[..., 0]))
+    (folder / "fmnist-c-test-labels.npy").write_bytes(npy(labels))
+    files = [folder / "fmnist-c-test.npy", folder / "fmnist-c-test-labels.npy"]
+    empty = (np.zeros((0, 28, 28, 1), np.uint8), NONE[1])
+    return files, {"train": empty, "test": (images, labels)}
+
+
+def make_blocks(kind, classes):
+    """FITYMI's released arrays: two images of each class, one class after the other."""
+
+    def make(folder):
+        file = folder / plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+        images = pixels(2 * classes)
+        file.write_bytes(npy(images))
+        return [file], {"train": NONE, "test": (images, np.repeat(np.arange(classes), 2))}
+
+    return make
+
+
+def make_cifar10_jpeg(folder):
+    files, rows = {}, {"train": [], "test": []}
+    for split in ("train", "test"):
+        for label, name in enumerate(cifar10_jpeg.CLASSES):
+            content = picture(pixels(1)[0])
+            files[f"CIFAR-10-images-master/{split}/{name}/0000.jpg"] = content
+            rows[split].append((decoded(content), label))
+    files["CIFAR-10-images-master/README.md"] = b"# CIFAR-10\n"
+    whole = b"".join(files[name] for name in sorted(files) if name.endswith(".jpg"))
+    cifar10_jpeg.JPEG_SHA256 = hashlib.sha256(whole).hexdigest()  # put back by the fixture
+    truth = {
+        split: (np.stack([image for image, _ in rows]), np.arange(10))
+        for split, rows in rows.items()
+    }
+    return [tar(folder / "cifar10-jpeg.tar.gz", files)], truth
+
+
+MAKERS = {
+    "cifar10": make_cifar10,
+    "cifar100": make_cifar100,
+    "mnist": make_mnist,
+    "fashion_mnist": make_mnist,  # the same layout and the same file names
+    "emnist_letters": make_emnist,
+    "svhn": make_svhn,
+    "tiny_imagenet": make_tiny_imagenet,
+    "random_images": make_random_images,
+    "cifar10_c": make_cifar_c,
+    "cifar100_c": make_cifar100_c,
+    "mnist_c": make_mnist_c,
+    "fmnist_c": make_fmnist_c,
+    "cifar10_jpeg": make_cifar10_jpeg,
+    "fitymi_cifar10": make_blocks("fitymi_cifar10", 10),
+    "fitymi_cifar100": make_blocks("fitymi_cifar100", 20),
+    "cifar10_fsde": make_blocks("cifar10_fsde", 10),
+}
+kinds = pytest.mark.parametrize("kind", MAKERS)
+
+
+@pytest.fixture(autouse=True)
+def _restored(monkeypatch):
+    monkeypatch.setattr(cifar10_jpeg, "JPEG_SHA256", cifar10_jpeg.JPEG_SHA256)
+
+
+def archives(files) -> dict[str, Path]:
+    return {file.name: file for file in files}
+
+
+@kinds
+def test_what_is_read_is_what_is_in_the_archive(kind, tmp_path):
+    files, truth = MAKERS[kind](tmp_path)
+    splits, classes = build(kind).read(archives(files))
+    assert list(splits) == ["train", "test"]
+    assert len(set(classes)) == len(classes)
+    entry = {"datasets": {"it": {"kind": kind}}}
+    assert classes == settings.classes(entry, "it")  # known before anything is fetched
+    known = plugins.constant("datasets", kind, "SPLITS", ["train", "test"])
+    for split, (images, labels) in truth.items():
+        assert splits[split].pixels.dtype == np.uint8
+        assert np.array_equal(splits[split].pixels, images)
+        assert splits[split].labels.tolist() == labels.tolist()
+        assert splits[split].labels.dtype == np.int64
+        assert bool(len(images)) == (split in known)
+    ids = [*splits["train"].ids, *splits["test"].ids]
+    assert len(set(ids)) == len(ids)
+
+
+@kinds
+def test_what_was_read_survives_the_files_between_stages(kind, tmp_path):
+    """Sets that have one split only, too: the other one is empty and not missing."""
+    files, _ = MAKERS[kind](tmp_path)
+    splits, classes = build(kind).read(archives(files))
+    for split, images in splits.items():
+        tables.save_images(tmp_path / "stored", split, images, classes)
+        again, names = tables.load_images(tmp_path / "stored" / f"{split}.npy")
+        assert np.array_equal(again.pixels, images.pixels)
+        assert again.ids.tolist() == images.ids.tolist()
+        assert names.tolist() == [classes[label] for label in images.labels]
+
+
+@kinds
+def test_a_truncated_archive_is_refused_by_name(kind, tmp_path):
+    files, _ = MAKERS[kind](tmp_path)
+    for file in files:
+        whole = file.read_bytes()
+        file.write_bytes(whole[: len(whole) * 6 // 10])
+        with pytest.raises(ValueError, match=re.escape(str(file))):
+            build(kind).read(archives(files))
+        file.write_bytes(whole)
+    build(kind).read(archives(files))
+
+
+@kinds
+def test_another_file_under_the_same_name_is_refused(kind, tmp_path):
+    files, _ = MAKERS[kind](tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    other = tar(elsewhere / "x.tar.gz", {"readme.txt": b"hello"}).read_bytes()
+    packed = zipped(elsewhere / "x.zip", {"readme.txt": b"hello"}).read_bytes()
+    for content in (other, packed, npy(np.zeros((2, 3))), b"<html>404</html>", b""):
+        for file in files:
+            whole = file.read_bytes()
+            file.write_bytes(content)
+            with pytest.raises(ValueError, match=re.escape(str(file))):
+                build(kind).read(archives(files))
+            file.write_bytes(whole)
+
+
+@kinds
+def test_sources_are_links_with_checksums_of_the_right_form_and_a_licence(kind):
+    sources = plugins.constant("datasets", kind, "ARCHIVES")
+    assert len({source["name"] for source in sources}) == len(sources)
+    for source in sources:
+        assert source["urls"]
+        assert all(re.fullmatch(r"https?://[^ ]+", url) for url in source["urls"])
+        sums = [source.get("sha256"), source.get("md5")]
+        assert [len(text) for text in sums if text] in ([64], [32], [])
+        assert source["bytes"] > 0
+    assert plugins.constant("datasets", kind, "LICENCE")
+    catalog = yaml.safe_load((ROOT / "config/catalog/datasets.yaml").read_text())["datasets"]
+    assert kind in {entry["kind"] for entry in catalog.values()}
+
+
+# ---- hostile archives ----
+
+
+def test_an_image_larger_than_the_dataset_allows_is_refused_unread(tmp_path):
+    """A decompression bomb: 41 MB of zeros in 40 kB."""
+    bomb = tar(
+        tmp_path / "cifar-10-binary.tar.gz",
+        {"cifar-10-batches-bin/data_batch_1.bin": bytes(41_000_000)},
+    )
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(ValueError, match="41000000 bytes.*another archive") as error:
+        build("cifar10").read(archives([bomb]))
+    assert str(bomb) in str(error.value)
+    with pytest.raises(ValueError, match="more than 1000 bytes"):
+        _members.gunzipped(gzip.compress(bytes(10**6)), "x.gz", 1000)
+
+
+def test_links_are_not_followed_and_nothing_is_written(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(3073))
+    archive = tmp_path / "data" / "cifar-10-binary.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as out:
+        for name in ("cifar-10-batches-bin/test_batch.bin", "../../outside"):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, "../secret"
+            out.addfile(link)
+    with pytest.raises(ValueError, match="has no .*test_batch"):
+        build("cifar10").read(archives([archive]))
+    assert sorted(file.name for file in tmp_path.rglob("*") if file.is_file()) == [
+        "cifar-10-binary.tar.gz",
+        "secret",
+    ]
+
+
+class Harmful:
+    def __reduce__(self):
+        return (os.mkdir, ("harmed",))
+
+
+@pytest.mark.parametrize("kind", ["random_images", "cifar10_fsde", "cifar10_c"])
+def test_a_pickle_is_never_loaded(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = npy(np.array([Harmful()], dtype=object))
+    name = plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+    if kind == "cifar10_c":
+        tar(tmp_path / name, {"CIFAR-10-C/labels.npy": content}, "w")
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(name)):
+        build(kind).read({name: tmp_path / name})
+    assert not (tmp_path / "harmed").exists()
+
+
+# ---- CIFAR-100's groups ----
+
+
+def test_coarse_classes_are_those_of_the_archive():
+    """The numbers that stand beside the fine labels 0 to 99 in CIFAR-100's own files."""
+    assert _cifar100_classes.coarse_of_fine() == [
+        *(4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11),
+        *(6, 11, 5, 10, 7, 6, 13, 15, 3, 15, 0, 11, 1, 10, 12, 14, 16, 9, 11, 5),
+        *(5, 19, 8, 8, 15, 13, 14, 17, 18, 10, 16, 4, 17, 4, 2, 0, 17, 4, 18, 17),
+        *(10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16, 12, 9, 13, 15, 13),
+        *(16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13),
+    ]
+
+
+def test_fine_classes_have_the_numbers_that_fitymi_publishes():
+    """The closest classes of CIFAR-10vs100, with their fine index (FITYMI's Table 5)."""
+    published = {
+        **{"rocket": 69, "pickup_truck": 58, "shrew": 74, "leopard": 42, "cattle": 19},
+        **{"rabbit": 65, "lizard": 44, "bridge": 12, "bus": 13},
+    }
+    names = _cifar100_classes.names("fine")
+    assert len(set(names)) == 100
+    assert {name: names.index(name) for name in published} == published
+
+
+def test_cifar100_fine_labels_are_the_second_byte(tmp_path):
+    files, truth = make_cifar100(tmp_path, column=1)
+    splits, classes = build("cifar100", labels="fine").read(archives(files))
+    for split, (_, labels) in truth.items():
+        assert splits[split].labels.tolist() == labels.tolist()
+    assert [classes[label] for label in splits["test"].labels] == ["worm", "rocket"]
+    with pytest.raises(ValueError, match="coarse or fine"):
+        build("cifar100", labels="super")
+
+
+def test_a_hand_made_grouping_is_refused(tmp_path):
+    """As the list that was spread with the code of CSI: other fine classes in a group."""
+    row = planes([[0, 0]], pixels(1))  # an apple among the aquatic mammals
+    files = {f"cifar-100-binary/{split}.bin": row for split in ("train", "test")}
+    with pytest.raises(ValueError, match="as no CIFAR-100 does"):
+        build("cifar100").read(archives([tar(tmp_path / "cifar-100-binary.tar.gz", files)]))
+
+
+# ---- sizes and colours ----
+
+
+@pytest.mark.parametrize("kind", ["mnist", "fashion_mnist", "emnist_letters", "fmnist_c"])
+def test_grey_sets_can_stand_beside_colour_ones(kind, tmp_path):
+    files, truth = MAKERS[kind](tmp_path)
+    images = build(kind, size=32, mode="RGB").read(archives(files))[0]["test"].pixels
+    assert images.shape[1:] == (32, 32, 3)
+    assert np.array_equal(images[..., 0], images[..., 1])
+    assert np.array_equal(images[..., 0], images[..., 2])
+    assert images.mean() == pytest.approx(truth["test"][0].mean(), abs=3)
+    with pytest.raises(ValueError, match="RGB or L"):
+        build(kind, mode="CMYK").read(archives(files))
+
+
+@pytest.mark.parametrize("kind", ["cifar10", "cifar100", "svhn", "tiny_imagenet", "cifar10_jpeg"])
+def test_size_is_the_side_of_all_images(kind, tmp_path):
+    files, truth = MAKERS[kind](tmp_path)
+    splits, _ = build(kind, size=16).read(archives(files))
+    for split, images in splits.items():
+        assert images.pixels.shape == (len(truth[split][0]), 16, 16, 3)
+        assert images.pixels.mean() == pytest.approx(truth[split][0].mean(), abs=2)
+
+
+def test_letters_stand_upright(tmp_path):
+    """An L: its long stroke stands on the left, the short one lies at the bottom."""
+    letter = np.zeros((28, 28), np.uint8)
+    letter[4:24, 8:11] = letter[21:24, 8:18] = 255
+    files = {}
+    for split in ("train", "test"):
+        files[f"gzip/emnist-letters-{split}-images-idx3-ubyte.gz"] = idx(letter.T[None])
+        files[f"gzip/emnist-letters-{split}-labels-idx1-ubyte.gz"] = idx(np.array([12]))
+    splits, classes = build("emnist_letters").read(archives([zipped(tmp_path / "gzip.zip", files)]))
+    assert np.array_equal(splits["test"].pixels[0, ..., 0], letter)
+    assert classes[splits["test"].labels[0]] == "l"
+
+
+@pytest.mark.parametrize("bad", [[0], [27]])
+def test_letters_outside_the_alphabet_are_refused(tmp_path, bad):
+    files = {}
+    for split in ("train", "test"):
+        files[f"gzip/emnist-letters-{split}-images-idx3-ubyte.gz"] = idx(pixels(1, 28, 1)[..., 0])
+        files[f"gzip/emnist-letters-{split}-labels-idx1-ubyte.gz"] = idx(np.array(bad))
+    with pytest.raises(ValueError, match="labels"):
+        build("emnist_letters").read(archives([zipped(tmp_path / "gzip.zip", files)]))
+
+
+def test_images_and_labels_of_two_sets_are_not_mixed(tmp_path):
+    files, _ = make_mnist(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(3)))
+    with pytest.raises(ValueError, match="t10k-images.* has 4 images .* labels"):
+        build("mnist").read(archives(files))
+
+
+# ---- corrupted sets, as published ----
+
+
+def test_cifar_c_takes_the_severity_that_it_is_asked_for(tmp_path):
+    """Not the first rows of the file, and the bytes as they are."""
+    files, _ = make_cifar_c(tmp_path)
+    everything, _ = build("cifar10_c").read(archives(files))
+    some, _ = build("cifar10_c", corruptions=["fog", "snow"], severities=[4, 2]).read(
+        archives(files)
+    )
+    test = some["test"]
+    assert len(test) == 2 * 2 * 3
+    assert test.ids[:4].tolist() == [
+        *("fog/4/test/00000", "fog/4/test/00001", "fog/4/test/00002", "fog/2/test/00000")
+    ]
+    by_id = dict(zip(everything["test"].ids, everything["test"].pixels, strict=True))
+    for name, image in zip(test.ids, test.pixels, strict=True):
+        assert np.array_equal(image, by_id[name])
+    with tarfile.open(files[0]) as content:
+        fog = np.load(io.BytesIO(content.extractfile("CIFAR-10-C/fog.npy").read()))
+    assert np.array_equal(test.pixels[:3], fog[9:12])  # severity 4 of three images
+
+
+def test_a_slice_of_a_corrupted_set_is_a_prefix_of_ids(tmp_path):
+    files, _ = make_cifar_c(tmp_path)
+    test = build("cifar10_c").read(archives(files))[0]["test"]
+    parts = [name.split("/", 2) for name in test.ids]
+    assert {part[2] for part in parts} == {"test/00000", "test/00001", "test/00002"}
+    assert len({part[0] for part in parts}) == 19
+    assert sum(name.startswith("snow/5/") for name in test.ids) == 3
+
+
+def test_cifar_c_labels_must_repeat_for_every_severity(tmp_path):
+    files, _ = make_cifar_c(tmp_path)
+    content = dict(_members.members(files[0], ".*", 10**6))
+    content["CIFAR-10-C/labels.npy"] = npy(np.arange(15).astype(np.uint8) % 10)
+    tar(files[0], content, "w")
+    with pytest.raises(ValueError, match="labels.npy is not five times"):
+        build("cifar10_c").read(archives(files))
+
+
+@pytest.mark.parametrize("kind", ["cifar10_c", "cifar100_c", "mnist_c", "corrupted"])
+def test_a_corruption_that_does_not_exist_is_named_with_those_that_do(kind):
+    with pytest.raises(ValueError, match="frogs.*brightness"):
+        build(kind, corruptions=["frogs"])
+    if kind != "mnist_c":
+        with pytest.raises(ValueError, match="severities.*6"):
+            build(kind, severities=[1, 6])
+
+
+def test_mnist_c_has_its_fifteen_corruptions_without_the_clean_images(tmp_path):
+    files, _ = make_mnist_c(tmp_path)
+    test = build("mnist_c").read(archives(files))[0]["test"]
+    names = {name.split("/")[0] for name in test.ids}
+    assert len(names) == 15
+    assert not names & {"identity", "gaussian_noise"}
+    one = build("mnist_c", corruptions=["zigzag"]).read(archives(files))[0]["test"]
+    assert one.ids.tolist() == ["zigzag/1/test/00000", "zigzag/1/test/00001"]
+
+
+# ---- corrupted sets, made here ----
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    """Something like photographs: smooth colours with edges and texture, uint8 (24, 32, 32, 3)."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(1)
+    smooth = gaussian_filter(rng.normal(size=(24, 32, 32, 3)), (0, 5, 5, 0))
+    fine = gaussian_filter(rng.normal(size=(24, 32, 32, 1)), (0, 0.8, 0.8, 0))
+    disc = np.hypot(*np.mgrid[-16:16, -16:16])[None, ..., None] < rng.uniform(5, 12, (24, 1, 1, 1))
+    values = 115 + 35 * smooth / smooth.std() + 15 * fine / fine.std() + 40 * disc
+    return values.clip(0, 255).astype(np.uint8)
+
+
+def corrupted(images, name, severity):
+    pairs = enumerate(images)
+    return np.stack(
+        [_corruptions.corrupt(x, name, severity, np.random.default_rng(i)) for i, x in pairs]
+    )
+
+
+@pytest.mark.parametrize("name", _corruptions.CORRUPTIONS)
+def test_a_higher_severity_is_further_from_the_clean_image(name, photographs):
+    distances = []
+    for severity in _corruptions.SEVERITIES:
+        changed = corrupted(photographs, name, severity)
+        assert changed.dtype == np.uint8
+        assert changed.shape == photographs.shape
+        assert np.array_equal(changed, corrupted(photographs, name, severity))
+        difference = changed.astype(float) - photographs
+        distances.append(np.sqrt((difference**2).mean((1, 2, 3))).mean())
+    assert np.all(np.diff(distances) > 0)
+    assert 1 < distances[0] < 60  # seen, and not everything gone
+
+
+@pytest.mark.parametrize("name", _corruptions.CORRUPTIONS)
+@pytest.mark.parametrize("side", [28, 33])
+def test_corruptions_take_grey_images_of_any_side(name, side):
+    grey = np.random.default_rng(2).integers(0, 256, (side, side + 2, 1)).astype(np.uint8)
+    for severity in (1, 5):
+        changed = _corruptions.corrupt(grey, name, severity, np.random.default_rng(0))
+        assert changed.dtype == np.uint8
+        assert changed.shape == grey.shape
+        assert np.array_equal(changed, grey) == (name == "saturate")  # grey has no saturation
+
+
+def test_corruptions_change_brightness_the_way_they_should(photographs):
+    shift = {
+        name: corrupted(photographs, name, 5).mean() - photographs.mean()
+        for name in _corruptions.CORRUPTIONS
+    }
+    for name in ("brightness", "fog", "snow"):
+        assert shift[name] > 20
+    noise = ["gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise"]
+    blur = [name for name in shift if name.endswith("_blur")]
+    for name in [*noise, *blur, "contrast", "pixelate", "jpeg_compression"]:
+        assert abs(shift[name]) < 3
+
+
+def test_noise_has_the_stated_law():
+    """On plain grey: standard deviation, Poisson variance, shares of black and white."""
+    grey = np.full((200, 200, 3), 128, np.uint8)
+    value = 128 / 255
+
+    def spread(name, severity):
+        changed = _corruptions.corrupt(grey, name, severity, np.random.default_rng(0))
+        return changed.std() / 255, changed
+
+    assert spread("gaussian_noise", 5)[0] == pytest.approx(0.10, rel=0.02)
+    assert spread("speckle_noise", 4)[0] == pytest.approx(0.16 * value, rel=0.02)
+    assert spread("shot_noise", 4)[0] == pytest.approx(np.sqrt(value / 75), rel=0.02)
+    _, salted = spread("impulse_noise", 5)
+    assert (salted == 0).mean() == pytest.approx(0.035, abs=0.003)
+    assert (salted == 255).mean() == pytest.approx(0.035, abs=0.003)
+    assert (salted == 128).mean() == pytest.approx(0.93, abs=0.004)
+
+
+@pytest.mark.parametrize("name", ["gaussian_blur", "defocus_blur", "motion_blur", "zoom_blur"])
+def test_blur_leaves_a_plain_image_alone_and_takes_detail_away(name, photographs):
+    plain = np.full((32, 32, 3), 77, np.uint8)
+    assert np.array_equal(corrupted([plain], name, 5)[0], plain)
+
+    def detail(images):
+        return np.abs(np.diff(images.astype(float), axis=2)).mean()
+
+    levels = [detail(corrupted(photographs, name, severity)) for severity in (1, 3, 5)]
+    assert detail(photographs) > levels[0] > levels[1] > levels[2]
+
+
+def test_contrast_keeps_the_stated_share_of_it(photographs):
+    for severity, factor in ((1, 0.75), (5, 0.15)):
+        changed = corrupted(photographs, "contrast", severity)
+        ratio = changed.std((1, 2)) / photographs.std((1, 2))
+        assert ratio == pytest.approx(factor, abs=0.02)
+
+
+def test_geometry_moves_a_dot_where_it_should():
+    dot = np.zeros((33, 33, 1), np.uint8)
+    dot[16, 22:25] = dot[15:18, 23] = 255  # 7 pixels right of the centre
+
+    def centre(name, severity):
+        weight = corrupted([dot], name, severity)[0, ..., 0].astype(float)
+        row, column = np.indices(weight.shape)
+        return np.array([(row * weight).sum(), (column * weight).sum()]) / weight.sum() - 16
+
+    assert centre("scale", 5) == pytest.approx([0, 3.5], abs=0.1)
+    assert np.hypot(*centre("rotate", 5)) == pytest.approx(7, abs=0.1)
+    assert abs(np.degrees(np.arctan2(*centre("rotate", 5)))) == pytest.approx(30, abs=1)
+    moved = centre("translate", 2) - [0, 7]
+    assert np.abs(moved) == pytest.approx([3.3, 3.3], abs=0.1)
+    assert centre("shear", 5) == pytest.approx([0, 7], abs=0.1)  # the middle row stays
+
+
+def stored(folder: Path, images, classes=("cat", "dog")) -> Path:
+    """The files that the pipeline keeps of a dataset's test split."""
+    labels = np.arange(len(images)) % len(classes)
+    ids = np.array([f"test/{i:05d}" for i in range(len(images))])
+    tables.save_images(folder, "test", Images(images, labels, ids), list(classes))
+    return folder / "test.npy"
+
+
+def test_a_dataset_of_ones_own_can_be_corrupted(tmp_path, photographs):
+    clean = stored(tmp_path, photographs[:6])
+    splits, classes = build("corrupted", corruptions=["fog", "scale"], severities=[1, 4]).read(
+        {"of": clean}
+    )
+    test = splits["test"]
+    assert classes == ["cat", "dog"]
+    assert len(splits["train"]) == 0
+    assert len(test) == 24
+    assert test.labels.tolist() == [0, 1] * 12
+    assert test.ids[0] == "fog/1/test/00000"
+    assert test.ids[-1] == "scale/4/test/00005"
+    difference = np.abs(test.pixels.reshape(4, 6, 32, 32, 3).astype(int) - photographs[:6])
+    assert difference.mean((2, 3, 4)).min() > 1  # none is left clean
+
+
+def test_a_corrupted_image_depends_on_its_name_alone(tmp_path, photographs):
+    """Not on what else is chosen, or on which images stand beside it."""
+    few = build("corrupted", corruptions=["snow"], severities=[3]).read(
+        {"of": stored(tmp_path / "few", photographs[:3])}
+    )[0]["test"]
+    many = build("corrupted", severities=[5, 3]).read(
+        {"of": stored(tmp_path / "many", photographs[:4])}
+    )[0]["test"]
+    by_id = dict(zip(many.ids, many.pixels, strict=True))
+    for name, image in zip(few.ids, few.pixels, strict=True):
+        assert np.array_equal(image, by_id[name])
+    other = build("corrupted", corruptions=["snow"], severities=[3], seed=1).read(
+        {"of": stored(tmp_path / "few", photographs[:3])}
+    )[0]["test"]
+    assert not np.array_equal(few.pixels, other.pixels)
+
+
+def test_two_images_do_not_share_their_noise(tmp_path, photographs):
+    twins = stored(tmp_path, photographs[[0, 0]])
+    test = build("corrupted", corruptions=["gaussian_noise"]).read({"of": twins})[0]["test"]
+    noise = test.pixels.astype(float) - photographs[0]
+    flat = noise.reshape(10, -1)  # five severities of two images
+    assert np.abs(np.corrcoef(flat) - np.eye(10)).max() < 0.1
+
+
+# ---- what a config may ask of them ----
+
+
+def whole(**changes):
+    catalog = settings.read_catalog(ROOT / "config/catalog")
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return settings.lay_over(settings.lay_over(catalog, config), changes)
+
+
+def experiment(**arguments):
+    return {"run": ["it"], "experiments": {"it": {"methods": ["pixels"], **arguments}}}
+
+
+def test_a_test_set_cannot_be_trained_on_and_is_told_where_it_belongs():
+    config = whole(**experiment(dataset="cifar10_c", normals=["cat"]))
+    with pytest.raises(ValueError, match="cifar10_c has no train images.*cifar10_c.test"):
+        settings.check(config)
+    settings.check(
+        whole(**experiment(dataset="cifar10", normals=["cat"], tests=["test", "cifar10_c.test"]))
+    )
+    config = whole(fakes={"outliers": {"kind": "exposure", "dataset": "mnist_c"}})
+    with pytest.raises(ValueError, match="fakes: outliers: dataset: mnist_c has no train"):
+        settings.check(config)
+
+
+def test_an_exposure_set_cannot_be_tested_on():
+    tests = ["random_images.test"]
+    config = whole(**experiment(dataset="cifar10", normals=["cat"], tests=tests))
+    with pytest.raises(ValueError, match="random_images has no test images.*exposure"):
+        settings.check(config)
+
+
+def test_a_corrupted_copy_has_the_classes_of_the_original_and_says_which_it_is():
+    config = whole()
+    assert settings.classes(config, "svhn_c") == settings.classes(config, "svhn")
+    assert settings.classes(config, "cifar100_c") == settings.classes(config, "cifar100")
+    for entry, reason in (({}, "needs of"), ({"of": "svhn_c"}, "itself a copy")):
+        with pytest.raises(ValueError, match=reason):
+            settings.check(whole(datasets={"mine": {"kind": "corrupted", **entry}}))
+
+
+def test_a_changed_copy_is_judged_by_its_own_normal_images_and_another_set_by_the_clean_ones():
+    """Corruption lifts all scores: that alone must not look like detection."""
+    clean = pd.DataFrame(
+        {"class": list("aabb"), "is_anomaly": [False, False, True, True], "score": [0.0, 1, 2, 3]}
+    )
+    copy = clean.assign(score=[10.0, 13, 11, 12])
+    other = pd.DataFrame({"class": ["c"], "is_anomaly": [True], "score": [0.5]})
+    run = {"dataset": "it", "normal": "a", "method": "m", "seed": 0}
+    runs = [run | {"images": images} for images in ("test", "it_c.test", "other.test")]
+    table = evaluate(
+        runs, [clean, copy, other], {"auroc": plugins.build("metrics", {"kind": "auroc"})}
+    )
+    values = table[table["anomaly"] == "rest"].set_index("test")["value"]
+    assert values.to_dict() == {"test": 1.0, "it_c.test": 0.5, "other.test": 0.5}
+
+
+# ---- the real CIFAR-10 as JPEG ----
+
+JPEG = cifar10_jpeg.ARCHIVES[0]["name"]
+needs_jpeg = pytest.mark.skipif(
+    not (MIRROR / JPEG).is_file(), reason=f"no {JPEG} in {MIRROR} (set NEARND_MIRROR)"
+)
+
+
+@needs_jpeg
+def test_cifar10_jpeg_from_the_mirror_has_every_image(tmp_path):
+    target = tmp_path / JPEG
+    fetch.fetch(cifar10_jpeg.ARCHIVES[0], target, [str(MIRROR)])
+    splits, classes = build("cifar10_jpeg").read({JPEG: target})
+    assert classes == plugins.constant("datasets", "cifar10", "CLASSES")
+    for split, n in (("train", 5000), ("test", 1000)):
+        assert splits[split].pixels.shape == (10 * n, 32, 32, 3)
+        assert np.bincount(splits[split].labels).tolist() == [n] * 10
+    test = splits["test"]
+    row = test.ids.tolist().index("test/frog/0123.jpg")
+    assert classes[test.labels[row]] == "frog"
+    with tarfile.open(target) as content:
+        member = content.extractfile("test/frog/0123.jpg")
+        assert np.array_equal(test.pixels[row], np.asarray(Image.open(member)))
+
+
+@needs_jpeg
+def test_cifar10_jpeg_with_one_changed_image_is_refused(tmp_path):
+    with tarfile.open(MIRROR / JPEG) as source:
+        files = {
+            member.name: source.extractfile(member).read() for member in source if member.isreg()
+        }
+    files["test/frog/0123.jpg"] = files["test/frog/0124.jpg"]
+    changed = tar(tmp_path / JPEG, files, "w")
+    with pytest.raises(ValueError, match="sha256.*expected dd89200e") as error:
+        build("cifar10_jpeg").read({JPEG: changed})
+    assert str(changed) in str(error.value)

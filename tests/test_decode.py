@@ -1,0 +1,311 @@
+"""Decoding: every kind of file means what a viewer shows, every fault is named, memory is bounded,
+and what is stored is what was read."""
+
+import io
+import logging
+import os
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nearnd import arrays, decode, repeats, tables
+from nearnd.contracts import Images
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def one(content: bytes, size: int = 16, mode: str = "RGB", **more) -> np.ndarray:
+    """(size, size, C), as integers to subtract."""
+    return decode.decode([("it", content)], size, mode, **more)[0].astype(int)
+
+
+def photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Smooth colours with grain on them, as cameras make."""
+    rng = np.random.default_rng(seed)
+    blobs = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+    smooth = np.asarray(blobs.resize((width, height), Image.Resampling.BICUBIC))
+    grain = rng.normal(0, 8, (height, width, 3))
+    return Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8))
+
+
+# ---- kinds of file ----
+
+
+def png16(rows: np.ndarray, colour: int) -> bytes:
+    """A 16-bit PNG by hand (PIL writes grey ones only): rows (H, W, channels)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    height, width = rows.shape[:2]
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    head = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def test_sixteen_bits_in_grey_and_in_colour():
+    colour = np.full((16, 16, 3), (65535, 32896, 0))
+    assert np.abs(one(png16(colour, 2)) - (255, 128, 0)).max() <= 1
+    grey = np.full((16, 16, 1), 25700)
+    assert np.all(one(png16(grey, 0)) == 100)
+
+
+def test_a_transparent_palette_entry_is_white():
+    picture = Image.new("P", (16, 16), 0)
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.paste(1, (0, 0, 8, 16))
+    for kind in ("PNG", "GIF"):
+        shown = one(encoded(picture, kind, transparency=0))
+        assert np.all(shown[:, 9:] == 255)
+        assert np.all(shown[:, :7] == (0, 0, 255))
+
+
+def test_a_grey_image_among_colour_ones_has_three_equal_channels():
+    grey, red = Image.new("L", (9, 9), 77), Image.new("RGB", (9, 9), (255, 0, 0))
+    files = [("red", encoded(red, "PNG")), ("grey", encoded(grey, "JPEG"))]
+    pixels = decode.decode(files, 4, "RGB")
+    assert np.all(pixels[0] == (255, 0, 0))
+    assert np.all(pixels[1] == 77)
+
+
+def turned(pixels: np.ndarray, mark: int) -> np.ndarray:
+    """How a picture with this EXIF orientation is stored, for it to be seen as `pixels`."""
+    return {
+        1: pixels, 2: pixels[:, ::-1], 3: pixels[::-1, ::-1], 4: pixels[::-1],
+        5: pixels.transpose(1, 0, 2), 6: np.rot90(pixels), 7: pixels.transpose(1, 0, 2)[::-1, ::-1],
+        8: np.rot90(pixels, -1),
+    }[mark]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", range(1, 9))
+@pytest.mark.parametrize("scale", [1, 40])  # 40: read at an eighth
+def test_all_orientations_of_a_camera(mark, scale):
+    seen = np.asarray(photo(12 * scale, 8 * scale))
+    exif = Image.Exif()
+    exif[0x0112] = mark
+    stored = Image.fromarray(np.ascontiguousarray(turned(seen, mark)))
+    plain = one(encoded(Image.fromarray(seen), "PNG"))
+    shown = one(encoded(stored, "JPEG", exif=exif, quality=100, subsampling=0))
+    assert np.abs(shown - plain).mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_damaged_exif_block_does_not_matter(kind):
+    picture = photo(16, 16)
+    for block in (b"Exif\0\0" + b"\xff" * 40, b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"MM\0"):
+        plain = one(encoded(picture, kind))
+        assert np.array_equal(one(encoded(picture, kind, exif=block)), plain)
+
+
+def test_a_turned_picture_with_another_tag_of_the_wrong_type_is_turned():
+    text = 2  # instead of a rational number
+    tags = [(0x0112, 3, 1, 6 << 16), (0x011A, text, 4, 0x61626300)]
+    block = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", 2)
+    block += b"".join(struct.pack(">HHII", *tag) for tag in tags) + b"\0\0\0\0"
+    picture = np.zeros((16, 16, 3), np.uint8)
+    picture[:8] = 255  # bright above dark, to be turned clockwise
+    shown = one(encoded(Image.fromarray(picture), "PNG", exif=block))
+    assert np.all(shown[:, 8:] == 255)
+    assert np.all(shown[:, :8] == 0)
+
+
+def test_of_several_frames_the_first_is_taken_and_said(caplog):
+    frames = [Image.new("L", (8, 8), tone) for tone in (50, 150, 250)]
+    stack = encoded(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+    with caplog.at_level(logging.INFO):
+        pixels = decode.decode([("stack", stack), ("one", encoded(frames[1], "PNG"))], 4, "L")
+    assert np.all(pixels[0] == 50)
+    assert "stack: the first of its 3 frames" in caplog.text
+    assert "one:" not in caplog.text
+    assert "2 images: 2 L; 8 to 8 wide" in caplog.text
+
+
+def test_a_large_jpeg_is_read_small_without_a_visible_difference():
+    content = encoded(photo(1200, 800), "JPEG", quality=90)
+    whole = Image.open(io.BytesIO(content)).convert("RGB")
+    plain = np.asarray(whole.resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(one(content, 32) - plain).max() <= 3
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (1601, 1203)])
+def test_rows_at_the_bottom_are_left_out_before_resizing(shape):
+    picture = Image.new("RGB", shape, (0, 0, 255))
+    picture.paste((255, 0, 0), (0, shape[1] - 20, *shape))
+    content = encoded(picture, "JPEG", quality=95)
+    assert one(content, 48)[-1, :, 0].min() > 60  # the banner is there
+    assert one(content, 48, cut=20)[:, :, 0].max() < 60
+    with pytest.raises(ValueError, match="it has 12 rows, 20"):
+        one(encoded(Image.new("RGB", (12, 12)), "PNG"), cut=20)
+
+
+# ---- faults ----
+
+
+def test_faults_are_named_with_their_file(tmp_path):
+    good = encoded(photo(40, 40), "JPEG")
+    faults = {"empty.jpg": b"", "words.jpg": b"not a picture", "short.jpg": good[:-200]}
+    for name, content in {"good.jpg": good, **faults}.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match="3 of 4 files") as error:
+        decode.decode([(f.name, f) for f in sorted(tmp_path.iterdir())], 8, "RGB")
+    text = str(error.value)
+    assert "empty.jpg: the file is empty" in text
+    assert "words.jpg: not an image" in text
+    assert "short.jpg: image file is truncated" in text
+    assert "good.jpg" not in text
+
+
+@pytest.mark.parametrize("side", [40, 80])  # PIL warns above the limit, refuses above twice that
+def test_decompression_bombs_are_refused(monkeypatch, side):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1500)
+    with (
+        pytest.raises(ValueError, match=r"it: .*pixels.*bomb"),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        one(encoded(Image.new("RGB", (side, side)), "PNG"))
+
+
+def test_no_room_is_said_before_the_work(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=r"no room for 0\.8 GB"):
+        decode.decode([("it", b"never read")] * 1000, 512, "RGB")
+
+
+# ---- parallel, bounded ----
+
+
+def test_any_number_of_threads_gives_the_same_bytes(monkeypatch):
+    files = [(str(i), encoded(photo(30, 20, i), "JPEG")) for i in range(40)]
+    results = []
+    for threads in ("1", "5"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        results.append(decode.decode(files, 24, "RGB").tobytes())
+    assert results[0] == results[1]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read memory from")
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
+    """1,500 images of 256 pixels are 295 MB: read, compared and saved in less than half of it."""
+    (tmp_path / "a.png").write_bytes(encoded(photo(20, 20), "PNG"))
+    code = (
+        "import re; from pathlib import Path; from nearnd import decode, repeats, tables\n"
+        "def peak():\n"  # not ru_maxrss, which a new process inherits
+        "    status = Path('/proc/self/status').read_text()\n"
+        "    return int(re.search(r'VmHWM:\\s*(\\d+)', status)[1]) / 1024\n"
+        "row = ('a', 0, Path('a.png'))\n"
+        "decode.decode_splits({'train': [row]}, 8); before = peak()\n"
+        "s = decode.decode_splits({'train': [row] * 1000, 'test': [row] * 500}, 256)\n"
+        "for split in s: tables.save_images('.', split, s[split], ['a'])\n"
+        "assert len(repeats.repeats(s['train'].pixels, s['test'].pixels)) == 500\n"
+        "print(peak() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (tmp_path / "train.npy").stat().st_size > 190e6
+    assert float(done.stdout) < 130  # MB, of which 50 are one batch and 64 a piece of the file
+
+
+# ---- masks ----
+
+
+def test_a_mask_marks_pixels_that_are_marked_to_a_half():
+    drawn = np.zeros((64, 64), np.uint8)
+    drawn[:, :36] = 255  # 4.5 pixels of 8
+    empty, tiny = np.zeros_like(drawn), np.zeros_like(drawn)
+    tiny[17, 42] = 255
+    sources = [("half", drawn), ("empty", empty), ("tiny", tiny)]
+    files = [(name, _File(encoded(Image.fromarray(m), "PNG"))) for name, m in sources]
+    half, nothing, small, none = decode.decode_masks([*files, ("good", None)], 8)
+    assert np.array_equal(half, np.tile([1, 1, 1, 1, 1, 0, 0, 0], (8, 1)))
+    assert not nothing.any()
+    assert not none.any()
+    assert small.sum() == 1  # never lost
+    assert small[2, 5] == 1
+
+
+class _File:
+    def __init__(self, content: bytes):
+        self.content = content
+
+    def read_bytes(self) -> bytes:
+        return self.content
+
+
+def test_masks_are_stored_beside_the_images(tmp_path):
+    pixels = np.arange(5 * 4 * 4 * 3, dtype=np.uint8).reshape(5, 4, 4, 3)
+    labels, ids = np.array([0, 0, 1, 1, 1]), np.array(list("abcde"))
+    masks = (np.arange(5 * 16).reshape(5, 4, 4) % 2).astype(np.uint8)
+    for masked in (masks, None):
+        images = Images(pixels, labels, ids, masked)
+        tables.save_images(tmp_path, "test", images, ["good", "crack"])
+        found, names = tables.load_images(tmp_path / "test.npy")
+        assert names.tolist() == ["good"] * 2 + ["crack"] * 3
+        assert np.array_equal(found.pixels, pixels)
+        if masked is None:
+            assert found.masks is None
+        else:
+            assert np.array_equal(found.rows([3, 1]).masks, masks[[3, 1]])
+
+
+# ---- repeats ----
+
+
+def test_a_test_image_that_is_a_training_image_is_named(caplog):
+    rng = np.random.default_rng(0)
+    train = Images(rng.integers(0, 256, (6, 8, 8, 3), np.uint8), np.zeros(6, int),
+                   np.array([f"train{i}" for i in range(6)]))  # fmt: skip
+    other = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
+    pixels = np.concatenate([other, train.pixels[4:5], train.pixels[:1] ^ 1])
+    test = Images(pixels, np.array([0, 1, 1, 1, 0]), np.array([f"test{i}" for i in range(5)]))
+    with caplog.at_level(logging.WARNING):
+        repeats.tell(train, test, ["cat", "dog"])
+    assert "1 of 5 test images" in caplog.text
+    assert "test3 (dog) is train4 (cat)" in caplog.text
+    caplog.clear()
+    repeats.tell(train, test.rows(slice(3)), ["cat", "dog"])
+    assert not caplog.text
+
+
+# ---- files ----
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 2), (0, 4, 4), (5,)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_array_is_stored_as_numpy_stores_it(tmp_path, shape, order):
+    array = np.asarray(np.random.default_rng(0).random(shape).astype(np.float32), order=order)
+    arrays.save_array(tmp_path / "ours.npy", array)
+    np.save(tmp_path / "numpy.npy", np.ascontiguousarray(array))
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+    assert np.array_equal(arrays.load_array(tmp_path / "ours.npy"), array)
+
+
+def test_released_memory_is_still_there_to_be_read():
+    array = arrays.scratch((1000, 1000))
+    array[:] = np.arange(1000, dtype=np.uint8)
+    arrays.release(array)
+    arrays.release(array[10:])
+    assert np.array_equal(array, np.tile(np.arange(1000, dtype=np.uint8), (1000, 1)))
+    private = np.array(array)
+    arrays.release(private)
+    assert np.array_equal(private, array)

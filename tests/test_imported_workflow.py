@@ -1,0 +1,140 @@
+"""Fakes and networks that somebody else made, as a user runs them."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+from test_checkpoint import official
+from test_workflow import copy_of_the_repository, planned, run
+
+from nearnd import plugins
+from nearnd.generators._reference import slots
+from nearnd.networks.unet import UNet
+
+FIRST = ["--", "results/fakes/digits/3/authors/seed0.npy"]
+TARGETS = ["--", "results/tables/toy/fakes.csv"]  # from the fakes of all three
+NETWORK = {"nf": 16, "channel_mult": [1, 1], "blocks": 1, "attention": [], "sigma_max": 8.0}
+FAKES = {
+    "authors": {"kind": "imported", "file": "released.npy", "per_class": 30},
+    "mine": {"kind": "imported", "folder": "pictures", "ratio": 0.1},
+    "theirs": {"kind": "sampled", "generator": "theirs", "stop": {"factor": 5}, "ratio": 0.2},
+}
+THEIRS = {
+    "kind": "checkpoint",
+    "monitor": "raw",
+    "weights": "net.pth",
+    "model": NETWORK | {"sampler": {"kind": "heun", "steps": 3}},
+}
+
+
+def configured(folder, name="toy.yaml", **changes):
+    """A config in which three methods differ in where their fakes come from."""
+    config = {
+        "run": ["toy"], "device": "cpu", "fakes": FAKES, "generators": {"theirs": THEIRS},
+        "monitors": {"raw": {"detector": "pixels", "measures": ["frechet"]}},
+        "detectors": {f: {"kind": "binary", "backbone": "glyph_vit", "outliers": f} for f in FAKES},
+        "methods": {f: {"detector": f, "bank": "full", "score": "knn2"} for f in FAKES},
+        "experiments": {"toy": {"dataset": "digits", "normals": ["3"], "methods": list(FAKES),
+                                "drawings": ["fakes"]}},
+    }  # fmt: skip
+    for section, entries in changes.items():
+        new = isinstance(entries, dict)
+        config[section] = {**config.get(section, {}), **entries} if new else entries
+    (folder / name).write_text(yaml.safe_dump(config))
+    return name
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A folder in which it has run."""
+    folder = copy_of_the_repository(tmp_path_factory.mktemp("imported"))
+    rng = np.random.default_rng(0)
+    np.save(folder / "released.npy", rng.integers(0, 256, (300, 8, 8, 1)).astype(np.uint8))
+    (folder / "pictures").mkdir()
+    for i in range(20):
+        picture = rng.integers(0, 256, (16, 16)).astype(np.uint8)
+        Image.fromarray(picture).save(folder / "pictures" / f"{i}.png")
+    torch.manual_seed(0)
+    network = plugins.build("generators", {"kind": "score_sde", **NETWORK}).network
+    slotted = slots(UNet(size=8, channels=1, **network))
+    state = {s.name: (s.target.mT if s.matrix else s.target).detach().clone() for s in slotted}
+    torch.save(official(state, step=250_000), folder / "net.pth")
+    run(folder, *TARGETS, config=configured(folder))
+    return folder
+
+
+def made(folder, fakes, ending):
+    return folder / f"results/fakes/digits/3/{fakes}/seed0.{ending}"
+
+
+def test_each_kind_of_fakes_says_what_it_took(done):
+    facts = {fakes: pd.read_csv(made(done, fakes, "csv")).iloc[0] for fakes in FAKES}
+    normal = int(facts["mine"]["normal_images"])
+    assert normal > 30
+    assert facts["authors"]["n"] == 30  # all there are
+    assert facts["mine"]["n"] == round(0.1 * normal)
+    assert facts["theirs"]["step"] == 250_000
+    assert all(f["copies"] == 0 for f in facts.values())  # noise copies nothing
+    block = np.load(done / "released.npy")[90:120]  # of the digit 3
+    assert np.array_equal(np.load(made(done, "authors", "npy")), block)
+    table = pd.read_csv(done / TARGETS[1]).set_index("fakes")
+    assert list(table["n"]) == [30, round(0.1 * normal), round(0.2 * normal)]
+    assert table["step"].isna().tolist() == [True, True, False]
+    assert set(table["copies (%)"]) == {0.0}
+    log = (done / "results/logs/fakes/digits/3/authors/seed0.log").read_text()
+    assert f"has 30 images for this task, {normal} were asked for" in log
+    assert planned(done, *TARGETS, config="toy.yaml") == {}
+
+
+def test_a_changed_file_runs_what_depends_on_it_again(done, tmp_path):
+    folder = tmp_path / "repo"
+    shutil.copytree(done, folder, copy_function=shutil.copy2)
+    shutil.copy(folder / "pictures/0.png", folder / "pictures/another.png")
+    assert planned(folder, *TARGETS, config="toy.yaml") == {"fakes": 1, "table": 1}
+    np.save(folder / "released.npy", np.load(folder / "released.npy")[::-1])
+    assert planned(folder, *TARGETS, config="toy.yaml") == {"fakes": 2, "table": 1}
+    content = torch.load(folder / "net.pth", weights_only=False)
+    torch.save(content | {"step": 300_000}, folder / "net.pth")
+    rules = planned(folder, *TARGETS, config="toy.yaml")
+    assert rules == {"generator": 1, "fakes": 3, "table": 1}
+
+
+def test_a_file_in_a_mirror_is_fetched_and_checked(done, tmp_path):
+    folder = tmp_path / "repo"
+    shutil.copytree(done, folder, copy_function=shutil.copy2)
+    (folder / "mirror/deep").mkdir(parents=True)
+    shutil.move(folder / "released.npy", folder / "mirror/deep/released.npy")
+    right = hashlib.sha256((folder / "mirror/deep/released.npy").read_bytes()).hexdigest()
+    for sha256 in ("0" * 64, right):
+        authors = FAKES["authors"] | {"file": "deep/released.npy", "sha256": sha256}
+        config = configured(folder, mirrors=["mirror"], fakes={"authors": authors})
+        before = made(folder, "authors", "npy").read_bytes()
+        text = run(folder, *FIRST, config=config, check=sha256 == right)
+        assert ("expected 0000" in text) == (sha256 != right)
+    assert made(folder, "authors", "npy").read_bytes() == before
+    shutil.rmtree(folder / "mirror")  # it has been fetched
+    assert planned(folder, *FIRST, config=config) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fakes": {"authors": FAKES["authors"] | {"file": "gone.npy"}}},
+         "fakes: authors: there is no file gone.npy, and mirrors [] have no gone.npy"),
+        ({"fakes": {"authors": {"kind": "imported", "file": "released.npy"}}},
+         "fakes: authors: per_class is None"),
+        ({"fakes": {"mine": {"kind": "imported", "folder": "gone"}}},
+         "fakes: mine: folder gone does not exist"),
+        ({"generators": {"theirs": THEIRS | {"weights": "ve/checkpoint_24.pth"}}},
+         "generators: theirs: there is no file ve/checkpoint_24.pth"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_said_before_any_job(done, changes, words):
+    text = run(done, "-n", config=configured(done, "missing.yaml", **changes), check=False)
+    assert words in text
+    assert "Traceback" not in text

@@ -1,0 +1,139 @@
+"""When a stop is settled: early enough to save training, late enough that nothing changes it."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from nearnd import plugins
+from nearnd.fakes._stops import choose, converged, enough, settled
+
+FALLING = [300.0, 90.0, 41.0, 8.0, 9.0, 7.0]
+
+
+def rows(distances, measure="frechet", **facts):
+    return [{"step": 2**i, measure: d, **facts} for i, d in enumerate(distances)]
+
+
+@pytest.mark.parametrize(
+    ("stop", "settled_at"),
+    [
+        ({"step": 4}, 4),
+        ({"step": 5}, 8),  # passed: it has no snapshot, and more training gives it none
+        ({"step": 64}, None),
+        ({"fid": 90}, 2),
+        ({"fid": 40}, 8),
+        ({"fid": 1}, None),
+        ({"window": [30, 50]}, 4),
+        ({"window": [20, 25]}, 8),  # passed between two snapshots
+        ({"window": [1, 5]}, None),
+        ({"factor": 5}, None),  # the best of a converged run is known at its end
+    ],
+)
+def test_when_training_may_end(stop, settled_at):
+    table = rows(FALLING)
+    first = next((r["step"] for i, r in enumerate(table, 1) if enough(table[:i], stop)), None)
+    assert first == settled_at
+    if settled_at:
+        assert settled(table, stop)[-1]["step"] == settled_at
+
+
+@pytest.mark.parametrize(
+    "stop", [{"step": 8}, {"fid": 90}, {"window": [30, 50]}, {"window": [20, 25]}]
+)
+def test_the_choice_is_the_same_however_far_training_went_on(stop):
+    noisy = [*FALLING, 22.0, 45.0, 300.0, 1.0]  # later rows that would fit as well
+    table = rows(noisy)
+    enough_rows = settled(table, stop)
+    assert len(enough_rows) < len(table)
+    for end in range(len(enough_rows), len(table) + 1):
+        assert choose(table[:end], stop) == choose(enough_rows, stop)
+
+
+def noise(n, seed):
+    return np.random.default_rng(seed).normal(size=n)
+
+
+def test_a_fall_is_not_convergence_and_a_plateau_is():
+    steady = 1000 * 0.8 ** np.arange(20.0)
+    assert not any(converged(steady[:n], 4) for n in range(21))
+    linear = 100 - np.arange(20.0)
+    assert not any(converged(linear[:n], 4) for n in range(21))
+    assert not converged(np.full(7, 3.0), 4)  # too few
+    level = [converged(10 + noise(12, seed), 6) for seed in range(300)]
+    assert 0.7 < np.mean(level) < 0.95  # one standard error: 84 % for normal noise
+    falling = [converged(10 - np.arange(12) + noise(12, seed), 6) for seed in range(300)]
+    assert np.mean(falling) < 0.02
+
+
+def test_factor_ends_at_the_plateau_if_that_is_asked_for():
+    # from step 2^12 on the fall of 1000 x 0.5^i is below the noise
+    table = rows(1000 * 0.5 ** np.arange(24.0) + 2 + 0.05 * np.abs(noise(24, 0)))
+    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"factor": 5}, "patience": 4})
+    ends = [i for i in range(1, 25) if fakes.enough(table[:i])]
+    assert ends
+    assert 12 <= ends[0] < 24
+    whole = plugins.build("fakes", {"kind": "sampled", "stop": {"factor": 5}})
+    assert not any(whole.enough(table[:i]) for i in range(1, 25))
+    late, early = choose(table, {"factor": 5}), choose(table, {"factor": 5}, patience=4)
+    assert late == early
+    assert late["frechet"] == pytest.approx(5 * 2, rel=0.5)
+
+
+def test_a_plateau_at_the_start_is_no_convergence():
+    flat = rows(300 + noise(20, 1))
+    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"factor": 5}, "patience": 4})
+    assert not any(fakes.enough(flat[:i]) for i in range(1, 21))
+
+
+def test_kid_is_read_if_asked_for_and_has_no_factor():
+    table = rows([2.0, 0.7, 0.3, 0.01, -0.002], "kid")
+    assert choose(table, {"fid": 0.5}, "kid")["step"] == 4
+    with pytest.raises(ValueError, match=r"factor 5 needs a best kid above 0, it is -0\.002"):
+        choose(table, {"factor": 5}, "kid")
+    with pytest.raises(ValueError, match="'frechet', which the generator's monitor does not"):
+        choose(table, {"fid": 40})
+    assert choose(table, {"step": 4})["kid"] == 0.3  # a step reads no distance
+
+
+def test_a_stop_on_a_singular_distance_warns_and_one_on_kid_does_not(caplog):
+    remark = "frechet: 41 fake and 108 real images for 128 features"
+    table = rows(FALLING, kid=1.0, remark=remark)
+    with caplog.at_level(logging.WARNING):
+        choose(table, {"step": 4})
+        choose(table, {"window": [0.5, 2]}, "kid")
+        assert not caplog.records
+        choose(table, {"fid": 90})
+    assert remark in caplog.text
+    assert "measure: kid" in caplog.text
+
+
+def test_the_facts_say_which_distance_was_read():
+    def facts(**entry):
+        fakes = plugins.build("fakes", {"kind": "sampled", **entry})
+        sources = {"sample": lambda file, seeds: seeds, "snapshots": "x"}
+        return fakes.draw(2, seed=0, normal=None, fidelity=rows(FALLING, kid=0.5), **sources)[1]
+
+    read = facts(stop={"fid": 90})
+    assert (read["measure"], read["step"], read["best_frechet"]) == ("frechet", 2, 90.0)
+    assert facts(stop={"fid": 1}, measure="kid")["measure"] == "kid"
+    assert "measure" not in facts(stop={"step": 4})
+
+
+def test_the_printed_table_marks_what_the_remark_is_about():
+    import pandas as pd
+
+    fakes = pd.DataFrame({
+        "dataset": "digits", "fakes": "near", "method": "m", "seed": 0, "n": 9, "step": 4.0,
+        "copies": 0.0, "frechet": 37.0, "kid": 1.5, "normal": ["3", "8"],
+        "remark": ["frechet: too few images", ""],
+    })  # fmt: skip
+    table = plugins.build("tables_figures", {"kind": "fakes"})({"fakes": fakes})
+    assert list(table["Fréchet distance"]) == ["37*", "37"]
+    assert list(table["KID"]) == ["1.5", "1.5"]
+
+
+@pytest.mark.parametrize("entry", [{"patience": 1}, {"patience": 4, "stop": {"fid": 40}}])
+def test_patience_that_means_nothing_is_refused(entry):
+    with pytest.raises(ValueError, match=r"patience is \d"):
+        plugins.build("fakes", {"kind": "sampled", **entry})

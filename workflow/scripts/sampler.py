@@ -1,0 +1,29 @@
+"""Draws from one snapshot with the settings of one sampler, and measures what that gives."""
+
+import _repository  # noqa: F401
+
+from nearnd import job, plugins, tables
+from nearnd.normal import is_normal
+from nearnd.sampler_cost import sampler_cost, snapshot_at
+
+with job.start(snakemake) as run:
+    p, w = snakemake.params, snakemake.wildcards
+    images, classes = tables.load_images(snakemake.input.pixels)
+    normal = images.pixels[is_normal(classes, w.normal)]  # (N, H, W, C)
+    watcher = plugins.build("detectors", p.watcher)
+    watcher.load(snakemake.input.watcher)
+    draws = [
+        (setting, plugins.build("generators", entry).sample_counted) for setting, entry in p.entries
+    ]
+    table = sampler_cost(
+        draws,
+        snapshot_at(snakemake.input.snapshots, p.step),
+        watcher.embed(normal)["features"],
+        watcher.embed,
+        {m: plugins.build("fidelity", {"kind": m}) for m in p.measures},
+        images=p.images or len(normal),
+        repeats=p.repeats,
+        seed=job.job_seed(w.seed, "sampler", {"normal": w.normal}),  # the same for all samplers
+        progress=run.progress,
+    )
+    tables.save_table(snakemake.output[0], table)
