@@ -6,6 +6,8 @@ import pytest
 from synthetic import experiment
 
 from nearnd import plugins, summary
+from nearnd.arrays import save_array
+from nearnd.collect import collect
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,39 @@ def test_overlap_says_where_a_test_set_was_trained_on(data):
     nothing = draw("overlap", {**data, "overlap": pd.DataFrame()})
     assert nothing.empty
     assert "disjoint" in nothing
+
+
+def test_test_images_among_the_fakes_are_counted_in_the_files(tmp_path):
+    rng = np.random.default_rng(0)
+    fakes = rng.integers(0, 256, (20, 8, 8, 3)).astype(np.uint8)
+    fresh = rng.integers(0, 256, (10, 8, 8, 3)).astype(np.uint8)
+    save_array(tmp_path / "fakes.npy", fakes)
+    save_array(tmp_path / "leak.npy", np.concatenate([fresh, fakes[5:9]]))
+    save_array(tmp_path / "fresh.npy", fresh)
+    sources = [
+        {"dataset": "d", "normal": "a", "method": "m", "images": f"{name}.test", "seed": 0,
+         "fakes": "f", "file": {"fakes": str(tmp_path / "fakes.npy"),
+                                "images": str(tmp_path / f"{name}.npy")}}
+        for name in ("leak", "fresh")
+    ]  # fmt: skip
+    data = collect({"sources": {"overlap": sources}, "methods": {"m": {"label": "Method"}}})
+    table = draw("overlap", data).set_index("test")
+    assert table.loc["leak.test", ["images", "among the fakes", "disjoint"]].tolist() == [
+        14,
+        4,
+        "no",
+    ]
+    assert table.loc["fresh.test", "disjoint"] == "yes"
+
+
+def test_the_closest_class_stands_beside_the_published_one(data):
+    """In the made-up experiment class c + 1 is the nearest to class c."""
+    near = {**data, "closeness": data["closeness"].assign(test="other.test")}
+    theirs = {"class 0": "class 1", "class 1": "class 4"}
+    table = draw("closest_class", near, published=theirs).set_index("normal")
+    assert list(table["closest"]) == ["class 1", "class 2", "class 3", "class 4"]
+    assert list(table["same"]) == ["yes", "no", "", ""]
+    assert table.loc["class 0", "its rank"] == "1"
+    assert table.loc["class 0", "share (%)"] == f"{100 * 3 / 6:.1f}"  # 3 : 1 : 1 : 1
+    with pytest.raises(ValueError, match="needs `closeness`"):
+        draw("closest_class", {**data, "closeness": None})

@@ -1,7 +1,7 @@
 """Another dataset's training images as outliers (outlier exposure).
 
-`images`, `classes` and `blur` vary what the outliers have to say, as RETH's studies of the size, the
-diversity and the scales of an exposure set do.
+`images`, `classes` and `blur` vary what the outliers have to say, as RETH's studies of the size,
+the diversity and the scales of an exposure set do.
 """
 
 from __future__ import annotations
