@@ -26,6 +26,7 @@ lint: .venv/installed
 	$(BIN)/snakemake --lint
 
 bench: .venv/installed
+	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/vit.py
 
 # the stamp is last: an installation that was killed is made again

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from nearnd.generators._reference import copy_weights
 from nearnd.networks.attention import PixelAttention
@@ -87,8 +88,11 @@ def test_output_agrees_with_the_reference(pair, layout):
     [
         ({}, 62_758_787),
         ({"blocks": 8}, 107_586_947),
-        ({"embedding": "positional"}, 62_693_251),
-        ({"embedding": "positional", "fir": False, "inner": "none"}, 61_804_419),
+        ({"embedding": "positional", "by_sigma": False}, 62_693_251),
+        (
+            {"embedding": "positional", "by_sigma": False, "fir": False, "inner": "none"},
+            61_804_419,
+        ),
         (
             {
                 "size": 256,
@@ -153,16 +157,18 @@ def test_output_is_divided_by_the_noise_level():
 
 
 @pytest.mark.parametrize("size", [4, 8, 16, 32])
-def test_filtering_by_matrix_and_by_convolution_are_the_same(size, monkeypatch):
+def test_filtering_is_the_convolution_of_the_paper(size):
     torch.manual_seed(0)
     x = torch.randn(2, 3, size, size)
+    k = torch.outer(*2 * [torch.tensor([1.0, 3.0, 3.0, 1.0])]).div(64).expand(3, 1, 4, 4)
+    halved = F.conv2d(x, k, stride=2, padding=1, groups=3)
+    doubled = F.conv_transpose2d(x, 4 * k, stride=2, padding=1, groups=3)
     net = DownConv(3, 5, fir=True)
-    results = []
-    for limit in (0, 1000):
-        monkeypatch.setattr("nearnd.networks.resample.SMALL", limit)
-        results.append([down(x, True), up(x, True), net(x)])
-    for a, b in zip(*results, strict=True):
-        assert torch.allclose(a, b, atol=1e-5)
+    filtered = F.conv2d(x, k, padding=2, groups=3)  # (N, C, S+1, S+1)
+    expected = F.conv2d(filtered, net.conv.weight, net.conv.bias, stride=2)
+    assert torch.allclose(down(x, True), halved, atol=1e-5)
+    assert torch.allclose(up(x, True), doubled, atol=1e-5)
+    assert torch.allclose(net(x), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("fir", [True, False])
@@ -189,7 +195,8 @@ def test_attention_equals_its_formula(size):
     q, k, v = layer.qkv(layer.norm(x)).flatten(2).chunk(3, 1)  # (N, C, HW)
     a = torch.softmax(torch.einsum("ncp,ncq->npq", q, k) / math.sqrt(8), -1)
     y = layer.out(torch.einsum("npq,ncq->ncp", a, v).view_as(x))
-    assert torch.allclose(layer(x), (x + y) / math.sqrt(2), atol=1e-5)
+    # the layer `out` has the division of the sum by sqrt(2) in its weights
+    assert torch.allclose(layer(x), x / math.sqrt(2) + y, atol=1e-5)
 
 
 def test_impossible_sizes_and_names_are_explained():

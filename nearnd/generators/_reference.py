@@ -16,12 +16,16 @@ from torch import Tensor, nn
 
 from nearnd.networks.attention import PixelAttention
 from nearnd.networks.embedding import Fourier
-from nearnd.networks.resample import DownConv
+from nearnd.networks.init import NIN
+from nearnd.networks.resample import DownConv, Resample, UpConv
 from nearnd.networks.residual import ResBlock
 from nearnd.networks.unet import UNet
 
 FREQUENCIES = "all_modules.0.W"  # of the Fourier features: frozen, so in no list of averages
-ENTRIES = (Fourier, ResBlock, PixelAttention, DownConv, nn.Conv2d, nn.Linear, nn.GroupNorm)
+ENTRIES = (
+    *(Fourier, ResBlock, PixelAttention, DownConv, UpConv, Resample),
+    *(nn.Conv2d, nn.Linear, nn.GroupNorm),
+)
 RES = {
     "norm0": "GroupNorm_0",
     "conv0": "Conv_0",
@@ -97,24 +101,33 @@ def _inside(path: str, module: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
     if isinstance(module, Fourier):
         yield "W", module.W, False
     elif isinstance(module, PixelAttention):
-        yield from _plain("GroupNorm_0.", module.norm)
+        yield from _plain("GroupNorm_0", module.norm)
         parts = [*_thirds(module.qkv), (module.out.weight, module.out.bias)]
         for i, (weight, bias) in enumerate(parts):
-            yield f"NIN_{i}.W", weight[:, :, 0, 0], True
-            yield f"NIN_{i}.b", bias, False
+            yield from _nin(f"NIN_{i}", weight, bias)
     elif isinstance(module, ResBlock):
         for name, layer in module.named_children():
-            yield from _plain(f"{RES[name]}.", layer)
-    elif isinstance(module, DownConv):
-        yield from _plain("Conv2d_0.", module.conv)
-    else:  # in the encoder the image's own path joins through a Combine block
-        yield from _plain("Conv_0." if path.startswith(".encoder") else "", module)
+            if isinstance(layer, NIN):
+                yield from _nin("NIN_0", layer.weight, layer.bias)
+            else:
+                yield from _plain(RES[name], layer)
+    elif isinstance(module, (DownConv, UpConv)):
+        yield from _plain("Conv2d_0" if module.fir else "Conv_0", module.conv)
+    elif not isinstance(module, Resample):  # which has nothing inside
+        # in the encoder the image's own path joins through a Combine block
+        yield from _plain("Conv_0" if path.startswith(".encoder") else "", module)
 
 
 def _thirds(layer: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(layer.weight.chunk(3), layer.bias.chunk(3), strict=True)
 
 
-def _plain(prefix: str, layer: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
+def _nin(name: str, weight: Tensor, bias: Tensor) -> Iterator[tuple[str, Tensor, bool]]:
+    yield f"{name}.W", weight[:, :, 0, 0], True
+    yield f"{name}.b", bias, False
+
+
+def _plain(name: str, layer: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
+    prefix = f"{name}." if name else ""
     yield f"{prefix}weight", layer.weight, False
     yield f"{prefix}bias", layer.bias, False

@@ -62,7 +62,7 @@ def build(
     own, which `_sampler_<kind>.py` explains. None: pc as published, reverse diffusion with Langevin
     steps for VE, Euler-Maruyama without for VP and sub-VP.
     sample_batch: images sampled at a time. precision: "fp32", "bf16" or "auto": bf16 where it is
-    faster, on GPUs, and on CPUs with matrix units (AMX) from nf 64 on.
+    faster, on GPUs, and on CPUs with matrix units (AMX) where nf times the size is 1024 or more.
     Deviation from the official code: Langevin steps use the norms of each image instead of batch
     means (`norms: batch`), and pixels are rounded to uint8, not cut off, so that a sample that
     equals a training image gives back its bytes.

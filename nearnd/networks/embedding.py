@@ -25,7 +25,8 @@ class Fourier(nn.Module):
 
 
 class Positional(nn.Module):
-    """Sinusoids of p = 999 t with frequencies from 1 down to 1/10000, (N,) -> (N, width).
+    """Sinusoids of p = 999 t, or of a whole number, with frequencies from 1 down to 1/10000, (N,)
+    -> (N, width).
 
     Source: DDPM++ (score_sde), after the Transformer.
     """

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from nearnd.networks.init import Conv
 
 LARGE = 10_000_000  # parameters; below, casting costs more than it saves
 
@@ -20,18 +23,33 @@ def dtype(model: nn.Module, device: torch.device, precision: str = "auto") -> to
     return torch.bfloat16 if large and _has_bf16(device) else torch.float32
 
 
-def autocast(device: torch.device, kind: torch.dtype) -> torch.autocast:
+def autocast(device: torch.device, kind: torch.dtype) -> AbstractContextManager:
     """The context in which `kind` is used; weights, norms and sums stay float32."""
+    if not torch.amp.is_autocast_available(device.type):  # device "meta"
+        return nullcontext()
     return torch.autocast(device.type, torch.bfloat16, enabled=kind == torch.bfloat16)
 
 
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """In what products with x are computed here: x's own dtype, or that of `autocast` around."""
+    device = x.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return x.dtype
+
+
+@torch.no_grad()
 def for_inference(model: nn.Module, kind: torch.dtype) -> nn.Module:
-    """The model itself, or a copy whose matrices are cast once instead of at every batch."""
+    """The model itself, or a copy whose matrices are cast once instead of at every batch, but for
+    the layers that its attribute `exact` names."""
     if kind == torch.float32:
         return model
+    exact = getattr(model, "exact", ())
     model = copy.deepcopy(model)
-    for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
+    for name, module in model.named_modules():
+        if isinstance(module, Conv):
+            module.fold()
+        if isinstance(module, nn.Linear | nn.Conv2d) and name not in exact:
             module.to(kind)
     return model
 
