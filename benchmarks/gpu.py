@@ -3,9 +3,9 @@
     python benchmarks/gpu.py [--batches 128 256 512] [--steps 20]
 
 Prepared, not run yet: no CUDA machine was at hand. The network is the published one of 62.8 million
-parameters (`ve/cifar10_ncsnpp_continuous`); a step is the loss, its gradient, clipping, Adam and
-the average of the weights. Rows: plain float32, eager and without TF32 (the yardstick); bfloat16
-with channels-last maps; the same compiled; the same compiled with CUDA graphs. FLOP utilisation is 3 x
+parameters (ve/cifar10_ncsnpp_continuous); a step is the loss, its gradient, clipping, Adam and the
+average of the weights. Rows: plain float32, eager and without TF32 (the yardstick); bfloat16 with
+channels-last maps; the same compiled; the same compiled with CUDA graphs. FLOP utilisation is 3 x
 the forward FLOPs x images/s over the rate of an 8192^3 bfloat16 product in the same run.
 """
 
