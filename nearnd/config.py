@@ -158,6 +158,7 @@ def check(config: dict[str, Any]) -> None:
         for key, section in METHOD.items():
             if not (key == "bank" and method[key] == "none"):
                 lookup(config, section, method[key], f"methods: {name}: {key}")
+        _check_method(config, name, method)
     for name in config["run"]:
         lookup(config, "experiments", name, "run")
         _check_experiment(config, name)
@@ -222,6 +223,22 @@ def _check_needs(name: str, entry: dict[str, Any]) -> None:
                 f"detectors: {name}: kind {entry['kind']} needs {need}:"
                 f" an entry of {section} (config/catalog/{section}.yaml)"
             )
+
+
+def _check_method(config: dict[str, Any], name: str, method: dict[str, str]) -> None:
+    """That the score finds what it reads, and a bank if it wants one."""
+    score = config["scores"][method["score"]]
+    reads = constant(config, "scores", method["score"], "READS", [])
+    reads = [score["feature"]] if "feature" in score else reads
+    embeds = constant(config, "detectors", method["detector"], "EMBEDS", [])
+    if missing := sorted(set(reads) - set(embeds)):
+        raise ValueError(
+            f"methods: {name}: score {method['score']} reads {', '.join(missing)}, but detector"
+            f" {method['detector']} gives {', '.join(embeds)}"
+        )
+    if (method["bank"] == "none") == constant(config, "scores", method["score"], "BANK", True):
+        wants = "looks at no bank: set bank: none" if method["bank"] != "none" else "needs a bank"
+        raise ValueError(f"methods: {name}: score {method['score']} {wants}")
 
 
 def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) -> None:

@@ -18,6 +18,10 @@ object, and may state, as literals that are read without importing the file:
                fetched: {argument: {"checksum": the argument with its sha256, "hint"}}
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
+    EMBEDS     (detectors) the names of the arrays that `embed` returns
+    READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
+               `feature` reads that one instead. A method's detector must embed them
+    BANK       (scores) False if it looks at no bank: such a method has `bank: none`
     MAKES      (tables_figures) "table" or "figure"
     READS      (tables_figures) what it draws from: see `Drawing`
 """
@@ -165,12 +169,18 @@ class Detector(Protocol):
 
 class Bank(Protocol):
     def __call__(self, embedding: Embedding, *, seed: int) -> Embedding:
-        """The rows of the normal training images' embedding that are kept."""
+        """The rows of the normal training images' embedding that are kept.
+
+        Beside the detector's arrays it has "label", int64 (N,): the images' classes.
+        """
 
 
 class Score(Protocol):
-    def __call__(self, bank: Embedding, queries: Embedding) -> np.ndarray:
-        """float32 (N,), higher = more anomalous. Memory does not grow with N times the bank."""
+    def __call__(self, bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
+        """float32 (N,), higher = more anomalous. Memory does not grow with N times the bank.
+
+        Each image's score depends on the bank, the seed and that image alone.
+        """
 
 
 class Metric(Protocol):

@@ -8,6 +8,7 @@ import pytest
 
 from nearnd import plugins
 from nearnd.contracts import Images
+from nearnd.plugins import constant
 
 ROOT = Path(__file__).parents[1]
 READS = {"metrics", "scores", "fidelity", "fakes", "samples", "images", "samplers",
@@ -42,19 +43,34 @@ def test_metrics_depend_on_ranks_alone_and_refuse_an_empty_group(kind):
         metric(score, np.zeros(200, bool))
 
 
+# What detectors embed, drawn anew: normal for shift 0, more anomalous the larger the shift.
+ARRAYS = {
+    "features": points,
+    "logit": lambda n, seed, shift=0.0: points(n, seed, shift, d=1)[:, 0],
+}
+
+
+def embedding(kind, n, seed, shift=0.0):
+    return {name: ARRAYS[name](n, seed, shift) for name in constant("scores", kind, "READS")}
+
+
 @kinds("scores")
 def test_scores_rise_with_the_distance_from_normal(kind):
     score = build("scores", kind)
-    bank = {"features": points(60, 0)}
-    queries = {"features": np.concatenate([points(30, 1), points(30, 2, shift=6.0)])}
-    values = score(bank, queries)
+    bank = {}
+    if constant("scores", kind, "BANK", True):
+        bank = embedding(kind, 60, 0) | {"label": np.arange(60) % 3}
+    near, far = embedding(kind, 30, 1), embedding(kind, 30, 2, shift=8.0)
+    queries = {name: np.concatenate([near[name], far[name]]) for name in near}
+    values = score(bank, queries, seed=1)
     assert values.dtype == np.float32
     assert values.shape == (60,)
     assert values[:30].max() < values[30:].min()
+    assert (score(bank, queries, seed=1) == values).all()
     order = np.random.default_rng(3).permutation(60)
-    shuffled = score(bank, {"features": queries["features"][order]})
+    shuffled = score(bank, {name: array[order] for name, array in queries.items()}, seed=1)
     assert np.allclose(shuffled, values[order], rtol=1e-5)
-    one = score(bank, {"features": queries["features"][:1]})
+    one = score(bank, {name: array[:1] for name, array in queries.items()}, seed=1)
     assert one == pytest.approx(values[:1], rel=1e-5)
 
 
@@ -92,8 +108,8 @@ def test_closeness_is_a_share_for_each_class_and_finds_the_near_one(kind):
 SELF_CONTAINED = [
     kind
     for kind in plugins.available("datasets")
-    if not plugins.constant("datasets", kind, "ARCHIVES")
-    and not plugins.constant("datasets", kind, "NEEDS")
+    if not constant("datasets", kind, "ARCHIVES")
+    and not constant("datasets", kind, "NEEDS")
     and kind != "image_folder"
 ]
 
@@ -102,7 +118,7 @@ SELF_CONTAINED = [
 def test_datasets_are_uint8_labelled_disjoint_and_the_same_twice(kind):
     splits, classes = build("datasets", kind).read({})
     again, _ = build("datasets", kind).read({})
-    assert classes == plugins.constant("datasets", kind, "CLASSES")
+    assert classes == constant("datasets", kind, "CLASSES")
     for split, images in splits.items():
         assert images.pixels.dtype == np.uint8
         assert images.pixels.ndim == 4
@@ -145,7 +161,7 @@ def test_detectors_embed_each_image_by_itself_and_survive_a_file(
     pixels = rng.integers(0, 256, (19, 8, 8, channels)).astype(np.uint8)
     images = Images(pixels, np.zeros(19, np.int64), np.arange(19).astype(str))
     short = {"epochs": 1} if "epochs" in plugins.arguments("detectors", kind) else {}
-    needs = plugins.constant("detectors", kind, "NEEDS")
+    needs = constant("detectors", kind, "NEEDS")
     backbone = backbones / ("inception" if kind == "inception" else "vit")
 
     def fitted():
@@ -161,6 +177,7 @@ def test_detectors_embed_each_image_by_itself_and_survive_a_file(
 
     detector = fitted()
     embedding = detector.embed(pixels)
+    assert list(embedding) == constant("detectors", kind, "EMBEDS")
     for array in embedding.values():
         assert array.dtype == np.float32
         assert len(array) == 19
@@ -179,7 +196,7 @@ def test_detectors_embed_each_image_by_itself_and_survive_a_file(
 
 @kinds("detectors")
 def test_a_detector_says_what_it_needs(kind):
-    needs = plugins.constant("detectors", kind, "NEEDS")
+    needs = constant("detectors", kind, "NEEDS")
     assert set(needs) <= {"backbone", "outliers", "labels"}
     if needs:
         detector = build("detectors", kind)
@@ -190,7 +207,7 @@ def test_a_detector_says_what_it_needs(kind):
 
 @kinds("tables_figures")
 def test_drawings_say_what_they_make_and_read_and_have_a_caption(kind):
-    assert plugins.constant("tables_figures", kind, "MAKES") in ("table", "figure")
-    assert set(plugins.constant("tables_figures", kind, "READS")) <= READS
+    assert constant("tables_figures", kind, "MAKES") in ("table", "figure")
+    assert set(constant("tables_figures", kind, "READS")) <= READS
     caption = (ROOT / "workflow" / "report" / f"{kind}.rst").read_text()
     assert len(caption.split()) >= 15

@@ -13,6 +13,7 @@ import numpy as np
 from nearnd.contracts import Embedding, Images, Progress, silent
 
 NEEDS = ["backbone", "outliers"]
+EMBEDS = ["features", "logit"]
 REAL, FAKE = 0, 1
 
 

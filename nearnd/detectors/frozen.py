@@ -9,6 +9,7 @@ import numpy as np
 from nearnd.contracts import Embedding, Images, Progress, silent
 
 NEEDS = ["backbone"]
+EMBEDS = ["features"]
 ONE_MODEL = True
 
 

@@ -10,6 +10,7 @@ from nearnd.arrays import load_tensors, save_tensors
 from nearnd.contracts import Embedding, Images, Progress, silent
 
 NEEDS = ["backbone"]
+EMBEDS = ["features"]
 ONE_MODEL = True
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from nearnd.contracts import Embedding, Score
 from nearnd.scores._neighbours import nearest
 
+READS = ["features"]
+
 
 def build(
     k: int = 2,  # FITYMI, after DN2
@@ -28,7 +30,7 @@ def build(
     if power <= 0:
         raise ValueError(f"power is {power!r}; a knn score takes a number above 0")
 
-    def score(bank: Embedding, queries: Embedding) -> np.ndarray:
+    def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         b, x = _matrix(bank, feature, "bank"), _matrix(queries, feature, "query")
         if b.shape[1] != x.shape[1]:
             raise ValueError(f"bank has {b.shape[1]} features per image, queries {x.shape[1]}")

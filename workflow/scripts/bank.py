@@ -6,9 +6,11 @@ from nearnd import arrays, job, plugins, tables
 from nearnd.normal import is_normal
 
 with job.start(snakemake) as run:
-    _, classes = tables.load_images(snakemake.input.pixels)
+    images, classes = tables.load_images(snakemake.input.pixels)
     embedding, _ = arrays.load_tensors(snakemake.input.features)
-    keep = is_normal(classes[embedding.pop("row")], snakemake.wildcards.normal)
+    row = embedding.pop("row")
+    embedding["label"] = images.labels[row]
+    keep = is_normal(classes[row], snakemake.wildcards.normal)
     normal = {name: array[keep] for name, array in embedding.items()}
     bank = plugins.build("banks", snakemake.params.entry)(normal, seed=run.seed)
     arrays.save_tensors(snakemake.output[0], bank)

@@ -5,14 +5,14 @@ import _repository  # noqa: F401
 from nearnd import arrays, job, plugins, tables
 from nearnd.normal import is_normal
 
-with job.start(snakemake):
+with job.start(snakemake) as run:
     files, w = dict(snakemake.input.items()), snakemake.wildcards
     table = tables.load_table(files["pixels"].replace(".npy", ".csv"), "id", "class")
     queries, _ = arrays.load_tensors(files["queries"])
     queries.pop("row")
     bank = arrays.load_tensors(files["bank"])[0] if "bank" in files else {}
     score = plugins.build("scores", snakemake.params.entry)
-    table["score"] = score(bank, queries)
+    table["score"] = score(bank, queries, seed=run.seed)
     own = snakemake.params.own  # another dataset's images are anomalies, all of them
     table["is_anomaly"] = ~is_normal(table["class"], w.normal) if own else True
     tables.save_table(snakemake.output[0], table[["id", "class", "is_anomaly", "score"]])
