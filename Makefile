@@ -26,6 +26,7 @@ lint: .venv/installed
 	$(BIN)/snakemake --lint
 
 bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/vit.py
 

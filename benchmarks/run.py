@@ -8,9 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 from pathlib import Path
 
+import coreset
 import decoding
+import methods
+import neighbours
 import pandas as pd
 import score_sde
 import torch
@@ -34,6 +38,10 @@ def main() -> None:
     args = parser.parse_args()
     rows = score_sde.measure(args.rounds, ("auto", "fp32"))
     rows += decoding.measure(500, args.rounds)
+    rows += coreset.measure(args.rounds)
+    rows += neighbours.measure(args.rounds, neighbours.thread_counts())
+    timed, errors = methods.measure(1)
+    rows += timed
     table = pd.DataFrame(rows, columns=["name", "value", "unit", "yardstick"])
     table.to_csv(HERE / "results.csv", index=False, float_format="%.4g")
     text = table.to_markdown(index=False, floatfmt=".3g", missingval="")
@@ -42,6 +50,8 @@ def main() -> None:
     before, _, rest = readme.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     readme.write_text(f"{before}{BEGIN}\n{machine()}\n\n{text}\n{END}{after}")
+    if errors:
+        sys.exit("\n".join(["not measured:", *errors]))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nearnd.generators._loss import denoising_loss
 from nearnd.generators._precision import in_precision
 from nearnd.generators._sde import VE
+from nearnd.memory import keep_freed_memory
 from nearnd.networks.unet import UNet
 
 CPU = torch.device("cpu")
@@ -81,6 +82,7 @@ def steps(network: dict, batch: int, precision: str):
 
 def measure(rounds: int, precisions: tuple[str, ...]) -> list[tuple[str, float, str, float]]:
     """Rows of name, value, unit, yardstick."""
+    keep_freed_memory()  # as every job does
     a, b, rows = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE), []
     for name, (network, batch, published) in CASES.items():
         flops = forward_flops(network)

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from nearnd.contracts import Images
 from nearnd.detectors import binary, frozen
 from nearnd.device import device
+from nearnd.memory import keep_freed_memory
 from nearnd.networks.backbone import Classifier, create, describe, save_backbone
 
 MODEL, BATCH = "vit_base_patch16_224", 16
@@ -109,6 +110,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    keep_freed_memory()  # as every job does
     with tempfile.TemporaryDirectory() as folder:
         backbone = Path(folder) / "backbone.safetensors"
         model = create({"model": MODEL, "kwargs": {}})

@@ -133,11 +133,22 @@ def save_tensors(path: str | Path, arrays: dict[str, np.ndarray], **facts) -> No
 
 def load_tensors(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays and the facts of a safetensors file."""
+    with _safetensors(path) as (file, facts):
+        return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+
+
+def load_facts(path: str | Path) -> dict:
+    """The facts of a safetensors file, without reading its arrays."""
+    with _safetensors(path) as (_, facts):
+        return facts
+
+
+@contextmanager
+def _safetensors(path: str | Path) -> Iterator[tuple]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as file:
-            facts = json.loads((file.metadata() or {}).get("nearnd", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+            yield file, json.loads((file.metadata() or {}).get("nearnd", "{}"))
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error

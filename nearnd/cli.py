@@ -1,4 +1,9 @@
-"""`nearnd show`: the results of this folder, in the terminal."""
+"""The command `nearnd`: results in the terminal, and trained methods on new images.
+
+nearnd show                                          the summary table
+nearnd export own normal fitymi_small32 model        a trained method into the folder model/
+nearnd score model pictures --out scores.csv         new images with it
+"""
 
 from __future__ import annotations
 
@@ -44,12 +49,69 @@ def show(folder: Path = Path()) -> str:
     return f"{wide}\n(percent; ± over seeds)\n\n" + "\n".join(found)
 
 
+def export(options) -> str:
+    """A trained method into a folder of its own (model_folder.py)."""
+    import yaml
+
+    from nearnd import config as settings
+    from nearnd import model_folder
+
+    root = Path(__file__).parents[1]
+    config = settings.read_catalog(root / "config" / "catalog")
+    for file in (root / "config" / "config.yaml", *options.configfile):
+        config = settings.lay_over(config, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    task = (options.dataset, options.normal, options.method, options.seed)
+    return model_folder.export(config, *task, options.folder)
+
+
+def score(options) -> str:
+    """Scores of new images, as a table or a csv file."""
+    from nearnd import model_folder
+    from nearnd.pictures import nothing, pictures
+    from nearnd.tables import save_table
+
+    if options.images.is_file():
+        files = [options.images]
+    else:
+        files = sorted(pictures(options.images, True)) if options.images.is_dir() else []
+    if not files:
+        exists = options.images.exists()
+        raise ValueError(nothing(options.images) if exists else f"there is no {options.images}")
+    root = options.images if options.images.is_dir() else options.images.parent
+    sources = [(file.relative_to(root).as_posix(), file) for file in files]
+    table = model_folder.score_images(options.model, sources, options.quantile)
+    flagged = f"{table['anomalous'].sum()} of {len(table)} images are above the threshold"
+    if options.out:
+        save_table(options.out, table)
+        return f"{flagged}; {options.out}"
+    return f"{table.sort_values('score', ascending=False).to_markdown(index=False)}\n{flagged}"
+
+
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="nearnd", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="nearnd", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("show", help="print the summary table and where the rest lies")
     one.add_argument("folder", nargs="?", type=Path, default=Path(), help="where results/ lies")
     one.set_defaults(run=lambda options: show(options.folder))
+    two = commands.add_parser("export", help="put a trained method into a folder of its own")
+    two.add_argument("dataset")
+    two.add_argument("normal", help="the class that is normal, not-<class>, or all")
+    two.add_argument("method")
+    two.add_argument("folder", type=Path, help="where to put it")
+    two.add_argument("--seed", type=int, default=0)
+    two.add_argument("--configfile", type=Path, nargs="+", default=[], help="those of the run")
+    two.set_defaults(run=export)
+    three = commands.add_parser("score", help="score new images with an exported method")
+    three.add_argument("model", type=Path, help="the folder that export made")
+    three.add_argument("images", type=Path, help="an image or a folder of images")
+    three.add_argument("--out", type=Path, help="a csv file; without it the table is printed")
+    three.add_argument(
+        "--quantile", type=float, default=0.95,
+        help="share of new normal images that shall stay below the threshold (0.95)",
+    )  # fmt: skip
+    three.set_defaults(run=score)
     options = parser.parse_args(argv)
     try:
         print(options.run(options))

@@ -23,12 +23,14 @@ def closeness_table(
     other_*                        training images of the anomaly classes
     own                            both are the same set: a class is not its own anomaly
     """
-    rows = []
-    normals = list(dict.fromkeys(classes))
-    for step, normal in enumerate(sorted(normals)):
-        use = other_classes != normal if own else np.ones(len(other_classes), bool)
+    rows, normals = [], sorted(set(classes))
+    groups = [[normal] for normal in normals] if own else [normals]  # a classifier for each
+    for step, group in enumerate(groups):
+        use = other_classes != group[0] if own else np.ones(len(other_classes), bool)
         names, labels = np.unique(other_classes[use], return_inverse=True)
-        close = closeness(other_features[use], labels, features[classes == normal])  # (K,)
-        rows += [(normal, name, c) for name, c in zip(names, close, strict=True)]
-        progress(step + 1, len(normals))
+        mine = [features[classes == normal] for normal in group]
+        close = closeness(other_features[use], labels, mine)  # (len(group), K)
+        for normal, shares in zip(group, close, strict=True):
+            rows += [(normal, name, c) for name, c in zip(names, shares, strict=True)]
+        progress(step + 1, len(groups))
     return pd.DataFrame(rows, columns=["normal", "anomaly", "closeness"])

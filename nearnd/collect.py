@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nearnd.arrays import load_array
+from nearnd.arrays import load_array, load_facts, load_tensors
 from nearnd.decode import resize
 from nearnd.normal import is_normal
 from nearnd.repeats import repeats
@@ -36,6 +36,8 @@ def collect(about: dict[str, Any]) -> dict[str, Any]:
             data[name] = [_sample(source) for source in sources]
         elif name == "images":
             data[name] = [_sheet(source) for source in sources]
+        elif name == "maps":
+            data[name] = [_maps(source) for source in sources]
         elif name == "overlap":
             data[name] = pd.DataFrame([_overlap(source) for source in sources])
         else:
@@ -61,11 +63,12 @@ def _sample(source: dict[str, Any]) -> dict[str, Any]:
     files, normal = source["file"], source["normal"]
     sample = {key: value for key, value in source.items() if key != "file"}
     real, classes = load_images(files["real"])
-    sample["real"] = real.pixels[np.flatnonzero(is_normal(classes, normal))[:64]]
+    shown = 64 if real.pixels.shape[1] <= 64 else 16  # of large images few fill a figure
+    sample["real"] = real.pixels[np.flatnonzero(is_normal(classes, normal))[:shown]]
     images, names = load_images(files["anomalies"])
     anomalous = ~is_normal(names, normal)
     sample["anomalies"] = {
-        str(name): images.pixels[np.flatnonzero(names == name)[:64]]
+        str(name): images.pixels[np.flatnonzero(names == name)[:shown]]
         for name in dict.fromkeys(names[anomalous])
     }
     if "closeness" in files:
@@ -73,10 +76,25 @@ def _sample(source: dict[str, Any]) -> dict[str, Any]:
         close = close[close["normal"] == normal]
         sample["near"] = close.loc[close["closeness"].idxmax(), "anomaly"]
     if "fakes" in files:
-        sample["fakes"] = load_array(files["fakes"], ndim=4, dtype="uint8")[:64]
+        sample["fakes"] = load_array(files["fakes"], ndim=4, dtype="uint8")[:shown]
         sample["previews"] = load_array(files["previews"], ndim=5, dtype="uint8")
         sample["steps"] = load_table(files["fidelity"], "step")["step"].to_numpy()
     return sample
+
+
+def _maps(source: dict[str, Any]) -> dict[str, Any]:
+    """The test images of a task with the anomaly maps of a method's detector."""
+    files = source["file"]
+    images, classes = load_images(files["images"])
+    view = load_facts(files["detector"]).get("view")  # resize, crop, ...
+    return {key: value for key, value in source.items() if key != "file"} | {
+        "pixels": images.pixels,
+        "masks": images.masks,
+        "class": classes,
+        "is_anomaly": ~is_normal(classes, source["normal"]),
+        "map": load_tensors(files["maps"])[0]["map"],
+        "share": view[1] / view[0] if view else 1.0,
+    }
 
 
 def _overlap(source: dict[str, Any]) -> dict[str, Any]:

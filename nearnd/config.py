@@ -13,7 +13,9 @@ from nearnd import plugins
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
 # something; every other key is an argument of the plugin's `build`.
 KEYS: dict[str, dict[str, str]] = {
-    "datasets": {"of": "datasets"},  # a changed copy of that dataset's test images
+    # of: a changed copy of that dataset's test images; only: the classes that are kept; most: so
+    # many training images of each class
+    "datasets": {"of": "datasets", "only": "", "most": ""},
     "backbones": {"dataset": "datasets"},
     "generators": {"monitor": "monitors"},
     "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
@@ -85,6 +87,13 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
     entry = arguments(config, "datasets", dataset)
     names = plugins.constant("datasets", entry["kind"], "CLASSES")
     names = names or plugins.call("datasets", entry, "classes")
+    only = config["datasets"][dataset].get("only", names)
+    if not isinstance(only, list) or not only:
+        raise ValueError(f"datasets: {dataset}: only is {only!r}; it may be a list of classes")
+    for name in only:
+        if name not in names:
+            raise plugins.unknown("class", name, names, f"datasets: {dataset}: only")
+    names = [name for name in names if name in only]
     for name in names:  # they become parts of paths, beside the words for other normals
         if "/" in name or name.startswith((".", "not-")) or name in ("all", "any"):
             raise ValueError(
@@ -118,7 +127,8 @@ def normals(config: dict[str, Any], experiment: str) -> list[str]:
     chosen = entry["normals"]
     if chosen == "each":  # a class without training images can only be an anomaly
         dataset = arguments(config, "datasets", entry["dataset"])
-        return plugins.call("datasets", dataset, "trained") or list(names)
+        trained = plugins.call("datasets", dataset, "trained") or names
+        return [name for name in names if name in trained]
     if chosen == "each-not":
         return [f"not-{name}" for name in names]
     if chosen == "all":
@@ -271,6 +281,14 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
             raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
         if "samplers" not in reads and not entry["methods"]:
             raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
+        if "maps" in reads and not any(
+            "map" in constant(config, "detectors", config["methods"][m]["detector"], "EMBEDS", [])
+            for m in entry["methods"]
+        ):
+            raise ValueError(
+                f"{where}: drawing {drawing} shows anomaly maps, which none of its methods has;"
+                " add one, such as patchcore"
+            )
     if "samplers" in entry:
         _check_samplers(config, f"{where}: samplers", entry["samplers"])
     if "closeness" in entry:

@@ -14,8 +14,8 @@ object, and may state, as literals that are read without importing the file:
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty
-    FILES      (fakes, generators) arguments that name a file from outside, which is then watched or
-               fetched: {argument: {"checksum": the argument with its sha256, "hint"}}
+    FILES      (detectors, fakes, generators) arguments that name a file from outside, which is then
+               watched or fetched: {argument: {"checksum": the argument with its sha256, "hint"}}
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
     EMBEDS     (detectors) the names of the arrays that `embed` returns
@@ -189,11 +189,13 @@ class Metric(Protocol):
 
 
 class Closeness(Protocol):
-    def __call__(self, features: np.ndarray, labels: np.ndarray, normal: np.ndarray) -> np.ndarray:
-        """How close each anomaly class is to the normal class, (K,), sums to 1.
+    def __call__(
+        self, features: np.ndarray, labels: np.ndarray, normals: list[np.ndarray]
+    ) -> np.ndarray:
+        """How close each anomaly class is to each normal class, (len(normals), K), rows sum to 1.
 
-        features (N, D) and labels 0..K-1 (N,) of the anomaly classes' training images, `normal`
-        (M, D) of the normal class's training images.
+        features (N, D) and labels 0..K-1 (N,) of the anomaly classes' training images, `normals`
+        (M, D) of the training images of one normal class each.
         """
 
 
@@ -211,6 +213,10 @@ class Drawing(Protocol):
                      the experiment has them, near (a class), fakes, previews, steps
         "images"     list of dicts, one for each image set: dataset, images ("train" or a test set),
                      classes {name: {n: how many, pixels: some of them, masks: theirs or None}}
+        "maps"       list of dicts, one for each task and each method whose detector embeds a
+                     "map": dataset, normal, method, seed; of the dataset's own test images pixels,
+                     masks (or None), class, is_anomaly (N,), map (N, h, w), and share: the part of
+                     the image's side, around its centre, that the map covers
         "samplers"   DataFrame dataset, normal, seed, sampler, label, setting, value, repeat,
                      n_real, n_fake, calls, seconds, <measures>
         "overlap"    DataFrame dataset, normal, seed, fakes, method, test, n, in_fakes: of the n

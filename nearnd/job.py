@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 import signal
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from nearnd.memory import keep_freed_memory
 
 EVERY = 5.0  # seconds between two lines of progress
 
@@ -36,8 +39,7 @@ class Job:
 
     def memory(self) -> dict[str, float]:
         """The largest memory so far in megabytes: of the process, and of the GPU if it used one."""
-        unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, else kilobytes
-        found = {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+        found = {"peak_mb": _peak_mb()}
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
             found["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 1e6
@@ -58,6 +60,19 @@ class Job:
 
     def __post_init__(self):
         self._first, self._last, self._total = None, 0.0, 0
+
+
+def _peak_mb() -> float:
+    """The largest resident memory of this process so far, in megabytes.
+
+    On Linux from /proc: there the maximum that getrusage gives is inherited from the process that
+    started this one, so a small job would show snakemake's own memory.
+    """
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
+        return int(found[1]) * 1024 / 1e6
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, else kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _clock(seconds: float) -> str:
@@ -100,6 +115,7 @@ def start(snakemake, apart: Sequence[str] = ()) -> Iterator[Job]:
     logging.captureWarnings(True)
     for noisy in ("httpx", "urllib3", "matplotlib", "fontTools", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    keep_freed_memory()
     # a cluster asks a job to stop with SIGTERM: unwind, so that temporary files are removed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 

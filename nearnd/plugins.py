@@ -24,7 +24,12 @@ STAGES = (
 
 def available(stage: str) -> list[str]:
     """The kinds of a stage: its files, without those that start with an underscore."""
-    return sorted(file.stem for file in (PACKAGE / stage).glob("[!_]*.py"))
+    return list(_kinds(PACKAGE / stage))
+
+
+@cache  # every job of a graph asks for it
+def _kinds(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(file.stem for file in folder.glob("[!_]*.py")))
 
 
 def unknown(what: str, name: Any, known, where: str) -> ValueError:
@@ -85,13 +90,21 @@ def arguments(stage: str, kind: str) -> dict[str, bool]:
 
 
 def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
-    """A literal that the plugin's file states at top level, such as NEEDS or CLASSES."""
-    for node in _tree(_file(stage, kind)).body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == name for target in node.targets
-        ):
-            return ast.literal_eval(node.value)
-    return default
+    """A literal that the plugin's file states at top level, such as NEEDS or CLASSES. It is read
+    once: not to be changed."""
+    found = _literals(_file(stage, kind), name)
+    return found[0] if found else default
+
+
+@cache
+def _literals(file: Path, name: str) -> list[Any]:
+    """What a file sets a name to, at top level, in a list; an empty one if it does not."""
+    return [
+        ast.literal_eval(node.value)
+        for node in _tree(file).body
+        if isinstance(node, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    ]
 
 
 def check_entry(stage: str, name: str, entry: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ rule backbone:
     threads: 8
     resources:
         gpu=gpus(),
+        mem_mb=lambda w, attempt: min(attempt, 2) * 8000,
+        runtime=480,
     params:
         entry=lambda w: entry("backbones", w.backbone),
         digest=lambda w: digest("backbones", w.backbone),

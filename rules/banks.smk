@@ -6,7 +6,9 @@ rule bank:
     log:
         "results/logs/banks/{dataset}/{normal}/{detector}/{bank}/seed{seed}.log",
     conda:
-        "../envs/tables.yaml"
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt) // 2,
     params:
         entry=lambda w: entry("banks", w.bank),
         digest=lambda w: digest("banks", w.bank),

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -61,7 +62,8 @@ def literal(section, name, what, default=None):
 
 
 def size_of(dataset):
-    spec = config["datasets"][dataset]
+    """Pixels along a side; of a detector that no dataset trains, those of the smallest."""
+    spec = config["datasets"].get(dataset, {})
     return size_of(spec["of"]) if "of" in spec else spec.get("size", 8)
 
 
@@ -70,8 +72,21 @@ def threads_of(dataset):
     return 1 if size_of(dataset) <= 16 else 4
 
 
-def threads_of_detector(dataset):
-    return 1 if dataset == "any" else threads_of(dataset)
+def memory_of(dataset, attempt=1):
+    """Megabytes to ask a cluster for; twice as many after a failure, which may be for want of it."""
+    return min(attempt, 2) * (4000 if size_of(dataset) <= 64 else 16000)
+
+
+def runtime_of(dataset, steps=0):
+    """Minutes to ask a cluster for: a generous guess. A training that reaches the limit saves its
+    state, and the next attempt goes on from there."""
+    trained = steps * size_of(dataset) ** 2 // 100_000
+    return min(24 * 60, (60 if size_of(dataset) <= 16 else 240) + trained)
+
+
+def steps_of(generator):
+    """Training steps, 0 of a generator that is not trained here."""
+    return config["generators"][generator].get("steps", 0)
 
 
 def gpus():

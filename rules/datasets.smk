@@ -33,9 +33,14 @@ rule images:
     conda:
         "../envs/tables.yaml"
     threads: 8
+    resources:
+        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
+        runtime=lambda w: runtime_of(w.dataset),
     params:
         entry=lambda w: entry("datasets", w.dataset),
+        selection=lambda w: selection_of(w.dataset),
         archives=lambda w: archives_of(w.dataset),
         digest=lambda w: digest("datasets", w.dataset),
+        stamp=lambda w: stamp(folders_input(w)),
     script:
         "../workflow/scripts/images.py"

@@ -9,9 +9,11 @@ rule detector:
         "results/benchmarks/detectors/{dataset}/{normal}/{detector}/seed{seed}.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of_detector(w.dataset)
+    threads: lambda w: threads_of(w.dataset)
     resources:
         gpu=gpus(),
+        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
+        runtime=lambda w: runtime_of(w.dataset),
     params:
         entry=lambda w: entry("detectors", w.detector),
         digest=lambda w: digest("detectors", w.detector),

@@ -5,6 +5,11 @@ def experiment_of(name):
     return settings.DEFAULTS | config["experiments"][name]
 
 
+@cache
+def normals_of(experiment):
+    return tuple(settings.normals(config, experiment))
+
+
 def runs_of(experiment):
     """One dict for each score file of an experiment."""
     spec = experiment_of(experiment)
@@ -13,7 +18,7 @@ def runs_of(experiment):
     )  # others need the normals of `test`
     return [
         {"dataset": spec["dataset"], "normal": n, "method": m, "images": i, "seed": s}
-        for n in settings.normals(config, experiment)
+        for n in normals_of(experiment)
         for m in spec["methods"]
         for i in images
         for s in config["seeds"]
@@ -76,7 +81,7 @@ def sources_of(experiment, reads):
     spec = experiment_of(experiment)
     tasks = [
         {"dataset": spec["dataset"], "normal": n, "seed": s}
-        for n in settings.normals(config, experiment)
+        for n in normals_of(experiment)
         for s in config["seeds"]
     ]
     sources = {}
@@ -138,6 +143,8 @@ def sources_of(experiment, reads):
             }
             for i in dict.fromkeys(["train", *spec["tests"]])
         ]
+    if "maps" in reads:
+        sources["maps"] = maps_of(experiment)
     if "samplers" in reads:
         sources["samplers"] = [
             task
@@ -149,6 +156,24 @@ def sources_of(experiment, reads):
             for task in tasks
         ]
     return sources
+
+
+def maps_of(experiment):
+    """The anomaly maps of the dataset's own test images, by the detectors that have some."""
+    found = []
+    for run in runs_of(experiment):
+        detector = config["methods"][run["method"]]["detector"]
+        if run["images"] == "test" and "map" in literal(
+            "detectors", detector, "EMBEDS", []
+        ):
+            task = {k: run[k] for k in ("dataset", "normal", "seed")}
+            files = {
+                "maps": features_of(**task, detector=detector, images="test"),
+                "images": pixels_of(run["dataset"], "test"),
+                "detector": detector_of(**task, detector=detector),
+            }
+            found.append(task | {"method": run["method"], "file": files})
+    return found
 
 
 def samples_of(experiment, tasks):
@@ -226,13 +251,20 @@ def drawing_title(wildcards):
 
 def fakes_asked(wildcards):
     """The fakes that this run draws from one generator: they say when its training may end."""
-    w, names = wildcards, set()
+    w = wildcards
+    return [entry("fakes", name) for name in fakes_from(w.dataset, w.normal, w.generator)]
+
+
+@cache
+def fakes_from(dataset, normal, generator):
+    """The names of the fakes that this run draws from the generators of a task, in order."""
+    names = set()
     for experiment in config["run"]:
-        same = experiment_of(experiment)["dataset"] == w.dataset
-        if same and w.normal in settings.normals(config, experiment):
+        same = experiment_of(experiment)["dataset"] == dataset
+        if same and normal in normals_of(experiment):
             found = fakes_of(experiment)
-            names |= {fakes for fakes in found if found[fakes] == w.generator}
-    return [entry("fakes", name) for name in sorted(names)]
+            names |= {fakes for fakes in found if found[fakes] == generator}
+    return sorted(names)
 
 
 def asked_before(wildcards):
@@ -255,7 +287,7 @@ def costs_sources():
     for name in config["run"]:
         dataset = experiment_of(name)["dataset"]
         for generator in fakes_of(name).values():
-            for normal in settings.normals(config, name):
+            for normal in normals_of(name):
                 for seed in config["seeds"]:
                     file = f"{generator_of(dataset, normal, generator, seed)}/cost.tsv"
                     tasks[file] = {

@@ -11,6 +11,8 @@ rule features:
     threads: lambda w: threads_of(w.dataset)
     resources:
         gpu=gpus(),
+        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
+        runtime=lambda w: runtime_of(w.dataset),
     params:
         entry=lambda w: entry("detectors", w.detector),
         digest=lambda w: digest("detectors", w.detector),
@@ -30,6 +32,8 @@ rule features_elsewhere:
     threads: lambda w: threads_of(w.dataset)
     resources:
         gpu=gpus(),
+        mem_mb=lambda w, attempt: memory_of(w.other, attempt),
+        runtime=lambda w: runtime_of(w.other),
     params:
         entry=lambda w: entry("detectors", w.detector),
         digest=lambda w: digest("detectors", w.detector),

@@ -22,6 +22,8 @@ rule generator:
     threads: lambda w: threads_of(w.dataset)
     resources:
         gpu=gpus(),
+        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
+        runtime=lambda w: runtime_of(w.dataset, steps_of(w.generator)),
     params:
         entry=lambda w: entry("generators", w.generator),
         digest=lambda w: digest("generators", w.generator),

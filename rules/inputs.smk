@@ -12,6 +12,26 @@ def folders_input(wildcards):
     )
 
 
+def stamp(folders):
+    """A hash of the names, sizes and times of the files in folders. As a param it runs a job again
+    when an image is overwritten in place, which leaves the folders' own times as they were.
+    """
+    found = [
+        (file.path, file.stat().st_size, file.stat().st_mtime_ns)
+        for folder in folders
+        if os.path.isdir(folder)
+        for file in os.scandir(folder)
+        if file.is_file()
+    ]
+    return hashlib.sha256(json.dumps(sorted(found)).encode()).hexdigest()[:12]
+
+
+def selection_of(dataset):
+    """Which of a dataset's images are kept: all where the entry says nothing."""
+    spec = config["datasets"][dataset]
+    return {key: spec[key] for key in ("only", "most") if key in spec}
+
+
 def clean_input(wildcards):
     """The clean test images, where a dataset is made from those of another one."""
     if "of" not in literal("datasets", wildcards.dataset, "NEEDS", []):
@@ -24,6 +44,7 @@ def backbone_input(wildcards):
     return [pixels_of(dataset, "train")] if dataset else []
 
 
+@cache
 def outside(section, name):
     """Files that an entry names (FILES of its plugin): {argument: (path, how to fetch it)}.
 
@@ -79,8 +100,10 @@ def fetched(section, name):
 
 
 def named_in_run():
-    """The fakes and generators of this run."""
-    outliers = [d["outliers"] for d in detectors_of_run() if "outliers" in d]
+    """The fakes, generators and detectors of this run."""
+    used = detectors_of_run()
+    detectors = [name for name, d in config["detectors"].items() if d in used]
+    outliers = [d["outliers"] for d in used if "outliers" in d]
     shown = [f for e in config["run"] for f in fakes_of(e)]
     fakes = list(dict.fromkeys(outliers + shown))
     sources = [config["fakes"][f].get("generator") for f in fakes]
@@ -90,7 +113,8 @@ def named_in_run():
         if "samplers" in experiment_of(e)
     ]
     generators = list(dict.fromkeys(g for g in sources if g))
-    return [("fakes", f) for f in fakes] + [("generators", g) for g in generators]
+    sections = {"fakes": fakes, "generators": generators, "detectors": detectors}
+    return [(section, name) for section, names in sections.items() for name in names]
 
 
 def check_files():
@@ -182,6 +206,7 @@ def detector_input(wildcards):
         files["outliers"] = fakes_file(
             w.dataset, w.normal, spec["outliers"], w.seed, "npy"
         )
+    files["outside"] = outside_input("detectors", wildcards.detector)
     return files
 
 

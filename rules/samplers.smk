@@ -10,6 +10,10 @@ rule sampler:
     threads: lambda w: threads_of(experiment_of(w.experiment)["dataset"])
     resources:
         gpu=gpus(),
+        mem_mb=lambda w, attempt: memory_of(
+            experiment_of(w.experiment)["dataset"], attempt
+        ),
+        runtime=lambda w: runtime_of(experiment_of(w.experiment)["dataset"]),
     params:
         entries=sampler_entries,
         step=lambda w: samplers_of(w.experiment).get("step"),

@@ -7,6 +7,8 @@ rule score:
         "results/logs/scores/{dataset}/{normal}/{method}/{images}/seed{seed}.log",
     conda:
         "../envs/tables.yaml"
+    resources:
+        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt) // 2,
     params:
         entry=lambda w: entry("scores", config["methods"][w.method]["score"]),
         digest=lambda w: digest("scores", config["methods"][w.method]["score"]),
@@ -24,6 +26,8 @@ rule closeness:
         "results/logs/closeness/{dataset}/{closeness}/{images}.log",
     conda:
         "../envs/tables.yaml"
+    resources:
+        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt) // 2,
     params:
         entry=lambda w: entry("closeness", w.closeness),
         digest=lambda w: digest("closeness", w.closeness),

@@ -65,6 +65,7 @@ def experiment(classes: int = 4, methods: int = 3, seeds: int = 2, per_class: in
             {"dataset": "shapes", "normal": c, "seed": 0, "fakes": f"fakes{m}", "method": method,
              "test": "fsde.test", "n": 100, "in_fakes": 7 * m}
             for m, method in enumerate(who) for c in names[:classes]]),
+        "maps": maps(names, who[:1], classes, seeds),
         "copies": ["shapes_c.test"],
         "published": pd.DataFrame(
             [["fitymi", "6", "Ours, bottom-1", "Class 0", 80.0, np.nan],
@@ -124,6 +125,26 @@ def samplers(normals: list[str], seeds: int) -> pd.DataFrame:
                     for repeat in range(3)
                 ]  # fmt: skip
     return pd.DataFrame(found)
+
+
+def maps(names: list[str], methods: list[str], normals: int, seeds: int) -> list[dict]:
+    """Two images of each class; anomalies have a marked square, the higher in the map the later
+    the class."""
+    pixels = np.full((2 * len(names), 18, 18, 1), 90, np.uint8)
+    classes, found = np.repeat(names, 2), []
+    for normal in names[:normals]:
+        anomalous = classes != normal
+        level = np.arange(len(classes)) * anomalous
+        found += [
+            {"dataset": "shapes", "normal": normal, "method": method, "seed": seed,
+             "pixels": pixels, "masks": np.pad(np.ones((len(classes), 4, 4), np.uint8),
+             [(0, 0), (7, 7), (7, 7)]) * anomalous[:, None, None], "class": classes,
+             "is_anomaly": anomalous, "share": 16 / 18,
+             "map": np.pad(np.ones((len(classes), 2, 2)), [(0, 0), (1, 1), (1, 1)]).astype(
+             np.float32) * level[:, None, None].astype(np.float32)}
+            for method in methods for seed in range(seeds)
+        ]  # fmt: skip
+    return found
 
 
 def _shift(normal: int, other: int) -> float:

@@ -222,6 +222,23 @@ def test_weights_from_a_file_lose_the_classifier(tmp_path, suffix):
     assert all(np.array_equal(w, model.state_dict()[name].numpy()) for name, w in weights.items())
 
 
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_a_file_that_lacks_layers_is_refused(tmp_path, suffix):
+    import timm
+    from safetensors.torch import save_file
+
+    whole = timm.create_model(VIT, num_classes=5, **TINY).state_dict()
+    shallow = {name: t for name, t in whole.items() if not name.startswith("blocks.1.")}
+    file = tmp_path / f"w.{suffix}"
+    (save_file if suffix == "safetensors" else torch.save)(shallow, file)
+    with pytest.raises(ValueError, match=rf"w.{suffix} .* lacks \d+ tensors.* 'blocks.1.norm1.we"):
+        make(timm_backbone.build(VIT, str(file), TINY, 0.5, 0.5))
+    del whole["norm.bias"]
+    (save_file if suffix == "safetensors" else torch.save)(whole, file)
+    with pytest.raises(ValueError, match=r"lacks 1 tensors .* 'norm.bias'"):
+        make(timm_backbone.build(VIT, str(file), TINY, 0.5, 0.5))
+
+
 def test_a_pickle_with_code_in_it_is_not_run(tmp_path):
     torch.save({"x": pytest.raises}, tmp_path / "w.pth")  # a function: only a full unpickler can
     with pytest.raises(ValueError, match=r"w.pth does not fit"):

@@ -18,7 +18,7 @@ def classes(n: int = 40) -> tuple[np.ndarray, np.ndarray]:
 def test_finds_the_planted_near_class(near):
     features, labels = classes()
     normal = 0.7 * CENTRES[near] + RNG.normal(size=(30, 3))
-    closeness = linear_probe.build()(features, labels, normal)
+    closeness = linear_probe.build()(features, labels, [normal])[0]
     assert closeness.shape == (4,)
     assert closeness.sum() == pytest.approx(1)
     assert closeness.argmax() == near
@@ -27,7 +27,7 @@ def test_finds_the_planted_near_class(near):
 def test_halfway_between_two_classes_is_close_to_both():
     features, labels = classes()
     normal = np.concatenate([CENTRES[:2]] * 20) + RNG.normal(size=(40, 3))
-    closeness = linear_probe.build()(features, labels, normal)
+    (closeness,) = linear_probe.build()(features, labels, [normal])
     assert closeness[:2] == pytest.approx([0.5, 0.5], abs=0.02)
 
 
@@ -35,17 +35,17 @@ def test_units_of_the_features_do_not_matter():
     features, labels = classes()
     normal = 0.4 * CENTRES[1] + RNG.normal(size=(30, 3))
     scale = np.array([1e-3, 1, 1e3])
-    before = linear_probe.build()(features, labels, normal)
-    after = linear_probe.build()(features * scale + 7, labels, normal * scale + 7)
+    before = linear_probe.build()(features, labels, [normal])
+    after = linear_probe.build()(features * scale + 7, labels, [normal * scale + 7])
     assert after == pytest.approx(before, rel=1e-3, abs=1e-6)
 
 
 def test_one_anomaly_class_has_all_the_closeness():
     features, labels = classes()
-    assert linear_probe.build()(features[labels == 0], labels[labels == 0], features) == [1.0]
+    assert linear_probe.build()(features[labels == 0], labels[labels == 0], [features]) == [[1.0]]
 
 
 def test_a_class_without_images_is_named():
     features, labels = classes()
     with pytest.raises(ValueError, match=r"classes \[1\]"):
-        linear_probe.build()(features[labels != 1], labels[labels != 1], features)
+        linear_probe.build()(features[labels != 1], labels[labels != 1], [features])

@@ -12,7 +12,7 @@ from nearnd.plugins import constant
 
 ROOT = Path(__file__).parents[1]
 READS = {"metrics", "scores", "fidelity", "fakes", "samples", "images", "samplers",
-         "slices", "overlap", "closeness", "published"}  # fmt: skip
+         "slices", "overlap", "closeness", "published", "maps"}  # fmt: skip
 
 
 def kinds(stage):
@@ -43,10 +43,19 @@ def test_metrics_depend_on_ranks_alone_and_refuse_an_empty_group(kind):
         metric(score, np.zeros(200, bool))
 
 
+def logits(n, seed, shift=0.0):
+    """Of three classes in turn; the bank's (seed 0) scatter most. Shift 8: all alike, and lower."""
+    sure = (8 - shift) * np.eye(3)[np.arange(n) % 3] + 3 / 8 * shift
+    return (sure + points(n, seed, d=3) / (1 + 4 * seed)).astype(np.float32)
+
+
 # What detectors embed, drawn anew: normal for shift 0, more anomalous the larger the shift.
 ARRAYS = {
     "features": points,
+    "logits": logits,
     "logit": lambda n, seed, shift=0.0: points(n, seed, shift, d=1)[:, 0],
+    "errors": lambda n, seed, shift=0.0: np.exp(points(n, seed, shift)),
+    "map": lambda n, seed, shift=0.0: points(n, seed, shift, d=12).reshape(n, 3, 4),
 }
 
 
@@ -99,10 +108,13 @@ def test_fidelity_tells_the_same_law_from_a_shifted_one(kind):
 @kinds("closeness")
 def test_closeness_is_a_share_for_each_class_and_finds_the_near_one(kind):
     features = np.concatenate([points(40, c, shift=3.0 * c) for c in range(4)])
-    close = build("closeness", kind)(features, np.repeat(np.arange(4), 40), points(30, 9, 6.4))
-    assert close.shape == (4,)
-    assert close.sum() == pytest.approx(1)
-    assert close.argmax() == 2
+    normals = [points(30, 9, 6.4), points(30, 8, 2.6)]
+    close = build("closeness", kind)(features, np.repeat(np.arange(4), 40), normals)
+    assert close.shape == (2, 4)
+    assert close.sum(axis=1) == pytest.approx(1)
+    assert list(close.argmax(axis=1)) == [2, 1]
+    alone = build("closeness", kind)(features, np.repeat(np.arange(4), 40), normals[1:])
+    assert alone[0] == pytest.approx(close[1])
 
 
 SELF_CONTAINED = [
@@ -159,8 +171,10 @@ def test_detectors_embed_each_image_by_itself_and_survive_a_file(
 ):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (19, 8, 8, channels)).astype(np.uint8)
-    images = Images(pixels, np.zeros(19, np.int64), np.arange(19).astype(str))
-    short = {"epochs": 1} if "epochs" in plugins.arguments("detectors", kind) else {}
+    images = Images(pixels, np.arange(19) % 3, np.arange(19).astype(str))
+    short = {
+        key: 1 for key in ("epochs", "iterations") if key in plugins.arguments("detectors", kind)
+    }
     needs = constant("detectors", kind, "NEEDS")
     backbone = backbones / ("inception" if kind == "inception" else "vit")
 

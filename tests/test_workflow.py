@@ -207,6 +207,10 @@ def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
         assert (scores["score"] > 0).all()
         assert not scores["is_anomaly"].any()
     assert "No test set held anomalies" in show(folder)
+    assert planned(folder, config="small.yaml") == {}
+    # the same picture again, at the same place: the folder's own time stamp does not change
+    Image.fromarray(picture).save(folder / "images" / "3.PNG")
+    assert planned(folder, config="small.yaml")["images"] == 1
 
 
 KILLED = {

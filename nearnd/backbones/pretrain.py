@@ -65,7 +65,9 @@ class Pretrain:
         matrices = [p for p in net.parameters() if p.ndim > 1 and p.shape[0] > 1]
         others = [p for p in net.parameters() if not (p.ndim > 1 and p.shape[0] > 1)]
         groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=o["lr"], weight_decay=o["weight_decay"])
+        optimizer = torch.optim.AdamW(
+            groups, lr=o["lr"], weight_decay=o["weight_decay"], fused=True
+        )
 
         def schedule(step: int) -> float:  # linear warm-up, then half a cosine
             return min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * step / steps))

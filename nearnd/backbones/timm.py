@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from nearnd.contracts import Images, Progress
 from nearnd.fetch import FetchError, fetch, mirrors
@@ -62,14 +65,22 @@ class Timm:
             # official ViT checkpoints (.npz) need the model's own reader; timm never unpickles code
             overlay = {"file": os.fspath(file), "custom_load": file.suffix == ".npz"}
         try:
-            return timm.create_model(
-                self.model, pretrained=self.weights != "none", num_classes=0,
-                pretrained_cfg_overlay=overlay, **self.kwargs,
-            )  # fmt: skip
+            with _missing_tensors() as missing:
+                network = timm.create_model(
+                    self.model, pretrained=self.weights != "none", num_classes=0,
+                    pretrained_cfg_overlay=overlay, **self.kwargs,
+                )  # fmt: skip
         except (
             OSError, RuntimeError, KeyError, ValueError, AssertionError, SafetensorError
         ) as error:  # fmt: skip
             raise ValueError(f"{self._sorry(file)} ({type(error).__name__}: {error})") from error
+        if missing:
+            raise ValueError(
+                f"{file or 'the published file'} does not fit {self.model} with kwargs"
+                f" {self.kwargs}: it lacks {len(missing)} tensors of the network, the first of"
+                f" them {missing[0]!r}"
+            )
+        return network
 
     def _from_mirror(self, folder: Path, progress: Progress) -> Path | None:
         """The file `<model>.safetensors`, if a mirror has it; timm downloads if none does."""
@@ -110,6 +121,26 @@ class Timm:
             f" {self.model}.safetensors into a folder of `mirrors:`, or anywhere and set `weights:"
             " <that file>` in the backbone's entry"
         )
+
+
+@contextmanager
+def _missing_tensors() -> Iterator[list[str]]:
+    """The names, filled in by the end, of the tensors that weights loaded in here did not have.
+
+    A network without its classifier is loaded leniently by timm, which only logs what is missing
+    and leaves it random.
+    """
+    from torch import nn
+
+    missing, load = [], nn.Module.load_state_dict
+
+    def watched(*args, **kwargs):
+        result = load(*args, **kwargs)
+        missing.extend(result.missing_keys)
+        return result
+
+    with patch.object(nn.Module, "load_state_dict", watched):
+        yield missing
 
 
 def build(

@@ -23,7 +23,9 @@ def build(
     not say if P is a probe or fine-tuned; a probe is the cheaper reading. No test image is read.
     """
 
-    def closeness(features: np.ndarray, labels: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    def closeness(
+        features: np.ndarray, labels: np.ndarray, normals: list[np.ndarray]
+    ) -> np.ndarray:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import StandardScaler
@@ -32,7 +34,7 @@ def build(
         if missing := sorted(set(range(classes)) - set(np.unique(labels).tolist())):
             raise ValueError(f"the anomaly classes {missing} (by label) have no training image")
         if classes == 1:
-            return np.ones(1)
+            return np.ones((len(normals), 1))
         scaler = StandardScaler().fit(features)
         probe = LogisticRegression(C=c, max_iter=iterations)
         with warnings.catch_warnings(record=True) as caught:
@@ -40,6 +42,7 @@ def build(
             probe.fit(scaler.transform(features), labels)  # (N, D)
         if any(issubclass(w.category, ConvergenceWarning) for w in caught):
             log.warning("the probe was stopped after %d iterations, still improving", iterations)
-        return probe.predict_proba(scaler.transform(normal)).mean(axis=0)  # (K,)
+        shares = [probe.predict_proba(scaler.transform(normal)).mean(axis=0) for normal in normals]
+        return np.stack(shares)  # (len(normals), K)
 
     return closeness

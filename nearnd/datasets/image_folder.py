@@ -102,10 +102,7 @@ def trained(path: str = "", **rest) -> list[str]:
 
 
 def inputs(path: str = "", **rest) -> list[str]:
-    """The folders whose time stamps change when an image is added, renamed or taken away.
-
-    An image overwritten in place changes none of them.
-    """
+    """The folders that hold the images: a change of a file in them makes the images again."""
     root, _ = _layout(path)
     return sorted(str(folder) for folder, _ in walk(root))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.detectors._freeze import freeze
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
@@ -111,21 +112,6 @@ class Binary:
         self.net = net.to(device.device()).eval()
 
 
-def freeze(backbone, share: float, stem: bool) -> None:
-    """Keeps the first `share` of the blocks, rounded down, from being trained; the `stem` too.
-
-    With the stem frozen nothing before the first trained block needs a gradient, so autograd
-    records neither the stem nor the frozen blocks, and the backward pass ends there.
-    """
-    from nearnd.networks.backbone import blocks
-
-    first, *rest = blocks(backbone)
-    names = {name for block in rest[: int(share * len(rest))] for name in block}
-    names |= set(first) if stem else set()
-    for name, parameter in backbone.named_parameters():
-        parameter.requires_grad_(name not in names)
-
-
 def add_dropout(backbone, p: float) -> None:
     """Dropout where the official ViT has it: after the position embedding and after both linear
     layers of every MLP, none in the attention. Networks without such places stay as they are."""
@@ -153,7 +139,7 @@ def _optimizer(o: dict, parameters: list):
     import torch
 
     if o["optimizer"] == "adamw":
-        return torch.optim.AdamW(parameters, lr=o["lr"], weight_decay=o["weight_decay"])
+        return torch.optim.AdamW(parameters, lr=o["lr"], weight_decay=o["weight_decay"], fused=True)
     return torch.optim.SGD(
         parameters, lr=o["lr"], momentum=o["momentum"], weight_decay=o["weight_decay"]
     )

@@ -83,7 +83,7 @@ def build(
 def inputs(
     file: str | None = None, folder: str | None = None, per_class: int | None = None, **rest
 ) -> list[str]:
-    """The folders whose time stamps change when an image is added or taken away; none for a file.
+    """The folders that hold the images, of which every change counts; none for a file.
 
     Cheap: called while the workflow is planned. ValueError if the arguments cannot work.
     """

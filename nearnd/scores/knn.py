@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
+from nearnd.scores._features import pair
 from nearnd.scores._neighbours import nearest
 
 READS = ["features"]
@@ -31,9 +32,7 @@ def build(
         raise ValueError(f"power is {power!r}; a knn score takes a number above 0")
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
-        b, x = _matrix(bank, feature, "bank"), _matrix(queries, feature, "query")
-        if b.shape[1] != x.shape[1]:
-            raise ValueError(f"bank has {b.shape[1]} features per image, queries {x.shape[1]}")
+        b, x = pair(bank, queries, feature)
         if len(b) < k:
             raise ValueError(
                 f"k is {k}, but the bank has only {len(b)} images: choose a smaller k in the"
@@ -45,22 +44,6 @@ def build(
         return (squared ** (power / 2)).sum(axis=1).astype(np.float32)  # (N,)
 
     return score
-
-
-def _matrix(embedding: Embedding, feature: str, whose: str) -> np.ndarray:
-    if feature not in embedding:
-        raise ValueError(f"the {whose} has no {feature!r}; it has {sorted(embedding)}")
-    array = embedding[feature]
-    array = array.reshape(len(array), -1)  # (N, D)
-    finite = sum(
-        np.isfinite(array[i : i + 1024]).all(axis=1).sum() for i in range(0, len(array), 1024)
-    )
-    if finite < len(array):
-        raise ValueError(
-            f"{len(array) - finite} of {len(array)} {whose} rows of {feature!r} are not finite;"
-            " see the log of the detector's training"
-        )
-    return array
 
 
 def _unit(array: np.ndarray) -> np.ndarray:

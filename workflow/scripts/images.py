@@ -6,6 +6,7 @@ from pathlib import Path
 import _repository  # noqa: F401
 
 from nearnd import job, plugins, repeats, tables
+from nearnd.selection import select
 
 with job.start(snakemake):
     records = snakemake.params.archives.items()
@@ -15,6 +16,7 @@ with job.start(snakemake):
     tempfile.tempdir = str(folder)  # scratch files beside the result: /tmp may be memory
     dataset = plugins.build("datasets", snakemake.params.entry)
     splits, classes = dataset.read(archives)
+    splits, classes = select(splits, classes, **snakemake.params.selection)
     for split, images in splits.items():
         tables.save_images(folder, split, images, classes)
         job.log.info(f"{split}: {len(images)} images {images.pixels.shape[1:]}")

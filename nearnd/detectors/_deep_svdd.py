@@ -1,0 +1,198 @@
+"""What DeepSVDD and DeepSAD share: an autoencoder's encoder, a centre, a guard against collapse.
+
+The centre c is the mean code of the training images, pushed away from 0, and does not move. A
+network that can give one code to all images has an easy way out: every image at c. Biases, affine
+batch norms and bounded activations allow it, so there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nearnd import device
+from nearnd.arrays import load_tensors, save_tensors
+from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.detectors._exposed import tenths
+from nearnd.detectors._vit import fitted
+from nearnd.networks.augment import as_tensor
+from nearnd.networks.backbone import put_weights, weights_of
+from nearnd.networks.batches import batch_rows
+from nearnd.networks.contrast import contrast_normalised
+from nearnd.networks.lenet import Decoder, lenet
+from nearnd.training import train
+
+BATCH = 256  # images embedded at a time
+PUSH = 0.1  # least size of a coordinate of the centre
+PROBES = 256  # images on which a collapse is looked for
+COLLAPSED = 0.01  # spread of the probes' codes over the length of the centre; about 0.15 on digits
+NETWORK = ("channels", "side", "widths", "hidden", "code", "bias")
+
+
+class Sphere(nn.Module):
+    """An encoder to codes (N, code) and the sphere that the codes shall lie in."""
+
+    def __init__(self, facts: dict):
+        super().__init__()
+        self.encoder = lenet(**{name: facts[name] for name in NETWORK})
+        self.register_buffer("centre", torch.zeros(facts["code"]))
+        self.register_buffer("radius", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes z (N, code) and squared distances |z - c|^2 (N,)."""
+        z = self.encoder(x)
+        return z, (z - self.centre).square().sum(1)
+
+
+class Task(NamedTuple):
+    """What a method makes of its images."""
+
+    pixels: np.ndarray  # uint8 (N, H, W, C), the normal ones first
+    normal: int  # how many of them are normal
+    extrema: list[float] | None  # see `contrast_normalised`; None leaves pixels in [0, 1]
+    loss: Callable[[Sphere, Tensor, np.ndarray, int], Tensor]
+    # loss(sphere, squared distances (B,) of the images, their rows (B,), step)
+
+
+class Compact:
+    """Detector (contracts.py): codes near a centre, and how far each is.
+
+    `task(normal, outliers)` is what the kind makes of its images.
+    """
+
+    def __init__(self, kind: str, task: Callable[[Images, Any], Task], **options):
+        self.kind, self.options, self.task = kind, options, task
+        self.net = None
+
+    def see(self, pixels: np.ndarray) -> Tensor:
+        """The network's input of uint8 (N, H, W, C)."""
+        x = as_tensor(pixels)
+        extrema = self.facts["extrema"]
+        return x if extrema is None else contrast_normalised(x, *extrema)  # (N, C, H, W)
+
+    def fit(
+        self, normal: Images, *, outliers: np.ndarray | None, backbone: Path | None, seed: int,
+        folder: Path | None, progress: Progress = silent,
+    ) -> None:  # fmt: skip
+        """Pretrains an autoencoder, sets the centre to that of the normal images, and draws their
+        codes to it. ValueError if all codes have collapsed in the end."""
+        pixels, normals, extrema, loss = self.task(normal, outliers)
+        _check_images(self.kind, pixels)
+        o = SimpleNamespace(**self.options)
+        n, side, _, channels = pixels.shape
+        self.facts = {"extrema": extrema, "side": side, "channels": channels}
+        self.facts |= {name: self.options[name] for name in NETWORK[2:]}
+        first = o.ae_epochs and max(1, o.ae_epochs * n // o.batch)
+        second = max(1, o.epochs * n // o.batch)
+        torch.manual_seed(seed)
+        net = Sphere(self.facts).to(device.device())
+
+        def input_of(step: int) -> tuple[Tensor, np.ndarray]:
+            rows = batch_rows(step, n, o.batch, seed)
+            return self.see(pixels[rows]).to(net.centre.device), rows
+
+        if first:
+            decoder = Decoder(channels, side, o.widths, o.code).to(net.centre.device)
+            both = nn.Sequential(net.encoder, decoder).train()
+
+            def error(step: int) -> Tensor:
+                x, _ = input_of(step)
+                return (both(x) - x).square().sum((1, 2, 3)).mean()
+
+            adam = torch.optim.Adam(both.parameters(), o.ae_lr, weight_decay=o.ae_weight_decay)
+            train(
+                both, adam, error, steps=first, seed=seed, folder=folder and Path(folder) / "ae",
+                schedule=tenths(o.ae_milestones, n, o.batch),
+                progress=lambda step, _, **values: progress(step, first + second, **values),
+            )  # fmt: skip
+        self.net = net
+        net.centre.copy_(centre(self._codes(pixels[:normals])))
+
+        def objective(step: int) -> Tensor:
+            x, rows = input_of(step)
+            return loss(net, net(x)[1], rows, step)
+
+        adam = torch.optim.Adam(net.parameters(), o.lr, weight_decay=o.weight_decay)
+        train(
+            net.train(), adam, objective, steps=second, seed=seed,
+            folder=folder and Path(folder) / "sphere", schedule=tenths(o.milestones, n, o.batch),
+            progress=lambda step, _, **values: progress(first + step, first + second, **values),
+        )  # fmt: skip
+        self._check(pixels, seed)
+
+    @torch.inference_mode()
+    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+        """{"features": the code z, float32 (N, code), "logit": |z - c|^2 - R^2, float32 (N,)},
+        higher = more anomalous; R is 0 but for the soft boundary."""
+        net = fitted(self.net, "embed").eval()
+        on, parts = net.centre.device, []
+        for i in range(0, len(pixels), BATCH):
+            z, d = net(self.see(pixels[i : i + BATCH]).to(on))
+            parts.append([t.cpu().numpy() for t in (z, d - net.radius**2)])
+            progress(min(i + BATCH, len(pixels)), len(pixels))
+        z, d = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return {"features": z, "logit": d}
+
+    def save(self, path: Path) -> None:
+        weights = weights_of(fitted(self.net, "save"))
+        save_tensors(path, weights, detector=self.kind, facts=self.facts)
+
+    def load(self, path: Path) -> None:
+        weights, facts = load_tensors(path)
+        if facts.get("detector") != self.kind:
+            raise ValueError(f"{path} is not the file of a `{self.kind}` detector")
+        self.facts = facts["facts"]
+        net = Sphere(self.facts)
+        put_weights(net, weights, path)
+        self.net = net.to(device.device()).eval()
+
+    def _codes(self, pixels: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.embed(pixels)["features"])
+
+    def _check(self, pixels: np.ndarray, seed: int) -> None:
+        """ValueError unless images that are unlike each other still have different codes.
+
+        Training images whose pixels were shuffled, each in its own way, have the same grey levels
+        and no shape: they need not come near the centre, unless everything does.
+        """
+        rng = np.random.default_rng(seed)
+        some = np.array(pixels[:PROBES])
+        n, channels = len(some), some.shape[-1]
+        flat = rng.permuted(some.reshape(n, -1, channels), axis=1)  # (n, H * W, C)
+        z = self._codes(np.concatenate([some, flat.reshape(some.shape)]))  # (2 n, code)
+        spread = float((z - z.mean(0)).square().sum(1).mean().sqrt())
+        length = float(self.net.centre.norm())
+        if spread < COLLAPSED * length:
+            raise ValueError(
+                f"{self.kind}: the codes have collapsed: those of training images and of images"
+                f" without shape differ by {spread:.3g}, their centre has length {length:.3g}."
+                " Scores would say nothing. Train less (`epochs`, `lr`), or set `bias` to false in"
+                " the detector's entry"
+            )
+
+
+def centre(z: Tensor) -> Tensor:
+    """The mean code (D,) of z (N, D), each coordinate at least PUSH from 0 on its own side: a unit
+    at 0 could be matched by zero weights. Coordinates that are exactly 0 stay there."""
+    c = z.mean(0)
+    return torch.where(c.abs() < PUSH, PUSH * c.sign(), c)
+
+
+def _check_images(who: str, pixels: np.ndarray) -> None:
+    """ValueError unless there are two square images or more."""
+    if len(pixels) < 2:
+        raise ValueError(
+            f"{who} needs at least two training images, this task has {len(pixels)}: choose another"
+            " `normals` or dataset in the experiment's entry"
+        )
+    if pixels.shape[1] != pixels.shape[2]:
+        raise ValueError(
+            f"{who} takes square images, these are {pixels.shape[1]} x {pixels.shape[2]}: set"
+            " `size` in the dataset's entry"
+        )

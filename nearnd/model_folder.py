@@ -1,0 +1,114 @@
+"""A trained method in a folder of its own, to score new images with: no config, no workflow.
+
+model.json            entries of detector and score, image size, where it comes from, and the
+                      scores of held-out normal images, which say what is unusual
+detector.safetensors  the trained detector
+bank.safetensors      the normal images' features, if the method has a bank
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nearnd import config as settings
+from nearnd import plugins
+from nearnd.arrays import load_array, load_tensors, replacing, save_json
+from nearnd.tables import load_table
+
+MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
+FEW = 20  # held-out normal images: with fewer, one in twenty cannot be told
+
+
+def export(
+    config: dict[str, Any], dataset: str, normal: str, method: str, seed: int, folder: Path,
+    results: Path = Path("results"),
+) -> str:  # fmt: skip
+    """Copies what the method needs into `folder`; returns words about it.
+
+    `config` is the whole config that the run had. ValueError if a name is unknown or a part has not
+    been made.
+    """
+    spec = settings.lookup(config, "methods", method, "export")
+    settings.lookup(config, "datasets", dataset, "export")
+    detector, bank = spec["detector"], spec["bank"]
+    one = settings.constant(config, "detectors", detector, "ONE_MODEL", False)
+    of = "any/any" if one else f"{dataset}/{normal}"
+    files = {DETECTOR: f"detectors/{of}/{detector}/seed{0 if one else seed}.safetensors"}
+    if bank != "none":
+        files[BANK] = f"banks/{dataset}/{normal}/{detector}/{bank}/seed{seed}.safetensors"
+    scores = f"scores/{dataset}/{normal}/{method}/test/seed{seed}.csv"
+    pixels = f"images/{dataset}/test.npy"
+    missing = [name for name in (*files.values(), scores, pixels) if not (results / name).exists()]
+    if missing:
+        raise ValueError(
+            f"{method} on {dataset} ({normal}, seed {seed}) is not finished: there is no"
+            f" {results / missing[0]}. Run it first, with the same configfile, and check the names"
+        )
+    table = load_table(results / scores, "is_anomaly", "score")
+    held_out = np.sort(table["score"][~table["is_anomaly"].astype(bool)].to_numpy())
+    if not len(held_out):
+        raise ValueError(
+            f"{results / scores} has no normal image, so nothing says what is unusual: the test"
+            " split needs normal images"
+        )
+    _, size, _, channels = load_array(results / pixels, ndim=4).shape
+    for name, file in files.items():
+        with replacing(folder / name) as part:
+            shutil.copyfile(results / file, part)
+    facts = {
+        "made_from": {"dataset": dataset, "normal": normal, "method": method, "seed": seed},
+        "detector": settings.arguments(config, "detectors", detector),
+        "score": settings.arguments(config, "scores", spec["score"]),
+        "size": size, "mode": "RGB" if channels == 3 else "L",
+        "held_out": [float(value) for value in held_out],
+    }  # fmt: skip
+    save_json(folder / MODEL, facts)
+    few = f"; with fewer than {FEW} the threshold is rough" if len(held_out) < FEW else ""
+    return f"{folder}: {method}, {len(held_out)} held-out normal images{few}"
+
+
+def score_images(folder: Path, sources: list[tuple[str, Any]], quantile: float) -> pd.DataFrame:
+    """A row for each image: id, score, share, anomalous.
+
+    `sources` are (name, file) as for `decode`. share: the part of held-out normal images that score
+    at least as high, the image itself counted among them, in (0, 1]; small is unusual. anomalous:
+    score above the `quantile` of the held-out normal images (see `threshold`).
+    """
+    from nearnd.decode import decode
+
+    if not (folder / MODEL).exists():
+        raise ValueError(f"{folder} has no {MODEL}: make it with `nearnd export`")
+    facts = json.loads((folder / MODEL).read_text())
+    pixels = decode(sources, facts["size"], facts["mode"])  # (N, H, W, C)
+    detector = plugins.build("detectors", facts["detector"])
+    detector.load(folder / DETECTOR)
+    bank = load_tensors(folder / BANK)[0] if (folder / BANK).exists() else {}
+    score = plugins.build("scores", facts["score"])
+    values = score(bank, detector.embed(pixels))  # (N,)
+    held_out = np.array(facts["held_out"])
+    above = len(held_out) - np.searchsorted(held_out, values)  # of the held-out, at least as high
+    return pd.DataFrame({
+        "id": [name for name, _ in sources],
+        "score": values,
+        "share": (1 + above) / (1 + len(held_out)),
+        "anomalous": values > threshold(held_out, quantile),
+    })  # fmt: skip
+
+
+def threshold(held_out: np.ndarray, quantile: float) -> float:
+    """The score that a new normal image exceeds with probability at most 1 - quantile.
+
+    The ceil((n + 1) quantile)-th smallest of n exchangeable scores (split conformal prediction);
+    infinity if n is too small for such a promise.
+    """
+    if not 0 < quantile < 1:
+        raise ValueError(f"quantile is {quantile}; it may be a number between 0 and 1")
+    rank = math.ceil((len(held_out) + 1) * quantile - 1e-9)
+    return float(np.sort(held_out)[rank - 1]) if rank <= len(held_out) else math.inf

@@ -1,0 +1,39 @@
+"""Logits out of an embedding, checked; and what a classifier's scores share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nearnd.contracts import Embedding
+
+
+def logits_of(embedding: Embedding, feature: str, whose: str = "query") -> np.ndarray:
+    """The logits float64 (N, K) called `feature`; ValueError unless they are finite and K > 1."""
+    if feature not in embedding:
+        raise ValueError(f"the {whose} has no {feature!r}; it has {sorted(embedding)}")
+    logits = embedding[feature]
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        raise ValueError(
+            f"{feature!r} has shape {logits.shape}; scores of a classifier read logits (N, K) of at"
+            " least two classes: set `feature` in the score's entry"
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError(
+            f"{feature!r} of a {whose} is not finite; see the log of the detector's training"
+        )
+    return logits.astype(np.float64)
+
+
+def positive(temperature: float, kind: str) -> float:
+    """The temperature, or ValueError unless it is above 0."""
+    if temperature <= 0:
+        raise ValueError(f"{kind}: temperature is {temperature!r}, it must be a number above 0")
+    return temperature
+
+
+def present(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The classes of the bank in label order (K,), and each row's place among them (M,).
+
+    A classifier of some of a dataset's classes numbers its logits in the same way.
+    """
+    return np.unique(labels, return_inverse=True)

@@ -1,0 +1,31 @@
+"""Free energy of a classifier's logits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nearnd.contracts import Embedding, Score
+from nearnd.scores._logits import logits_of, positive
+
+READS = ["logits"]
+BANK = False
+
+
+def build(
+    feature: str = "logits",
+    temperature: float = 1.0,  # Liu et al., "Energy-based Out-of-distribution Detection", 2020
+) -> Score:
+    """score(x) = -T log sum_k exp(f_k(x) / T), eq. 4 of the paper.
+
+    `feature` names the logits f, (N, K); "react" are those after ReAct, of the `classifier`.
+    ValueError for fewer than two classes.
+    """
+    t = positive(temperature, "energy")
+
+    def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
+        from scipy.special import logsumexp
+
+        f = logits_of(queries, feature)  # (N, K)
+        return (-t * logsumexp(f / t, axis=1)).astype(np.float32)  # (N,)
+
+    return score

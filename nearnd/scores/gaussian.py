@@ -1,0 +1,67 @@
+"""Mahalanobis distance to a Gaussian fitted to the normal features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nearnd.contracts import Embedding, Score
+from nearnd.scores._features import in_chunks, pair
+
+READS = ["features"]
+
+
+def build(covariance: str = "ledoit_wolf", feature: str = "features") -> Score:
+    """score(x) = (x - m)' S^-1 (x - m), in float64, with mean m and covariance S of the bank.
+
+    covariance "ledoit_wolf": S = (1 - a) C + a (tr C / D) I with the sample covariance C and the
+    shrinkage a of Ledoit and Wolf (2004), as scikit-learn computes it: also for fewer images than
+    features. "empirical": S = C, the maximum likelihood; ValueError where C has no inverse, since
+    a pseudo-inverse would score what leaves the span of the bank as normal.
+
+    S is never formed: memory is that of the bank and of min(M, D) directions of length D.
+    """
+    if covariance not in ("ledoit_wolf", "empirical"):
+        raise ValueError(
+            f"covariance is {covariance!r}; a gaussian score takes 'ledoit_wolf' or 'empirical'"
+        )
+
+    def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
+        b, x = pair(bank, queries, feature)
+        mean, directions, variance, rest = _fit(b, covariance)
+
+        def mahalanobis(x: np.ndarray) -> np.ndarray:
+            x = x - mean  # (n, D)
+            along = x @ directions.T  # (n, K)
+            squared = (np.square(along) / variance).sum(axis=1)  # (n,)
+            if len(directions) < x.shape[1]:  # what no direction of the bank explains
+                squared += np.square(x - along @ directions).sum(axis=1) / rest
+            return squared
+
+        return in_chunks(mahalanobis, x, 4 * b.shape[1])  # (N,)
+
+    return score
+
+
+def _fit(b: np.ndarray, covariance: str):
+    """Mean (D,), principal directions (K, D), the variances along them (K,), and the variance in
+    every other direction."""
+    from sklearn.covariance import ledoit_wolf_shrinkage
+
+    mean = b.mean(axis=0, dtype=np.float64)  # (D,)
+    centred = b - mean  # (M, D) float64
+    m, d = centred.shape
+    total = np.square(centred).sum() / m  # tr C
+    shrinkage = 0.0
+    if covariance == "ledoit_wolf" and total > 0:
+        shrinkage = float(ledoit_wolf_shrinkage(centred, assume_centered=True))
+    _, s, directions = np.linalg.svd(np.linalg.qr(centred, mode="r"), full_matrices=False)
+    rest = shrinkage * total / d
+    variance = (1 - shrinkage) * np.square(s) / m + rest  # (K,) eigenvalues of S
+    smallest = min(variance.min(), rest) if len(variance) < d else variance.min()
+    if smallest <= variance.max() * max(m, d) * np.finfo(np.float64).eps:
+        raise ValueError(
+            f"the {covariance} covariance of {m} images with {d} features has no inverse: set"
+            " `covariance: ledoit_wolf` in the config's scores, or take more, and more different,"
+            " normal training images"
+        )
+    return mean, directions, variance, rest

@@ -1,0 +1,64 @@
+"""Anomaly maps on the pixels of their images, and how well they find what the masks mark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+SIGMA, OF = 4.0, 224  # PatchCore's blur in pixels, of images so wide
+
+
+def shown(source: dict[str, Any], rows) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Of some images of a task ("maps" in contracts.Drawing): pixels uint8 (n, s, s, C), maps
+    float32 (n, s, s) and masks uint8 (n, s, s) or None, all cut to what the detector saw."""
+    pixels = centre(source["pixels"][rows], source["share"])  # (n, s, s, C)
+    maps = np.stack([on_pixels(m, pixels.shape[1]) for m in source["map"][rows]])  # (n, s, s)
+    masks = source["masks"]
+    return pixels, maps, None if masks is None else centre(masks[rows], source["share"])
+
+
+def centre(images: np.ndarray, share: float) -> np.ndarray:
+    """The middle of square images (n, H, H, ...), a `share` of their side."""
+    whole = images.shape[1]
+    side = max(1, round(share * whole))
+    first = (whole - side) // 2
+    return np.asarray(images[:, first : first + side, first : first + side])
+
+
+def on_pixels(small: np.ndarray, side: int, sigma: float = SIGMA) -> np.ndarray:
+    """A map (h, w) on side x side pixels, float32: bilinear, then a Gaussian blur of `sigma`, which
+    is in pixels of an image that is 224 wide (PatchCore)."""
+    from PIL import Image
+    from scipy.ndimage import gaussian_filter
+
+    picture = Image.fromarray(np.ascontiguousarray(small, np.float32))
+    large = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))  # (side, side)
+    return gaussian_filter(large, sigma * side / OF)
+
+
+def pixel_auroc(source: dict[str, Any]) -> float | None:
+    """The AUROC of all pixels of a task's test images, marked against not marked; None if a group
+    is empty.
+
+    Exact, by counting pairs: of the pixels only the marked ones are in memory together.
+    """
+    if source["masks"] is None:
+        return None
+    marked = [_pixels(source, i)[0] for i in range(len(source["pixels"]))]
+    marked = np.sort(np.concatenate(marked))  # (P,)
+    won, pairs = 0.0, 0
+    for i in range(len(source["pixels"])):
+        _, others = _pixels(source, i)
+        above = len(marked) - np.searchsorted(marked, others, "right")
+        equal = len(marked) - np.searchsorted(marked, others, "left") - above
+        won += float(above.sum()) + 0.5 * float(equal.sum())
+        pairs += len(others) * len(marked)
+    return won / pairs if pairs else None
+
+
+def _pixels(source: dict[str, Any], i: int) -> tuple[np.ndarray, np.ndarray]:
+    """The map's values of image i: at the marked pixels, and at the others."""
+    _, maps, masks = shown(source, slice(i, i + 1))
+    there = masks > 0  # (1, s, s)
+    return maps[there], maps[~there]
