@@ -1,5 +1,7 @@
 # make run   sets up, runs the default, prints the summary        (about 10 minutes on 2 cores)
 # make test  sets up, runs lint and tests
+# make test-faults   kills, full disks, damaged files and fuzzing, 20 times as much as in `make test`
+# make test-slurm   (as root) installs SLURM where it is missing, runs the pipeline through it, stops it
 # CONFIG=config/digits.yaml make run    another selection;  PYTHON=python3.12 another interpreter
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -7,8 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 CONFIG ?=
 SNAKEMAKE := $(BIN)/snakemake --cores all $(if $(CONFIG),--configfile $(CONFIG))
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test bench lint clean
+.PHONY: run test test-faults test-slurm bench lint clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -19,6 +22,13 @@ run: .venv/installed
 test: .venv/installed lint
 	$(BIN)/python -m pytest
 
+test-faults: .venv/installed
+	NEARND_FAULTS=20 $(BIN)/python -m pytest tests/faults
+
+test-slurm: .venv/installed
+	$(PIP) --editable '.[test,slurm]'
+	PYTHON=$(abspath $(BIN)/python) tests/slurm/run.sh
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,7 +36,7 @@ lint: .venv/installed
 	$(BIN)/snakemake --lint
 
 bench: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(PIP) --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/vit.py
 
@@ -34,7 +44,7 @@ bench: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "nearnd needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(PIP) --editable '.[test]'
 	touch $@
 
 clean:

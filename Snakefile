@@ -20,7 +20,6 @@ include: "rules/experiments.smk"
 
 config.update(checked(config))
 workflow_environment(config)
-check_files()
 
 
 # one GPU job at a time on this machine; a cluster counts its own (profiles/default)
@@ -60,6 +59,9 @@ include: "rules/banks.smk"
 include: "rules/scores.smk"
 include: "rules/results.smk"
 include: "rules/listing.smk"
+include: "rules/estimate.smk"
+include: "rules/targets.smk"
+include: "rules/housekeeping.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -69,11 +71,16 @@ localrules:
     all,
     prefetch,
     list_datasets,
+    estimate,
+    fetch,
+    sizes,
+    clean_checkpoints,
 
 
 rule all:
     default_target: True
     input:
+        no_files,
         summary_of_run,
         costs_of_run,
         drawings_of_run,
@@ -81,5 +88,6 @@ rule all:
 
 rule prefetch:
     input:
+        no_files,
         archives_of_run,
         weights_of_run,

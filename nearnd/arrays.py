@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import mmap
 import os
@@ -17,13 +18,15 @@ from pathlib import Path
 import numpy as np
 
 CHUNK = 1 << 26  # bytes copied at a time
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a quota, a limit of file sizes
+AGAIN = "; if the pipeline made it, delete it and run again"
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A new name beside `path`; renamed to `path` on success, removed on failure.
 
-    On a full disk an OSError with words; what was at `path` before stays.
+    Where it cannot be written an OSError with words; what was at `path` before stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,24 +37,36 @@ def replacing(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(part, path)
     except Exception as error:
-        if not _no_room(error):
-            raise
-        part.unlink(missing_ok=True)
-        free = shutil.disk_usage(path.parent).free / 1e6
-        raise OSError(
-            f"{path} could not be written: {error}. {free:.0f} MB are free there; make room and"
-            " start again: what was finished before is whole, and the job goes on from its state"
-        ) from error
+        number = _errno(error)
+        if number in NO_ROOM:
+            part.unlink(missing_ok=True)
+            free = shutil.disk_usage(path.parent).free / 1e6
+            raise OSError(
+                f"{path} could not be written: {error}. {free:.0f} MB are free there; make room and"
+                " start again: what was finished before is whole, and the job goes on from its"
+                " state"
+            ) from error
+        if number is not None and not isinstance(error, OSError):
+            raise OSError(f"{path} could not be written: {error}") from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 
 
-def _no_room(error: Exception) -> bool:
-    """Whether the disk, a quota or the limit of a file's size stopped the writing."""
-    number = getattr(error, "errno", None)
-    if number is None and (found := re.search(r"\(os error (\d+)\)", str(error))):
-        number = int(found[1])  # safetensors says it in the text only
-    return number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+def remove_parts(path: str | Path) -> None:
+    """Removes what a job that was killed while it wrote `path` left beside it.
+
+    Only for a file that nobody else may be writing now.
+    """
+    path = Path(path)
+    for part in path.parent.glob(f".{glob.escape(path.name)}.????????.part"):
+        part.unlink(missing_ok=True)
+
+
+def _errno(error: Exception) -> int | None:
+    """What the system answered, None if the error is of another kind."""
+    found = re.search(r"\(os error (\d+)\)", str(error))  # safetensors says it in the text only
+    return getattr(error, "errno", None) or (int(found[1]) if found else None)
 
 
 def save_array(path: str | Path, array: np.ndarray) -> None:
@@ -106,12 +121,12 @@ def load_array(path: str | Path, ndim: int | None = None, dtype: str | None = No
     """A read-only memory map of a .npy file; ValueError if it is not what was asked for."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is not a readable .npy file: {error}") from error
+    except Exception as error:  # a damaged header raises errors of many types
+        raise ValueError(f"{path} is not a readable .npy file: {error}{AGAIN}") from error
     if (ndim and array.ndim != ndim) or (dtype and array.dtype != np.dtype(dtype)):
         raise ValueError(
             f"{path} holds {array.dtype} {array.shape}, expected {dtype or 'any type'}"
-            f" with {ndim or 'any number of'} axes"
+            f" with {ndim or 'any number of'} axes{AGAIN}"
         )
     return array
 
@@ -151,4 +166,4 @@ def _safetensors(path: str | Path) -> Iterator[tuple]:
         with safe_open(path, "np") as file:
             yield file, json.loads((file.metadata() or {}).get("nearnd", "{}"))
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+        raise ValueError(f"{path} is not a readable safetensors file: {error}{AGAIN}") from error

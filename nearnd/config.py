@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """The catalog with the config's entries: one with a `kind` replaces, one without changes."""
     merged = dict(catalog)
     for section, entries in config.items():
-        if not isinstance(entries, dict):
+        if not isinstance(entries, dict) or not isinstance(catalog.get(section, {}), dict):
             merged[section] = entries
             continue
         merged[section] = dict(catalog.get(section, {}))
@@ -51,14 +52,28 @@ def read_catalog(folder: Path) -> dict[str, Any]:
     catalog: dict[str, Any] = {}
     origin: dict[tuple[str, str], Path] = {}
     for file in sorted(folder.glob("*.yaml")):
-        for section, entries in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
-            for name, entry in (entries or {}).items():
+        for section, entries in _sections(file).items():
+            for name, entry in entries.items():
                 if (section, name) in origin:
                     first = origin[section, name].name
                     raise ValueError(f"{section}: {name} stands in both {first} and {file.name}")
                 origin[section, name] = file
                 catalog.setdefault(section, {})[name] = entry
     return catalog
+
+
+def _sections(file: Path) -> dict[str, dict[str, Any]]:
+    """What a catalog file holds; ValueError naming it if that is not sections of named entries."""
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not readable as YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} holds {found!r}; it may hold sections, such as `scores:`")
+    for section, entries in found.items():
+        if not isinstance(entries, dict | None):
+            raise ValueError(f"{file}: {section} is {entries!r}; it may hold entries by name")
+    return {section: entries or {} for section, entries in found.items()}
 
 
 def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]:
@@ -69,7 +84,7 @@ def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]
 def lookup(config: dict[str, Any], section: str, name: str, where: str) -> dict[str, Any]:
     """An entry by name, or an error that says who asked for it."""
     entries = config.get(section, {})
-    if name not in entries:
+    if not isinstance(name, str) or name not in entries:
         raise plugins.unknown(f"entry of {section}", name, entries, where)
     return entries[name]
 
@@ -95,10 +110,11 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
             raise plugins.unknown("class", name, names, f"datasets: {dataset}: only")
     names = [name for name in names if name in only]
     for name in names:  # they become parts of paths, beside the words for other normals
-        if "/" in name or name.startswith((".", "not-")) or name in ("all", "any"):
+        odd = set("/{}") & set(name) or name.startswith((".", "not-")) or not name.isprintable()
+        if odd or name in ("", "all", "any"):
             raise ValueError(
-                f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be all"
-                " or any, begin with a dot or not-, or contain /"
+                f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be empty,"
+                " all or any, begin with a dot or not-, or contain /, {, } or what does not print"
             )
     return names
 
@@ -217,7 +233,7 @@ def _check_fakes(name: str, entry: dict[str, Any]) -> None:
                 f" {'two rising numbers' if good[rule] == 2 else 'a number that is not negative'}"
             )
     ratio = entry.get("ratio", 1)
-    if not isinstance(ratio, int | float) or ratio <= 0:
+    if not isinstance(ratio, int | float) or not 0 < ratio < math.inf:  # nor nan
         raise ValueError(f"{where}: ratio is {ratio}; it may be a number above 0")
     if entry["kind"] == "sampled" and not {"generator", "stop"} <= entry.keys():
         raise ValueError(f"{where}: kind sampled needs a generator and a stop")
@@ -240,6 +256,11 @@ def _check_method(config: dict[str, Any], name: str, method: dict[str, str]) -> 
     score = config["scores"][method["score"]]
     reads = constant(config, "scores", method["score"], "READS", [])
     reads = [score["feature"]] if "feature" in score else reads
+    if not all(isinstance(read, str) for read in reads):
+        raise ValueError(
+            f"scores: {method['score']}: feature is {score['feature']!r}; it may be a word, such as"
+            " features"
+        )
     embeds = constant(config, "detectors", method["detector"], "EMBEDS", [])
     if missing := sorted(set(reads) - set(embeds)):
         raise ValueError(
@@ -249,6 +270,21 @@ def _check_method(config: dict[str, Any], name: str, method: dict[str, str]) -> 
     if (method["bank"] == "none") == constant(config, "scores", method["score"], "BANK", True):
         wants = "looks at no bank: set bank: none" if method["bank"] != "none" else "needs a bank"
         raise ValueError(f"methods: {name}: score {method['score']} {wants}")
+
+
+def _check_labels(config: dict[str, Any], experiment: str, method: str) -> None:
+    """That a detector which learns classes gets more than one."""
+    detector = config["methods"][method]["detector"]
+    if "labels" not in constant(config, "detectors", detector, "NEEDS", []):
+        return
+    count = len(classes(config, config["experiments"][experiment]["dataset"]))
+    for normal in normals(config, experiment):
+        known = count if normal == "all" else count - 1 if normal.startswith("not-") else 1
+        if known < 2:
+            raise ValueError(
+                f"experiments: {experiment}: method {method} tells normal classes apart, but normal"
+                f" {normal} is one class; use normals: all or each-not, with more classes"
+            )
 
 
 def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) -> None:
@@ -272,6 +308,7 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
         _check_split(config, entry["dataset"], split, f"{where}: dataset")
     for method in entry["methods"]:
         lookup(config, "methods", method, f"{where}: methods")
+        _check_labels(config, name, method)
     for metric in entry.get("metrics", DEFAULTS["metrics"]):
         lookup(config, "metrics", metric, f"{where}: metrics")
     for drawing in entry.get("drawings", []):

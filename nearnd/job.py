@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nearnd.arrays import remove_parts
 from nearnd.memory import keep_freed_memory
 
 EVERY = 5.0  # seconds between two lines of progress
@@ -125,14 +126,16 @@ def start(snakemake, apart: Sequence[str] = ()) -> Iterator[Job]:
     run = Job(name, seed, folder)
     began = time.monotonic()
     try:
+        for file in getattr(snakemake, "output", []):
+            remove_parts(file)
         yield run
     except Exception as error:
         for handler in handlers[1:]:  # the traceback is for the log, the sentence for the user
             handler.handle(
                 log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info())
             )
-        if not isinstance(error, EXPECTED):
-            raise
+        if not isinstance(error, EXPECTED) and type(error).__name__ != "OutOfMemoryError":
+            raise  # torch's, which is not loaded here, says how much there was
         log.error(f"error: {error}")
         sys.exit(1)
     for state in folder.parent.glob("*"):  # also what the job left with other params

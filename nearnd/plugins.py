@@ -89,6 +89,25 @@ def arguments(stage: str, kind: str) -> dict[str, bool]:
     raise ValueError(f"nearnd/{stage}/{kind}.py has no function build")
 
 
+def defaults(stage: str, kind: str) -> dict[str, Any]:
+    """The defaults of the plugin's `build`, of those keywords whose default is a literal."""
+    found = {}
+    for node in _tree(_file(stage, kind)).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "build":
+            spec = node.args
+            plain = (spec.posonlyargs + spec.args)[-len(spec.defaults) :] if spec.defaults else []
+            pairs = [
+                *zip(plain, spec.defaults, strict=True),
+                *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
+            ]
+            for argument, default in pairs:
+                try:
+                    found[argument.arg] = ast.literal_eval(default)
+                except ValueError:  # computed, or none
+                    continue
+    return found
+
+
 def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
     """A literal that the plugin's file states at top level, such as NEEDS or CLASSES. It is read
     once: not to be changed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nearnd.arrays import load_array, replacing, save_array
+from nearnd.arrays import AGAIN, load_array, replacing, save_array
 from nearnd.contracts import Images
 
 NAMES = {
@@ -36,10 +36,10 @@ def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
             na_values={column: ["", "nan"] for column in numbers},  # a class may be called "NA"
         )
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} is not a readable table: {error}") from error
+        raise ValueError(f"{path} is not a readable table: {error}{AGAIN}") from error
     missing = [column for column in columns if column not in table]
     if missing:
-        raise ValueError(f"{path} lacks the columns {missing}; it has {list(table)}")
+        raise ValueError(f"{path} lacks the columns {missing}; it has {list(table)}{AGAIN}")
     return table
 
 
@@ -67,7 +67,10 @@ def load_images(pixels: str | Path) -> tuple[Images, np.ndarray]:
     table = load_table(pixels.with_suffix(".csv"), "id", "label", "class")
     array = load_array(pixels, ndim=4, dtype="uint8")
     if len(table) != len(array):
-        raise ValueError(f"{pixels} has {len(array)} images, its table {len(table)} rows")
+        file = pixels.with_suffix(".csv").name
+        raise ValueError(
+            f"{pixels} has {len(array)} images, its table {file} {len(table)} rows{AGAIN}"
+        )
     labels, ids = table["label"].to_numpy(np.int64), table["id"].to_numpy(str)
     return Images(array, labels, ids, _masks(pixels, len(array))), table["class"].to_numpy(str)
 
@@ -76,7 +79,7 @@ def _masks(pixels: Path, n: int) -> np.ndarray | None:
     file = pixels.with_name(f"{pixels.stem}_masks.npy")
     masks = load_array(file, ndim=3, dtype="uint8") if file.exists() else []
     if len(masks) not in (0, n):
-        raise ValueError(f"{pixels} has {n} images and {len(masks)} masks")
+        raise ValueError(f"{pixels} has {n} images and {file.name} {len(masks)} masks{AGAIN}")
     return masks if len(masks) else None
 
 

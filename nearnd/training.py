@@ -48,7 +48,7 @@ def train(
     `loss(step)` draws a batch and noise with torch's global generator, seeded here for each step.
     It may give the loss in parts that add up to it: each is propagated back, and its memory freed,
     before the next is asked for. Where the GPU's memory does not suffice, `out_of_memory()` makes
-    the parts smaller, or raises, and the step is done again.
+    the parts smaller, or raises, and the step is done again; without it that is a MemoryError.
     `schedule(step)` multiplies the learning rate, `clip` is the largest global gradient norm,
     `ema` the averaging rate (see `ema_rate`). After as many updates as a number in `snapshots`,
     `on_snapshot(step, weights)` gets a state dict of live tensors (copy what is kept) and returns
@@ -134,9 +134,13 @@ def _gradients(loss, step: int, seed: int, optimizer, out_of_memory) -> float:
         optimizer.zero_grad(set_to_none=True)
         try:
             return _backward(loss(step))
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if out_of_memory is None:
-                raise
+                raise MemoryError(
+                    f"the GPU's memory does not suffice for a batch at step {step}: lower batch in"
+                    " the entry, let fewer jobs run on the GPU (--resources gpu=1), or compute on"
+                    f" the CPU (device). {error}"
+                ) from error
         out_of_memory()  # not in the except clause, which keeps the failed step's tensors alive
 
 

@@ -5,8 +5,9 @@ import os
 import shutil
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
-from snakemake.exceptions import WorkflowError
+from snakemake.exceptions import InputFunctionException, WorkflowError
 
 from nearnd import config as settings
 from nearnd import gated, plugins

@@ -252,7 +252,9 @@ def drawing_title(wildcards):
 def fakes_asked(wildcards):
     """The fakes that this run draws from one generator: they say when its training may end."""
     w = wildcards
-    return [entry("fakes", name) for name in fakes_from(w.dataset, w.normal, w.generator)]
+    return [
+        entry("fakes", name) for name in fakes_from(w.dataset, w.normal, w.generator)
+    ]
 
 
 @cache
@@ -281,6 +283,18 @@ def asked_before(wildcards):
     return now
 
 
+def generators_trained_enough():
+    """Finished generators that this run does not train further, as their jobs are named."""
+    enough = []
+    for task in costs_sources():
+        w = SimpleNamespace(**task)
+        place = generator_of(w.dataset, w.normal, w.generator, w.seed)
+        file = Path(place, "reached.json")
+        if file.exists() and json.loads(file.read_text())["asked"] == asked_before(w):
+            enough.append(f"generator {w.dataset}/{w.normal}/{w.generator}/{w.seed}")
+    return enough
+
+
 def costs_sources():
     """The measured times and memory of every generator of this run."""
     tasks = {}
@@ -307,14 +321,34 @@ def costs_of_run(wildcards):
     return ["results/tables/costs.tsv"] if costs_sources() else []
 
 
+def drawing_files(experiment):
+    """{name of a drawing: its file} of an experiment."""
+    files = {}
+    for name in experiment_of(experiment).get("drawings", []):
+        made = literal("drawings", name, "MAKES")
+        ending = {"table": "csv", "figure": "png"}[made]
+        files[name] = f"results/{made}s/{experiment}/{name}.{ending}"
+    return files
+
+
 def drawings_of_run(wildcards):
-    targets = []
+    return [file for name in config["run"] for file in drawing_files(name).values()]
+
+
+def targets_of_run():
+    """{name of a target: its files}: every experiment of the run, and each table and figure of it.
+
+    A name that a rule has already is left to that rule.
+    """
+    targets = {}
     for experiment in config["run"]:
-        for name in experiment_of(experiment).get("drawings", []):
-            made = literal("drawings", name, "MAKES")
-            ending = {"table": "csv", "figure": "png"}[made]
-            targets.append(f"results/{made}s/{experiment}/{name}.{ending}")
-    return targets
+        files = drawing_files(experiment)
+        targets[experiment] = list(files.values())
+        targets |= {f"{name}_{experiment}": file for name, file in files.items()}
+    taken = {known.name for known in workflow.rules}
+    return {
+        name: files for name, files in targets.items() if name not in taken and files
+    }
 
 
 def summary_of_run(wildcards):

@@ -2,6 +2,7 @@
 
 
 def archives_input(wildcards):
+    gated.check(config, [wildcards.dataset])
     return list(archives_of(wildcards.dataset).values())
 
 
@@ -56,6 +57,8 @@ def outside(section, name):
         value = spec.get(argument)
         if not value:
             continue
+        if not isinstance(value, str):
+            raise ValueError(f"{argument} is {value!r}; it may be a path or a link")
         here, link = Path(value).expanduser(), "://" in value
         if here.is_file() and not link:
             found[argument] = (str(here), None)
@@ -63,6 +66,10 @@ def outside(section, name):
         # another link is another file, although its last part may be the same
         mark = hashlib.sha256(value.encode()).hexdigest()[:8]
         base = here.name.split("?")[0]
+        if base in ("", ".", "..") or set("{}") & set(base):  # it becomes part of a path
+            raise ValueError(
+                f"{argument} is {value!r}; it must end in the name of a file, without braces"
+            )
         place = f"results/archives/{section}-{name}-{mark}/{base}"
         inside = base if link or here.is_absolute() else value
         if not (link or mirrored(inside) or os.path.exists(f"{place}.json")):
@@ -117,19 +124,30 @@ def named_in_run():
     return [(section, name) for section, names in sections.items() for name in names]
 
 
-def check_files():
-    """Stops the planning if a file that an entry of this run names, or an archive that cannot be
-    fetched, is missing: says which, and where to get it."""
+def missing_files():
+    """One sentence for each file that an entry of this run names, and each archive that cannot be
+    fetched, which is not there: says which, and where to get it."""
+    sentences = []
     for section, name in named_in_run():
         try:
             outside(section, name)
             plugins.call(section, entry(section, name), "inputs")
         except ValueError as error:
-            raise WorkflowError(f"config: {section}: {name}: {error}") from None
-    try:
-        gated.check(config, datasets_of_run())
-    except ValueError as error:
-        raise WorkflowError(f"config: {error}") from None
+            sentences.append(f"{section}: {name}: {error}")
+    kinds = {config["datasets"][name]["kind"]: name for name in datasets_of_run()}
+    for dataset in kinds.values():  # entries of one kind are made of the same archives
+        try:
+            gated.check(config, [dataset])
+        except ValueError as error:
+            sentences.append(str(error))
+    return sentences
+
+
+def no_files(wildcards):
+    """Stops the planning of a whole run if files are missing; names all of them."""
+    if missing := missing_files():
+        raise WorkflowError("config: " + "\n".join(missing))
+    return []
 
 
 def monitor_of(generator):

@@ -55,6 +55,8 @@ MISTAKES = [
     ({"methods": {"m": {"detector": "pixels", "bank": "full", "score": "s"}},
       "scores": {"s": {"kind": "knn", "feature": "logit"}}},
      r"methods: m: score s reads logit, but detector pixels gives features"),
+    ({"experiments": {"digits": {"methods": ["msp_digits"]}}},
+     r"experiments: digits: method msp_digits tells normal classes apart, but normal 0 is one"),
     ({"scores": {"knn2": {"kk": 3}}}, r"scores: knn2: unknown argument of kind knn 'kk'"),
     ({"detectors": {"d": {"kind": "binary", "outliers": "digits_near"}}},
      r"detectors: d: kind binary needs backbone: an entry of backbones"),

@@ -1,12 +1,14 @@
 """PatchCore: its coreset, its embedding, its maps, and what is drawn of them."""
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from nearnd import plugins
+from nearnd import collect, plugins, tables
+from nearnd import config as settings
 from nearnd.arrays import save_tensors
 from nearnd.contracts import Images
 from nearnd.detectors._patches import patches
@@ -247,3 +249,31 @@ def test_the_figure_shows_the_worst_of_each_class_and_normal_images():
     assert task["class"][rows].tolist().count("good") == 0
     assert len(set(rows)) == 5
     assert (task["class"][anomaly_maps.normal(task, 4)] == "good").all()
+
+
+def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(tmp_path):
+    task = source()
+    labels = np.array([["good", "hole", "cut"].index(c) for c in task["class"]])
+    images = Images(task["pixels"], labels, np.arange(6).astype(str), task["masks"])
+    tables.save_images(tmp_path, "test", images, ["good", "hole", "cut"])
+    save_tensors(tmp_path / "maps", {"map": task["map"], "row": np.arange(6)})
+    save_tensors(tmp_path / "detector", {}, view=[256, 224, [0.5], [0.5]])
+    files = {"images": tmp_path / "test.npy", "maps": tmp_path / "maps"}
+    files |= {"detector": tmp_path / "detector"}
+    about = {key: task[key] for key in ("dataset", "normal", "method", "seed")}
+    data = collect.collect({"methods": {}, "sources": {"maps": [about | {"file": files}]}})
+    (found,) = data["maps"]
+    assert found["share"] == 224 / 256
+    assert (found["is_anomaly"] == task["is_anomaly"]).all()
+    assert (found["map"] == task["map"]).all()
+    pixels, _, masks = _maps.shown(found, [4])
+    assert (pixels[0] == task["pixels"][4, 2:34, 2:34]).all()  # 7 / 8 of 36 are 32, rounded
+    assert (masks[0] == task["masks"][4, 2:34, 2:34]).all()
+
+
+def test_a_figure_of_maps_without_a_method_that_has_some_is_refused():
+    whole = settings.read_catalog(Path(__file__).parents[1] / "config" / "catalog")
+    bad = {"dataset": "digits", "normals": "each", "methods": ["pixels"]}
+    whole["experiments"]["bad"] = bad | {"drawings": ["anomaly_maps"]}
+    with pytest.raises(ValueError, match=r"anomaly_maps shows anomaly maps.*such as patchcore"):
+        settings.check(whole | {"run": ["bad"], "seeds": [0]})

@@ -47,7 +47,7 @@ def test_prefetch_fetches_all_that_a_run_fetches(tmp_path):
     whole, before = planned(tmp_path, "all"), planned(tmp_path, "prefetch")
     # CIFAR-10, CIFAR-100, FSDE, four files of MNIST and one of MNIST-C, MVTec AD, Weather
     assert before["fetch"] == whole["fetch"] == 10
-    assert before["backbone"] == whole["backbone"] == 2  # ViT-B/16 and Inception
+    assert before["backbone"] == whole["backbone"] == 3  # ViT-B/16, WideResNet-50, Inception
     assert set(before) == {"fetch", "backbone", "prefetch", "total"}
 
 

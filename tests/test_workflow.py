@@ -161,6 +161,16 @@ def test_an_edit_of_code_runs_its_jobs_and_a_reworded_comment_none(done):
         file.write_text(text)
 
 
+def test_one_table_is_a_target_of_its_own(done):
+    (done / "results/tables/toy/per_class.csv").unlink()
+    try:
+        assert planned(done, "--", "per_class_toy") == {"per_class_toy": 1, "table": 1}
+        assert planned(done, "--", "fidelity_curves_toy") == {}  # it is there
+    finally:
+        run(done, "--", "per_class_toy")
+    assert planned(done) == {}
+
+
 def test_a_mistake_is_named_at_dry_run_before_any_work(done):
     config = overlay(done, "bad.yaml", {"scores": {"knn2": {"neighbours": 3}}})
     text = run(done, "-n", config=config, check=False)

@@ -10,6 +10,7 @@ from torch import nn
 
 from nearnd.contracts import Progress, silent
 from nearnd.networks.backbone import features
+from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import View, view
 
@@ -34,16 +35,21 @@ def view_of(facts: dict, resize: int | None, crop: int | None, **random) -> View
 def embed(
     model: nn.Module, pixels: np.ndarray, how: View, precision: str, progress: Progress = silent
 ) -> np.ndarray:
-    """The features float32 (N, D) of uint8 (N, H, W, C), in evaluation mode, centre crop."""
+    """The features float32 (N, D) of uint8 (N, H, W, C), in evaluation mode, centre crop.
+
+    Fewer images at a time where the GPU's memory does not suffice."""
     on = next(model.parameters()).device
     kind = dtype(model, on, precision)
     quick = for_inference(model.eval(), kind)
     out = np.empty((len(pixels), model.num_features), np.float32)
+
+    def fill(rows: slice) -> None:
+        x = view(pixels[rows], how).to(on)
+        out[rows] = features(quick, x).float().cpu().numpy()  # (n, D)
+        progress(rows.stop, len(pixels))
+
     with torch.inference_mode(), autocast(on, kind):
-        for i in range(0, len(pixels), BATCH):
-            x = view(pixels[i : i + BATCH], how).to(on)
-            out[i : i + BATCH] = features(quick, x).float().cpu().numpy()  # (n, D)
-            progress(min(i + BATCH, len(pixels)), len(pixels))
+        MicroBatch(BATCH).each(len(pixels), fill)
     return out
 
 

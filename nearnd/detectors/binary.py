@@ -37,6 +37,7 @@ class Binary:
         from nearnd.detectors._vit import as_path, view_of
         from nearnd.networks.backbone import Classifier, load_backbone
         from nearnd.networks.batches import batch_rows, steps_per_epoch
+        from nearnd.networks.micro_batch import MicroBatch
         from nearnd.networks.precision import autocast, dtype
         from nearnd.networks.transform import view
         from nearnd.training import train
@@ -54,23 +55,25 @@ class Binary:
         n, batch = len(reals) + len(fakes), o["batch"]
         steps = o["epochs"] * steps_per_epoch(n, batch)
         optimizer = _optimizer(o, [p for p in net.parameters() if p.requires_grad])
+        micro = MicroBatch(batch)  # in parts where the GPU's memory asks for it
 
         def loss(step: int):
             rows = batch_rows(step, n, batch, seed)
             fake = rows >= len(reals)
             pixels = np.empty((len(rows), *reals.shape[1:]), np.uint8)
             pixels[~fake], pixels[fake] = reals[rows[~fake]], fakes[rows[fake] - len(reals)]
-            x = view(pixels, self.how, random=True).to(on)
-            y = torch.from_numpy(np.where(fake, FAKE, REAL)).to(on)
-            with autocast(on, kind):
-                logits = net(x)
-            return F.cross_entropy(logits.float(), y)
+            x = view(pixels, self.how, random=True)  # (B, C, S, S)
+            y = torch.from_numpy(np.where(fake, FAKE, REAL))  # (B,)
+            for part in micro.parts(batch):
+                with autocast(on, kind):
+                    logits = net(x[part].to(on))  # (b, 2)
+                yield F.cross_entropy(logits.float(), y[part].to(on)) * (len(logits) / batch)
 
         cosine = {"constant": None, "cosine": lambda i: 0.5 + 0.5 * math.cos(math.pi * i / steps)}
         _train_mode(net)
         train(
             net, optimizer, loss, steps=steps, seed=seed, folder=folder,
-            schedule=cosine[o["schedule"]], progress=progress,
+            schedule=cosine[o["schedule"]], out_of_memory=micro.halve, progress=progress,
         )  # fmt: skip
         net.eval()
 

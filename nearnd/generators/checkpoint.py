@@ -80,6 +80,8 @@ def build(
         raise ValueError("weights is not given; it must be a checkpoint_<k>.pth, a link or a name")
     if take not in ("ema", "model"):
         raise ValueError(f"take is {take!r}; it may be ema or model")
+    if not isinstance(model, Mapping | None):
+        raise ValueError(f"model is {model!r}; it may be an entry of kind score_sde")
     entry = {key: v for key, v in (model or {}).items() if key not in ("kind", "monitor")}
     if entry.get("sigma_max") == "data":
         raise ValueError('model: sigma_max is "data"; it must be the number of the checkpoint')

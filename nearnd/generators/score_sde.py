@@ -101,6 +101,8 @@ def build(
         "by_sigma": ve and continuous,  # a discrete network is divided by sigma outside
         "embedding": "fourier" if ve and continuous else "positional",
     }
+    if not isinstance(network, Mapping | None):
+        raise ValueError(f"network is {network!r}; it may be arguments of UNet by name")
     if twice := sorted(plain.keys() & (network or {}).keys()):
         raise ValueError(
             f"network: {', '.join(twice)} stand beside network or follow from sde and continuous;"

@@ -30,8 +30,9 @@ class MicroBatch:
         if self.size == 1:
             raise MemoryError(
                 "the GPU's memory does not suffice for one image at a time: use a smaller network"
-                " (generators: nf, channel_mult, blocks) or smaller images (datasets: size), let"
-                " fewer jobs run on the GPU (--resources gpu=1), or compute on the CPU (device)"
+                " (generators: nf, channel_mult, blocks; backbones: model) or smaller images"
+                " (datasets: size), let fewer jobs run on the GPU (--resources gpu=1), or compute"
+                " on the CPU (device)"
             )
         self.size = -(-self.size // 2)
         log.warning(f"out of GPU memory: goes on with {self.size} images at a time")

@@ -69,8 +69,10 @@ def _candidates(bank, x, middle, c: int, dtype) -> tuple[np.ndarray, np.ndarray,
         bb = np.einsum("md,md->m", b, b)  # (m,)
         radius = max(radius, np.sqrt(bb.max()))
         new = slice(c, c + min(c, len(b)))
+        products = np.empty((min(tile, len(x)), len(b)), dtype)  # one place for all tiles
         for i in range(0, len(x), tile):
-            estimate = x[i : i + tile] @ b.T  # (n, m)
+            part = x[i : i + tile]
+            estimate = np.matmul(part, b.T, out=products[: len(part)])  # (n, m)
             estimate += bb
             part = _smallest(estimate, c)  # (n, <= c)
             best[i : i + tile, new] = np.take_along_axis(estimate, part, axis=1)

@@ -49,9 +49,9 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
         figure, axes = panels(len(sources), 1, rows * image + 0.35 + 0.13 * lines)
         for ax, *block in zip(axes[:, 0], sources, picked, labels, strict=True):
             _block(ax, *block)
-            bare(ax, rows, max(len(some) for some in picked))
+            bare(ax, rows, 2 * columns)
             who = f"{name(data, block[0]['normal'])} is normal, {name(data, block[0]['method'])}"
-            title = fill(f"{name(data, block[0]['dataset'])}: {who}", 90)
+            title = fill(f"{name(data, block[0]['dataset'])}: {who}", 80)
             ax.set_title(title, pad=2 + 9 * lines)
         return figure
 

@@ -22,13 +22,14 @@ BINS = 20
 
 def build(method: str | None = None, test: str | None = None) -> Drawing:
     """One panel per normal class, scores of the first seed: normal images, the closest anomaly
-    class, all other anomalies; y the share of the group in each bin. The method and the test set
-    are the last and the first of the experiment if not given."""
+    class, all other anomalies; y the share of the group in each bin. The method is the last of the
+    experiment and the test set the first with anomalies if not given."""
 
     @styled
     def draw(data: dict[str, Any]) -> Figure:
         scores = data["scores"]
-        who, where = method or scores["method"].iloc[-1], test or scores["test"].iloc[0]
+        who = method or scores["method"].iloc[-1]
+        where = test or scores.loc[scores["is_anomaly"], "test"].iloc[0]
         scores = scores[(scores["method"] == who) & (scores["seed"] == scores["seed"].iloc[0])]
         found = list(tasks(scores, data.get("closeness"), where))
         if not found:

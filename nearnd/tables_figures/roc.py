@@ -39,7 +39,7 @@ def build(
         figure, axes = panels(len(datasets), 2, height, sharex=True, sharey=True)
         for dataset, row in zip(datasets, axes, strict=True):
             own = scores[(scores["dataset"] == dataset) & scores["method"].isin(shown)]
-            tests = list(own["test"].unique())
+            tests = list(own.loc[own["is_anomaly"], "test"].unique())
             sides = _curves(own, data.get("closeness"), far or tests[0], near or tests[-1])
             for ax, side, curves in zip(row, SIDES, sides, strict=True):
                 for method, found in curves.items():

@@ -1,0 +1,72 @@
+"""Forward FLOPs of one image, counted on tensors without memory: no weights, no time.
+
+Filters of halving and doubling are left out, since they can be computed in many ways. A
+multiplication and an addition are two FLOPs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+class Network(NamedTuple):
+    """What a network costs and gives."""
+
+    flops: float  # of one image, forward
+    weights: int
+    features: int  # numbers that come out for one image
+
+
+def forward_flops(make: Callable[[], nn.Module], *shapes: tuple[int, ...]) -> Network:
+    """Of the network that `make` returns, called with inputs of these shapes, N = 1."""
+    with torch.device("meta"):
+        net = make().eval()
+        inputs = [torch.empty(shape) for shape in shapes]
+        with FlopCounterMode(display=False) as count, torch.no_grad():
+            out = net(*inputs)
+    weights = sum(p.numel() for p in net.parameters())
+    return Network(float(count.get_total_flops()), weights, out.numel())
+
+
+def unet(network: dict[str, Any]) -> Network:
+    """Of the score network with these arguments (`networks.unet.UNet`)."""
+    from nearnd.networks.unet import UNet
+
+    whole = {"size": 32, "channels": 3} | network | {"fir": False}
+    shape = (1, whole["channels"], whole["size"], whole["size"])
+    return forward_flops(lambda: UNet(**whole), shape, (1,))
+
+
+def backbone(model: str, kwargs: dict[str, Any]) -> Network:
+    """Of the timm network `model` without its classifier, on images of its own size."""
+    from nearnd.networks.backbone import create, describe
+
+    with torch.device("meta"):
+        facts = describe(create({"model": model, "kwargs": kwargs}), model, kwargs, 0.5, 0.5)
+    shape = (1, facts["channels"], facts["size"], facts["size"])
+    return forward_flops(lambda: create(facts), shape)
+
+
+def wide_resnet(size: int, channels: int, depth: int, width: int) -> Network:
+    """Of WRN-depth-width, on images of `size` pixels."""
+    from nearnd.networks.wide_resnet import WideResNet
+
+    widths = [16 * width, 32 * width, 64 * width]
+    return forward_flops(
+        lambda: WideResNet(channels, widths, (depth - 4) // 6), (1, channels, size, size)
+    )
+
+
+def lenet(size: int, channels: int, widths: list[int], hidden: int | None, code: int) -> Network:
+    """Of the LeNet-style network of DeepSVDD, DeepSAD and RETH (`networks.lenet.lenet`)."""
+    from nearnd.networks import lenet as networks
+
+    return forward_flops(
+        lambda: networks.lenet(channels, size, widths, hidden, code, bias=True),
+        (1, channels, size, size),
+    )

@@ -1,0 +1,25 @@
+rule sizes:
+    log:
+        "results/logs/sizes.log",
+    conda:
+        "../envs/tables.yaml"
+    script:
+        "../workflow/scripts/sizes.py"
+
+
+rule clean_checkpoints:
+    log:
+        "results/logs/clean_checkpoints.log",
+    conda:
+        "../envs/tables.yaml"
+    params:
+        outputs={
+            name: [
+                str(path).removeprefix("results/")
+                for path in getattr(rules, name).output
+            ]
+            for name in ("backbone", "generator", "detector")
+        },
+        enough=lambda w: generators_trained_enough(),
+    script:
+        "../workflow/scripts/clean_checkpoints.py"

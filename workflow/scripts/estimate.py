@@ -1,0 +1,10 @@
+"""Prints what the run would take: jobs, GPU and core-hours, room on the disk, by stage."""
+
+import _repository  # noqa: F401
+
+from nearnd import estimate, job
+
+with job.start(snakemake):
+    p = snakemake.params
+    parts = {name: estimate.counter(jobs) for name, jobs in p.parts.items()}
+    print(estimate.text(parts, estimate.counter(p.whole), p.config, p.missing))

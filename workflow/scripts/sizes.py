@@ -1,0 +1,10 @@
+"""Prints what the results folder keeps, and how large it is."""
+
+from pathlib import Path
+
+import _repository  # noqa: F401
+
+from nearnd import housekeeping, job
+
+with job.start(snakemake):
+    print(housekeeping.text_of_sizes(Path("results")))
