@@ -20,6 +20,7 @@ include: "rules/experiments.smk"
 
 config.update(checked(config))
 workflow_environment(config)
+check_files()
 
 
 # one GPU job at a time on this machine; a cluster counts its own (profiles/default)
@@ -59,6 +60,7 @@ include: "rules/banks.smk"
 include: "rules/scores.smk"
 include: "rules/results.smk"
 include: "rules/listing.smk"
+include: "rules/graph.smk"
 include: "rules/estimate.smk"
 include: "rules/targets.smk"
 include: "rules/housekeeping.smk"
@@ -80,7 +82,6 @@ localrules:
 rule all:
     default_target: True
     input:
-        no_files,
         summary_of_run,
         costs_of_run,
         drawings_of_run,
@@ -88,6 +89,5 @@ rule all:
 
 rule prefetch:
     input:
-        no_files,
         archives_of_run,
         weights_of_run,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import glob
 import json
 import mmap
 import os
@@ -59,8 +58,10 @@ def remove_parts(path: str | Path) -> None:
     Only for a file that nobody else may be writing now.
     """
     path = Path(path)
-    for part in path.parent.glob(f".{glob.escape(path.name)}.????????.part"):
-        part.unlink(missing_ok=True)
+    name = re.compile(rf"\.+{re.escape(path.name)}(\.[0-9a-f]{{8}}\.part)+")  # also of a part
+    for part in path.parent.glob(".*.part"):
+        if name.fullmatch(part.name):
+            part.unlink(missing_ok=True)
 
 
 def _errno(error: Exception) -> int | None:
