@@ -1,5 +1,6 @@
 # nearnd: from raw image archives to the tables and figures of near-distribution novelty detection.
 # The rules stand in the order of the data; config/ says what they work on.
+import gc
 import sys
 
 from snakemake.utils import min_version, validate
@@ -7,6 +8,7 @@ from snakemake.utils import min_version, validate
 min_version("9.1")
 
 sys.path.insert(0, workflow.basedir)
+gc.set_threshold(100_000)  # a graph of jobs is objects that stay: a tenth of the planning
 
 
 # beside the Snakefile, so that results can be made in any folder (--directory)

@@ -141,6 +141,7 @@ def backbone_of(name):
     return f"results/backbones/{name}.safetensors"
 
 
+@cache
 def shared(detector):
     """Whether all tasks of a dataset share the detector and its features."""
     return literal("detectors", detector, "ONE_MODEL", False)

@@ -102,13 +102,13 @@ def test_odd_class_names_are_planned(tmp_path):
 def test_odd_class_names_are_only_names(tmp_path):
     """Every class is a folder of that very name, every image a row; nothing was run."""
     folder = copy_of_the_repository(tmp_path / "it's $(touch x); ümlaut")
-    run(folder, config=odd_config(folder, ODD))
-    for name in ODD:
+    run(folder, config=odd_config(folder, ODD[:8]))
+    for name in ODD[:8]:
         scores = pd.read_csv(
             folder / f"results/scores/odd/{name}/pixels/test/seed0.csv", keep_default_na=False,
             dtype=str,
         )  # fmt: skip
-        assert set(scores["class"]) == set(ODD)
+        assert set(scores["class"]) == set(ODD[:8])
         assert set(scores.loc[scores["is_anomaly"] == "False", "class"]) == {name}
     assert not list(tmp_path.rglob("x"))
 
