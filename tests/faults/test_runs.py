@@ -116,13 +116,16 @@ def test_odd_class_names_are_only_names(tmp_path):
 @LONG
 def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path):
     """All of it at once: snakemake and its jobs, as when a machine loses power."""
-    undisturbed = copy_of_the_repository(tmp_path / "undisturbed")
+    experiment = {"dataset": "digits", "normals": ["3"], "methods": ["pixels", "fitymi_digits"],
+                  "drawings": ["per_class", "fidelity_curves"]}  # fmt: skip
+    undisturbed, folder = (copy_of_the_repository(tmp_path / name) for name in ("one", "two"))
+    for place in (undisturbed, folder):
+        config = overlay(place, "small.yaml", {"experiments": {"toy": experiment}})
     began = time.monotonic()
-    run(undisturbed)
+    run(undisturbed, config=config)
     seconds = time.monotonic() - began
-    folder = copy_of_the_repository(tmp_path / "killed")
     chance = np.random.default_rng(0)
-    command = [*SNAKEMAKE, "--cores", "2", "--configfile", "tests/toy.yaml", "--rerun-incomplete"]
+    command = [*SNAKEMAKE, "--cores", "2", "--configfile", config, "--rerun-incomplete"]
     kills = 0
     while kills < max(2, REPEATS // 4):
         job = subprocess.Popen(command, cwd=folder, start_new_session=True,
@@ -134,9 +137,9 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path):
             os.killpg(job.pid, signal.SIGKILL)
             job.wait()
             kills += 1
-        run(folder, "--unlock")
+        run(folder, "--unlock", config=config)
     assert kills
-    run(folder, "--rerun-incomplete")
+    run(folder, "--rerun-incomplete", config=config)
     assert digests(folder) == digests(undisturbed)
-    assert "Nothing to be done" in run(folder)
+    assert "Nothing to be done" in run(folder, config=config)
     assert not list((folder / "results").rglob("*.part"))

@@ -38,7 +38,7 @@ def ask(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def wait_for(what: str, found, seconds: float = 100):
+def wait_for(what: str, found, seconds: float = 300):
     """The first thing that `found()` gives."""
     deadline = time.monotonic() + seconds
     while not (result := found()):
