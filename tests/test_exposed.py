@@ -356,6 +356,13 @@ def test_a_pretrained_backbone_is_taught_too(vit):
         assert quality(detector.embed(TEST)["logit"]) > 0.95
 
 
+@pytest.mark.parametrize("kind", ["exposed_pretrained", "adib"])
+def test_what_is_embedded_in_bfloat16_is_float32_too(vit, kind):
+    o = {"epochs": 1, "milestones": [], "batch": 16, "precision": "bf16"}
+    embedding = fitted(kind, NORMAL, OUTLIERS, backbone=vit, **o).embed(TEST)
+    assert {array.dtype for array in embedding.values()} == {np.dtype("float32")}
+
+
 def test_adib_stays_nearer_to_its_start_the_stronger_it_is_held(vit):
     from nearnd.networks.backbone import load_backbone
 

@@ -128,7 +128,7 @@ def embed_exposed(
     on = next(net.parameters()).device
     parts = []
     for i in range(0, len(pixels), BATCH):
-        parts.append([t.cpu().numpy() for t in net(see(pixels[i : i + BATCH]).to(on))])
+        parts.append([t.float().cpu().numpy() for t in net(see(pixels[i : i + BATCH]).to(on))])
         progress(min(i + BATCH, len(pixels)), len(pixels))
     z, a = (np.concatenate(part) for part in zip(*parts, strict=True))
     return {"features": z.astype(np.float32), "logit": a.astype(np.float32)}

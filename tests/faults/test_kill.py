@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 
 import pytest
 from _stages import GENERATOR, LONG, REPEATS, STAGES, moments, results, run, start
@@ -14,7 +13,7 @@ KILLS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM}
 def killed(folder, stage, number, after, **changes):
     """The exit code of a run that got a signal so many seconds after its start."""
     process = start(folder, stage, **changes)
-    time.sleep(after)
+    process.join(after)
     if process.is_alive():
         os.kill(process.pid, number)
     process.join()
@@ -39,7 +38,7 @@ def test_killed_at_random_moments_and_started_again_it_makes_the_same_bytes(
         while hit < 2:  # killed twice, the second time while it goes on from the first
             code = killed(folder, stage, KILLS[name], chance.uniform(0, span))
             whole_or_absent(folder, stage, toy.made[stage])
-            if code == 0:  # it was faster
+            if code == 0 or ": done in " in (folder / "said.txt").read_text():  # it was faster
                 shutil.rmtree(folder / "results" / "state", ignore_errors=True)
                 span *= 0.7
                 continue
