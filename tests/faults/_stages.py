@@ -198,6 +198,7 @@ def start(folder: Path, stage: str, before=None, threads: int = 1, **changes):
             shutil.rmtree(path)
         elif path.suffix != ".json":  # what snakemake updates
             path.unlink(missing_ok=True)
+    (folder / "said.txt").write_text("")
     process = FORKS.Process(target=inside, args=(str(folder), stage, changes, before, str(threads)))
     process.start()
     return process
