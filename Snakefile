@@ -8,7 +8,8 @@ from snakemake.utils import min_version, validate
 min_version("9.1")
 
 sys.path.insert(0, workflow.basedir)
-gc.set_threshold(100_000)  # a graph of jobs is objects that stay: a tenth of the planning
+# a graph of jobs is objects that stay: a tenth of the planning
+gc.set_threshold(100_000)
 
 
 # beside the Snakefile, so that results can be made in any folder (--directory)
