@@ -227,11 +227,14 @@ def _check_fakes(name: str, entry: dict[str, Any]) -> None:
         ((rule, value),) = stop.items()
         values = value if isinstance(value, list) else [value]
         numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
-        if len(values) != good[rule] or not numbers or values != sorted(values):
-            raise ValueError(
-                f"{where}: stop {rule} is {value}; it may be"
-                f" {'two rising numbers' if good[rule] == 2 else 'a number that is not negative'}"
-            )
+        many = rule == "step" and isinstance(value, list) and len(value) > 0  # a share from each
+        if (len(values) != good[rule] and not many) or not numbers or values != sorted(set(values)):
+            words = "a number that is not negative"
+            words = {
+                "window": "two rising numbers",
+                "step": f"{words}, or a rising list of them",
+            }.get(rule, words)
+            raise ValueError(f"{where}: stop {rule} is {value}; it may be {words}")
     ratio = entry.get("ratio", 1)
     if not isinstance(ratio, int | float) or not 0 < ratio < math.inf:  # nor nan
         raise ValueError(f"{where}: ratio is {ratio}; it may be a number above 0")

@@ -64,6 +64,7 @@ MISTAKES = [
      r"detectors: d: kind binary needs outliers: an entry of fakes"),
     ({"fakes": {"digits_near": {"stop": {"fd": 40}}}}, r"stop is .*one of fid, factor, step, wind"),
     ({"fakes": {"digits_near": {"stop": {"window": [50, 30]}}}}, r"two rising numbers"),
+    ({"fakes": {"digits_near": {"stop": {"step": [300, 150]}}}}, r"or a rising list of them"),
     ({"fakes": {"digits_near": {"ratio": 0}}}, r"ratio is 0; it may be a number above 0"),
     ({"experiments": {"e": {"dataset": "digits", "normals": ["10"], "methods": ["pixels"]}},
       "run": ["e"]}, r"experiments: e: normals: unknown normal '10'"),

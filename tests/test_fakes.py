@@ -51,6 +51,25 @@ def test_sampled_draws_from_the_chosen_snapshot_with_one_seed_an_image():
     assert len({*few, *other}) == 6
 
 
+def test_several_snapshots_give_the_same_share_each_and_a_longer_set_begins_like_a_short_one():
+    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"step": [2, 4, 9]}})
+    sources = {"normal": None, "snapshots": "x", "fidelity": ROWS}
+    sources["sample"] = lambda file, seeds: np.array([int(file.stem[4:])] * len(seeds))
+    many, facts = fakes.draw(9, seed=1, **sources)
+    assert np.bincount(many).tolist() == [0, 0, 3, 0, 3, 0, 0, 0, 0, 3]
+    assert facts == {"steps": "2, 4, 9", "frechet": pytest.approx((90 + 41 + 9) / 3)}
+    few, _ = fakes.draw(4, seed=1, **sources)
+    assert few.tolist() == many[:4].tolist()
+    sources["sample"] = lambda file, seeds: seeds
+    seeds, _ = fakes.draw(9, seed=1, **sources)
+    assert len(set(seeds.tolist())) == 9  # no two images from the same noise
+
+
+def test_training_for_several_snapshots_ends_at_the_last():
+    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"step": [2, 8]}})
+    assert [fakes.enough(ROWS[:n]) for n in range(1, 6)] == [False, False, False, True, True]
+
+
 def test_exposure_repeats_images_only_when_it_must():
     others = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
     exposure = plugins.build("fakes", {"kind": "exposure"})

@@ -18,7 +18,7 @@ def enough(
 ) -> bool:
     """Whether the rows settle what `choose` takes, so that training may end after the last one.
 
-    step      at that step
+    step      at that step, or the last of several
     fid       at the first distance at or below the limit
     window    at the first distance at or below the upper edge: inside, or the window was passed
     factor    needs the best distance of a converged run, so never before the end of the training;
@@ -28,13 +28,19 @@ def enough(
     if not rows:
         return False
     if rule == "step":
-        return rows[-1]["step"] >= value
+        return rows[-1]["step"] >= max(value if isinstance(value, list) else [value])
     distance = _distances(rows, measure)  # (S,)
     if rule == "factor":
         if patience is None or not converged(distance, patience):
             return False
         return bool(distance[0] > value * distance.min())  # else nothing has been learnt yet
     return bool(distance.min() <= (value[1] if rule == "window" else value))
+
+
+def each(stop: dict) -> list[dict]:
+    """The stops of single snapshots: {"step": [a, b]} stands for two."""
+    steps = stop.get("step")
+    return [{"step": step} for step in steps] if isinstance(steps, list) else [stop]
 
 
 def converged(distance: np.ndarray, patience: int) -> bool:

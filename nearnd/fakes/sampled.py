@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nearnd.fakes._levels import match_levels
-from nearnd.fakes._stops import choose, enough, settled
+from nearnd.fakes._stops import choose, each, enough, settled
 from nearnd.seeds import image_seeds
 
 
@@ -27,23 +27,43 @@ class Sampled:
         self, n: int, *, seed: int, normal: np.ndarray, sample, snapshots: str, fidelity: list[dict]
     ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C) from the snapshot that `stop` picks, and its fidelity row.
+        From several snapshots image for image in turn, and the mean of their rows.
 
         normal     the normal training images
         sample     (snapshot file, seeds) -> images
         snapshots  folder of step0000400.safetensors, ...
         fidelity   rows of the generator's fidelity table
         """
-        how = self.stop, self.measure, self.patience
-        row = choose(fidelity, *how)
-        file = Path(snapshots) / f"step{int(row['step']):07d}.safetensors"
-        facts = {key: value for key, value in row.items() if key not in ("n_real", "n_fake")}
+        how = self.measure, self.patience
+        rows = [choose(fidelity, stop, *how) for stop in each(self.stop)]
+        facts = _facts(rows)
         if "step" not in self.stop:
-            best = float(min(r[self.measure] for r in settled(fidelity, *how)))
+            best = float(min(r[self.measure] for r in settled(fidelity, self.stop, *how)))
             facts |= {"measure": self.measure, f"best_{self.measure}": best}
-        fakes = sample(file, image_seeds(seed, n))  # (n, H, W, C)
+        fakes, seeds = None, image_seeds(seed, n)
+        for i, row in enumerate(rows):
+            file = Path(snapshots) / f"step{int(row['step']):07d}.safetensors"
+            part = sample(file, seeds[i :: len(rows)])  # (n / rows, H, W, C)
+            if fakes is None:
+                fakes = np.empty((n, *part.shape[1:]), part.dtype)  # (n, H, W, C)
+            fakes[i :: len(rows)] = part
         if self.levels == "matched":
             fakes = match_levels(fakes, normal)
         return fakes, facts
+
+
+def _facts(rows: list[dict]) -> dict:
+    """The row of one snapshot; of several the mean of each measure, and `steps`, a text."""
+    rows = [{k: v for k, v in row.items() if k not in ("n_real", "n_fake")} for row in rows]
+    if len(rows) == 1:
+        return rows[0]
+    numbers = [k for k, v in rows[0].items() if isinstance(v, int | float) and k != "step"]
+    remarks = {row["remark"]: None for row in rows if isinstance(row.get("remark"), str)}
+    return (
+        {"steps": ", ".join(str(int(row["step"])) for row in rows)}
+        | {k: float(np.mean([row[k] for row in rows])) for k in numbers if k != "remark"}
+        | ({"remark": "; ".join(remarks)} if remarks else {})
+    )
 
 
 def build(
@@ -52,7 +72,8 @@ def build(
     levels: str = "own",
     patience: int | None = None,
 ) -> Sampled:
-    """`stop` defaults to the paper's rule of thumb, 5 times the distance of a converged run.
+    """`stop` defaults to the paper's rule of thumb, 5 times the distance of a converged run. A list
+    of steps takes the same share from each: fakes from early and late in the training at once.
 
     `measure`: the distance that the stop reads, out of those of the generator's monitor; "kid" has
     units of its own, and no bias where there are few images.

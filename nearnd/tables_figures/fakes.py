@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import measures, word
+from nearnd.tables_figures._measures import cell, measures, step, word
 from nearnd.tables_figures._settings import name, several
 
 MAKES = "table"
@@ -26,12 +26,12 @@ def build() -> Drawing:
         rows = []
         for values, group in fakes.groupby(key, sort=False):
             line = {c: name(data, v) for c, v in zip(key, values, strict=True) if c in head}
-            if "step" in fakes:  # not where all of them were imported
-                line["step"] = _cell(group["step"], ".0f")
+            if {"step", "steps"} & set(fakes):  # not where all of them were imported
+                line["step"] = step(group)
             for m in measures(fakes):
-                line[word(m)] = _cell(group[m], ".3g") + ("*" if _remarked(group, m) else "")
-            line["copies (%)"] = _cell(100 * group["copies"], ".1f")
-            rows.append(line | {"n": _cell(group["n"], ".0f"), "runs": len(group)})
+                line[word(m)] = cell(group[m], ".3g") + ("*" if _remarked(group, m) else "")
+            line["copies (%)"] = cell(100 * group["copies"], ".1f")
+            rows.append(line | {"n": cell(group["n"], ".0f"), "runs": len(group)})
         return pd.DataFrame(rows)
 
     return draw
@@ -40,12 +40,3 @@ def build() -> Drawing:
 def _remarked(group: pd.DataFrame, measure: str) -> bool:
     """Whether one of the rows says that the measure means little there."""
     return "remark" in group and group["remark"].astype(str).str.contains(f"{measure}:").any()
-
-
-def _cell(values: pd.Series, digits: str) -> str:
-    """mean ± sd over seeds; empty where there is no value, one number where all are the same."""
-    values = values.dropna()
-    if not len(values):
-        return ""
-    spread = values.std() if values.nunique() > 1 else 0
-    return format(values.mean(), digits) + (f" ± {format(spread, digits)}" if spread else "")

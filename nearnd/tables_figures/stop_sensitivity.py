@@ -23,7 +23,7 @@ def build(
     measure: str = "frechet",
 ) -> Drawing:
     """One column per method that differs from the others in the stopping rule alone, and rows with
-    the mean step and distance at which its generators were stopped."""
+    the step and the mean distance at which its generators were stopped."""
 
     def draw(data: dict[str, Any]) -> pd.DataFrame:
         table = sensitivity(data, methods, far, near)
@@ -32,7 +32,7 @@ def build(
         for dataset, rows in stopped.groupby("dataset", sort=False):
             rows = rows[[name(data, method) in table for method in rows["method"]]]
             for column, words in (("step", "stopped at step"), (measure, f"at {word(measure)}")):
-                cells = {name(data, m): f"{v:.3g}" if column != "step" else f"{v:.0f}"
+                cells = {name(data, m): v if column == "step" else f"{v:.3g}"
                          for m, v in zip(rows["method"], rows[column], strict=True)}  # fmt: skip
                 lines.append({"dataset": name(data, dataset), "setting": words} | cells)
         table = pd.concat([table, pd.DataFrame(lines).reindex(columns=table.columns)])
