@@ -75,8 +75,12 @@ def _sample(source: dict[str, Any]) -> dict[str, Any]:
         close = load_table(files["closeness"], "normal", "anomaly", "closeness")
         close = close[close["normal"] == normal]
         sample["near"] = close.loc[close["closeness"].idxmax(), "anomaly"]
-    if "fakes" in files:
-        sample["fakes"] = load_array(files["fakes"], ndim=4, dtype="uint8")[:shown]
+    sample["fakes"] = {
+        key.removeprefix("fakes "): load_array(file, ndim=4, dtype="uint8")[:shown]
+        for key, file in files.items()
+        if key.startswith("fakes ")
+    }
+    if "previews" in files:
         sample["previews"] = load_array(files["previews"], ndim=5, dtype="uint8")
         sample["steps"] = load_table(files["fidelity"], "step")["step"].to_numpy()
     return sample

@@ -14,8 +14,9 @@ object, and may state, as literals that are read without importing the file:
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty
-    FILES      (detectors, fakes, generators) arguments that name a file from outside, which is then
-               watched or fetched: {argument: {"checksum": the argument with its sha256, "hint"}}
+    FILES      (backbones, detectors, fakes, generators) arguments that name a file from outside,
+               which is then watched or fetched: {argument: {"checksum": the argument with its
+               sha256, "hint", "words": values that are no file}}; the last may be left out
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
     EMBEDS     (detectors) the names of the arrays that `embed` returns
@@ -209,8 +210,8 @@ class Drawing(Protocol):
         "scores"     DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score
         "fidelity"   DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>
         "fakes"      DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>
-        "samples"    list of dicts: dataset, normal, real, anomalies {class: images}, and, where
-                     the experiment has them, near (a class), fakes, previews, steps
+        "samples"    list of dicts: dataset, normal, real, anomalies {class: images}, fakes {kind:
+                     images}, and, where the experiment has them, near (a class), previews, steps
         "images"     list of dicts, one for each image set: dataset, images ("train" or a test set),
                      classes {name: {n: how many, pixels: some of them, masks: theirs or None}}
         "maps"       list of dicts, one for each task and each method whose detector embeds a

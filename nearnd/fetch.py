@@ -14,6 +14,7 @@ import http.client
 import json
 import lzma
 import os
+import shutil
 import ssl
 import tarfile
 import time
@@ -25,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from nearnd.arrays import NO_ROOM
 from nearnd.contracts import Progress, silent
 
 ATTEMPTS = 4  # per source, without progress in between
@@ -64,7 +66,8 @@ def fetch(
     A file that lies there and is right is kept. `mirrors` are folders, file:// or http(s)://
     prefixes that the name is joined to. `progress` counts megabytes. A checksum may be cut to its
     first digits, at least eight, where no more of it is published.
-    Raises FetchError saying what each source answered and where to put the file by hand.
+    Raises FetchError saying what each source answered and where to put the file by hand, or that
+    there is no room; then nothing of the file is left.
     """
     target = Path(target)
     reasons = []
@@ -87,6 +90,15 @@ def fetch(
             return
         except _Wrong as reason:
             reasons.append(f"{source}: {reason}")
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            part.unlink(missing_ok=True)
+            free = shutil.disk_usage(part.parent).free / 1e6
+            raise FetchError(
+                f"no room for {archive['name']} in {part.parent.absolute()}: {error.strerror}."
+                f" {free:.0f} MB are free there; make room and start again"
+            ) from error
     raise FetchError(_advice(archive, target, reasons))
 
 
@@ -172,6 +184,8 @@ def _download(url: str, part: Path, state: dict, progress: Progress, timeout: fl
             raise _Interrupted(reason, min(float(after) if after.isdigit() else 0, 60)) from error
         raise _Wrong(reason) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if getattr(error, "errno", None) in NO_ROOM:
+            raise  # no other attempt and no other source helps
         cause = getattr(error, "reason", error)
         reason = str(cause) or type(cause).__name__
         if isinstance(cause, ssl.SSLCertVerificationError) or isinstance(error, ValueError):
@@ -201,6 +215,8 @@ def _copy(source: Path, part: Path, progress: Progress) -> None:
             out.flush()
             os.fsync(out.fileno())
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         raise _Wrong(str(error)) from error
 
 

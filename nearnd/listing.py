@@ -11,6 +11,7 @@ import pandas as pd
 from nearnd import gated, plugins
 
 NAMES = 3  # entries of one kind that are named
+WIDTHS = {"entries": 26, "licence": 34}  # of columns that are wrapped
 
 VERIFIED = "verified"  # its published checksum was right when it was fetched
 RECORDED = "recorded"  # no checksum is published; that of the first use was kept
@@ -21,7 +22,7 @@ MISSING = "missing"
 
 
 def listing(config: dict[str, Any], archives: Path = gated.ARCHIVES) -> pd.DataFrame:
-    """One row for each kind of dataset: dataset, entries, archives, size, access, here, licence.
+    """One row for each kind of dataset: dataset, entries, files, size, access, here, licence.
 
     Files alone are looked at: no link is opened and no checksum computed. `size` is that of the
     archives, with "> " where it is known of some of them only.
@@ -37,7 +38,7 @@ def listing(config: dict[str, Any], archives: Path = gated.ARCHIVES) -> pd.DataF
             {
                 "dataset": kind,
                 "entries": _names(kinds[kind]),
-                "archives": len(files),
+                "files": len(files),
                 "size": _size(files),
                 "access": _access(kind, files),
                 "here": _here(states),
@@ -50,7 +51,8 @@ def listing(config: dict[str, Any], archives: Path = gated.ARCHIVES) -> pd.DataF
 def text(config: dict[str, Any], archives: Path = gated.ARCHIVES) -> str:
     """The listing to print, and where to get by hand what cannot be fetched and is not here."""
     table = listing(config, archives)
-    lines = [table.to_markdown(index=False, tablefmt="simple")]
+    widths = [WIDTHS.get(column) for column in table]
+    lines = [table.to_markdown(index=False, tablefmt="simple", maxcolwidths=widths)]
     for row in table.itertuples():
         if MISSING in row.here and (advice := gated.advice(row.dataset)):
             lines.append(

@@ -1,6 +1,6 @@
 rule backbone:
     input:
-        pixels=backbone_input,
+        unpack(backbone_input),
     output:
         "results/backbones/{backbone}.safetensors",
     log:

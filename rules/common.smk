@@ -8,9 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from snakemake.exceptions import InputFunctionException, WorkflowError
+from snakemake.logging import logger
 
 from nearnd import config as settings
-from nearnd import gated, plugins
+from nearnd import counts, gated, plugins
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 CLASS = r"[^/.][^/]*"

@@ -37,15 +37,18 @@ def fakes_behind(methods):
     return {m: d["outliers"] for m, d in detectors.items() if "outliers" in d}
 
 
-def fakes_of(experiment):
-    """The sets of generated fakes behind the methods of an experiment, {fakes: generator}."""
+def shown_of(experiment):
+    """All sets of fakes of an experiment: of its methods, and the one that it shows first."""
     spec = experiment_of(experiment)
-    names = list(fakes_behind(spec["methods"]).values())
-    if "fakes" in spec:  # the one whose samples are shown comes first
-        names.insert(0, spec["fakes"])
+    names = [spec["fakes"]] if "fakes" in spec else []
+    return list(dict.fromkeys([*names, *fakes_behind(spec["methods"]).values()]))
+
+
+def fakes_of(experiment):
+    """The sets of generated fakes among them, {fakes: generator}."""
     return {
         f: config["fakes"][f]["generator"]
-        for f in names
+        for f in shown_of(experiment)
         if "generator" in config["fakes"][f]
     }
 
@@ -179,7 +182,9 @@ def maps_of(experiment):
 def samples_of(experiment, tasks):
     """Images to look at, for the first seed of each task."""
     spec = experiment_of(experiment)
-    shown = next(iter(fakes_of(experiment).items()), None)
+    generated, kinds = next(iter(fakes_of(experiment).items()), None), {}
+    for name in shown_of(experiment):  # the first of each kind
+        kinds.setdefault(config["fakes"][name]["kind"], name)
     samples = []
     for task in tasks:
         if task["seed"] != config["seeds"][0]:
@@ -188,9 +193,10 @@ def samples_of(experiment, tasks):
         files["anomalies"] = pixels_of_set(task["dataset"], spec["tests"][0])
         if spec["tests"][0] in closeness_files(experiment):
             files["closeness"] = closeness_files(experiment)[spec["tests"][0]]
-        if shown:
-            files["fakes"] = fakes_file(**task, fakes=shown[0], ending="npy")
-            folder = generator_of(**task, generator=shown[1])
+        for kind, name in kinds.items():
+            files[f"fakes {kind}"] = fakes_file(**task, fakes=name, ending="npy")
+        if generated:
+            folder = generator_of(**task, generator=generated[1])
             files |= {
                 "previews": f"{folder}/previews.npy",
                 "fidelity": f"{folder}/fidelity.csv",
@@ -395,6 +401,13 @@ def detectors_of_run():
     return [config["detectors"][name] for name in dict.fromkeys(names)]
 
 
+def fakes_of_run():
+    """All sets of fakes of this run, of whatever kind."""
+    names = [d["outliers"] for d in detectors_of_run() if "outliers" in d]
+    names += [name for experiment in config["run"] for name in shown_of(experiment)]
+    return list(dict.fromkeys(names))
+
+
 def backbones_of_run():
     return list(
         dict.fromkeys(d["backbone"] for d in detectors_of_run() if "backbone" in d)
@@ -407,9 +420,7 @@ def datasets_of_run():
         spec = experiment_of(experiment)
         names += [spec["dataset"]]
         names += [t.removesuffix(".test") for t in spec["tests"] if t != "test"]
-    outliers = [
-        config["fakes"][d["outliers"]] for d in detectors_of_run() if "outliers" in d
-    ]
+    outliers = [config["fakes"][name] for name in fakes_of_run()]
     backbones = [config["backbones"][name] for name in backbones_of_run()]
     names += [
         source["dataset"] for source in outliers + backbones if "dataset" in source

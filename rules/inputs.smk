@@ -41,7 +41,8 @@ def clean_input(wildcards):
 
 def backbone_input(wildcards):
     dataset = config["backbones"][wildcards.backbone].get("dataset")
-    return [pixels_of(dataset, "train")] if dataset else []
+    pixels = {"pixels": pixels_of(dataset, "train")} if dataset else {}
+    return pixels | {"outside": outside_input("backbones", wildcards.backbone)}
 
 
 @cache
@@ -54,7 +55,8 @@ def outside(section, name):
     spec, found = config[section][name], {}
     for argument, about in literal(section, name, "FILES", {}).items():
         value = spec.get(argument)
-        if not value:
+        words = about.get("words", [])
+        if not value or value in words:
             continue
         if not isinstance(value, str):
             raise ValueError(f"{argument} is {value!r}; it may be a path or a link")
@@ -73,23 +75,17 @@ def outside(section, name):
             )
         place = f"results/archives/{section}-{name}-{mark}/{base}"
         inside = base if link or here.is_absolute() else value
-        if not (link or mirrored(inside) or os.path.exists(f"{place}.json")):
+        there = link or gated.in_mirror(inside, config["mirrors"])
+        if not (there or os.path.exists(f"{place}.json")):
+            kinds = ", ".join([*words, "a path, a link, or a path inside a mirror"])
             raise ValueError(
                 f"there is no file {value}, and mirrors {config['mirrors']} have no {inside};"
-                f" {argument} may be a path, a link, or a path inside a mirror. {about['hint']}"
+                f" {argument} may be {kinds}. {about['hint']}"
             )
         archive = {"name": inside, "urls": [value] if link else []}
         archive |= {"sha256": spec.get(about["checksum"]), "hint": about["hint"]}
         found[argument] = (place, archive)
     return found
-
-
-def mirrored(name):
-    """Whether a mirror has the file, or may have it."""
-    return any(
-        "://" in mirror or (Path(mirror).expanduser() / name).is_file()
-        for mirror in config["mirrors"]
-    )
 
 
 def outside_input(section, name):
@@ -108,12 +104,10 @@ def fetched(section, name):
 
 
 def named_in_run():
-    """The fakes, generators and detectors of this run."""
+    """The backbones, fakes, generators and detectors of this run."""
     used = detectors_of_run()
     detectors = [name for name, d in config["detectors"].items() if d in used]
-    outliers = [d["outliers"] for d in used if "outliers" in d]
-    shown = [f for e in config["run"] for f in fakes_of(e)]
-    fakes = list(dict.fromkeys(outliers + shown))
+    fakes = fakes_of_run()
     sources = [config["fakes"][f].get("generator") for f in fakes]
     sources += [
         samplers_of(e)["generator"]
@@ -121,7 +115,8 @@ def named_in_run():
         if "samplers" in experiment_of(e)
     ]
     generators = list(dict.fromkeys(g for g in sources if g))
-    sections = {"fakes": fakes, "generators": generators, "detectors": detectors}
+    sections = {"backbones": backbones_of_run(), "fakes": fakes}
+    sections |= {"generators": generators, "detectors": detectors}
     return [(section, name) for section, names in sections.items() for name in names]
 
 
@@ -133,6 +128,8 @@ def missing_files():
         try:
             outside(section, name)
             plugins.call(section, entry(section, name), "inputs")
+            if section == "fakes":
+                fakes_there(name)
         except ValueError as error:
             sentences.append(f"{section}: {name}: {error}")
     kinds = {config["datasets"][name]["kind"]: name for name in datasets_of_run()}
@@ -144,6 +141,62 @@ def missing_files():
     return sentences
 
 
+def fakes_there(name):
+    """{dataset: {normal: how many images}} of fakes that are images already, as far as they are
+    here. ValueError naming the class or the file that is missing or wrong."""
+    spec, found = entry("fakes", name), {}
+    for experiment in config["run"]:
+        if name not in shown_of(experiment):
+            continue
+        dataset, normals = experiment_of(experiment)["dataset"], normals_of(experiment)
+        tasks = {normal: classes_chosen(dataset, normal) for normal in normals}
+        every = {
+            c: any(t[c] for t in tasks.values()) for c in next(iter(tasks.values()))
+        }
+        for normal, classes in {
+            "": every,
+            **tasks,
+        }.items():  # all that is missing at once
+            n = plugins.call("fakes", spec | {"classes": classes}, "number")
+            if n is None:
+                break
+            if normal:
+                found.setdefault(dataset, {})[normal] = n
+    return found
+
+
+@cache
+def classes_chosen(dataset, normal):
+    """{class with training images: whether it is normal}"""
+    arguments = settings.arguments(config, "datasets", dataset)
+    trained = plugins.call("datasets", arguments, "trained")
+    return {
+        name: (
+            name != normal[4:] if normal.startswith("not-") else normal in ("all", name)
+        )
+        for name in settings.classes(config, dataset)
+        if trained is None or name in trained
+    }
+
+
+def few_fakes():
+    """One sentence for each set of fakes that has fewer images than its entry asks for."""
+    images, sentences = counts.Counts(config), []
+    for name in fakes_of_run():
+        ratio = config["fakes"][name].get("ratio", 1)
+        for dataset, found in fakes_there(name).items():
+            if not images.size(dataset).known:
+                continue
+            asked = {n: round(ratio * images.normal(dataset, n)) for n in found}
+            if few := [normal for normal in found if found[normal] < asked[normal]]:
+                sentences.append(
+                    f"fakes: {name}: {found[few[0]]} images for normal {few[0]} of {dataset},"
+                    f" {len(few)} of {len(found)} tasks have fewer than asked for: about"
+                    f" {asked[few[0]]} (ratio {ratio}). All will be used; add images or lower ratio"
+                )
+    return sentences
+
+
 # They say something about a run and start none: what is missing does not stop them.
 TELLING = {"estimate", "list_datasets", "sizes", "clean_checkpoints"}
 
@@ -151,9 +204,13 @@ TELLING = {"estimate", "list_datasets", "sizes", "clean_checkpoints"}
 def check_files():
     """Stops the planning if files are missing; names all of them. Targets are not known while the
     rules are read, hence the look at the command line."""
-    missing = [] if TELLING & set(sys.argv) else missing_files()
-    if missing:
+    if TELLING & set(sys.argv):
+        return
+    if missing := missing_files():
         raise WorkflowError("config: " + "\n".join(missing))
+    if workflow.is_main_process:  # not again in every job
+        for sentence in few_fakes():
+            logger.warning(sentence)
 
 
 def monitor_of(generator):

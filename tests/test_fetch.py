@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import resource
 import tarfile
 import threading
 import zipfile
@@ -353,6 +354,24 @@ def test_last_error_lists_every_source_and_the_way_out(server, tmp_path):
         get(archive(), target)
 
 
+@pytest.mark.parametrize("kind", ["link", "mirror"])
+def test_a_full_disk_is_said_at_once_and_nothing_is_left(server, tmp_path, kind):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "set.bin").write_bytes(DATA)
+    mirrors = [str(tmp_path / "mirror")] if kind == "mirror" else []
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, before[1]))
+    try:
+        with pytest.raises(FetchError, match=r"no room for set.bin in .*job: .* make room and st"):
+            get(archive(server), tmp_path / "job" / "set.bin", mirrors)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(server.asked) == (kind == "link")
+    assert list((tmp_path / "job").iterdir()) == []
+    get(archive(server), tmp_path / "job" / "set.bin", mirrors)
+    assert (tmp_path / "job" / "set.bin").read_bytes() == DATA
+
+
 def test_the_start_of_a_checksum_is_enough_if_it_is_long_enough(server, tmp_path):
     get(archive(server, sha256=SHA256[:8]), tmp_path / "set.bin")
     for wrong in (SHA256[:7], "0" + SHA256[:8], SHA256 + "0"):
@@ -390,6 +409,33 @@ def test_weights_of_timm_are_looked_for_in_mirrors(tmp_path, monkeypatch):
     assert all((found[name] == w).all() for name, w in weights.items())
     with pytest.raises(ValueError, match=r"test_vit.r160_in1k.safetensors does not fit"):
         made(tmp_path / "other", **model | {"kwargs": {"embed_dim": 32}})
+
+
+def test_weights_of_timm_come_from_its_link_and_are_held_to_their_first_use(
+    server, tmp_path, monkeypatch
+):
+    model = {"kind": "timm", "model": "test_vit.r160_in1k", "kwargs": {"depth": 1}}
+    weights, _ = made(tmp_path, weights="none", **model)
+    save_tensors(tmp_path / "w.safetensors", weights)
+    server.data = (tmp_path / "w.safetensors").read_bytes()
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("NEARND_MIRRORS", json.dumps([str(tmp_path / "empty")]))
+    server.faults = [server.cut(1000)]
+    folder = tmp_path / "job"
+    found, _ = made(folder, **model)
+    assert all((found[name] == w).all() for name, w in weights.items())
+    path = "/timm/test_vit.r160_in1k/resolve/main/model.safetensors"
+    assert server.asked == [(path, None), (path, "bytes=1000-")]
+    made(folder, **model)
+    assert len(server.asked) == 2  # it is there
+    right = hashlib.sha256(server.data).hexdigest()
+    made(tmp_path / "stated", sha256=right, **model)
+    (folder / "test_vit.r160_in1k.safetensors").unlink()
+    server.data = b"x" + server.data[1:]
+    with pytest.raises(FetchError, match=rf"expected {right} \(recorded at its first use"):
+        made(folder, **model)
+    with pytest.raises(FetchError, match=rf"expected {right}(.|\n)*weights: <that file>"):
+        made(tmp_path / "wrong", sha256=right, **model)
 
 
 def test_weights_of_inception_are_looked_for_in_mirrors(server, tmp_path, monkeypatch):

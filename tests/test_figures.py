@@ -217,11 +217,26 @@ def test_sample_grid_shows_normal_near_and_fake_in_this_order(data):
     for sample, ax in zip(data["samples"], figure.axes, strict=True):
         assert [text.get_text() for text in ax.get_yticklabels()] == ["normal", "near", "fakes"]
         assert ax.get_title() == f"{sample['normal']} (near: {sample['near']})"
-        rows = [sample["real"], sample["anomalies"][sample["near"]], sample["fakes"]]
+        rows = [sample["real"], sample["anomalies"][sample["near"]], sample["fakes"]["sampled"]]
         pictures = drawn(ax)
         assert len(pictures) == 15
         for row, column, pixels in pictures:
             assert (pixels == rows[int(row)][int(column)]).all()
+
+
+def test_sample_grid_has_a_row_for_each_kind_of_fakes(data):
+    first = data["samples"][0]
+    letters = first["anomalies"][first["near"]][:3]  # fewer than there are columns
+    kinds = first["fakes"] | {"exposure": letters, "imported": 255 - first["real"]}
+    shown = [sample | {"fakes": kinds} for sample in data["samples"]]
+    ax = draw("sample_grid", data | {"samples": shown}, columns=5).axes[0]
+    words = [text.get_text() for text in ax.get_yticklabels()]
+    assert words == ["normal", "near", "fakes", "exposure", "imported"]
+    rows = [first["real"], first["anomalies"][first["near"]], *kinds.values()]
+    pictures = drawn(ax)
+    assert [sum(row == r for row, _, _ in pictures) for r in range(5)] == [5, 5, 5, 3, 5]
+    for row, column, pixels in pictures:
+        assert (pixels == rows[int(row)][int(column)]).all()
 
 
 def test_progression_goes_from_the_first_snapshot_to_a_framed_real_image(data):
@@ -244,7 +259,8 @@ def test_progression_goes_from_the_first_snapshot_to_a_framed_real_image(data):
 
 
 def test_samples_without_fakes_or_a_near_class_are_still_shown(data):
-    bare = [{k: s[k] for k in ("dataset", "normal", "real", "anomalies")} for s in data["samples"]]
+    keys = ("dataset", "normal", "real", "anomalies")
+    bare = [{k: s[k] for k in keys} | {"fakes": {}} for s in data["samples"]]
     figure = draw("sample_grid", {**data, "samples": bare})
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["normal"]
     with pytest.raises(ValueError, match="no sample has previews"):

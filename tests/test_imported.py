@@ -135,6 +135,37 @@ def test_an_entry_that_cannot_work_is_named_before_any_job(entry, words):
         plugins.call("fakes", {"kind": "imported", **entry}, "inputs")
 
 
+def number(classes=CLASSES, **entry):
+    """Of a task, before anything is read."""
+    return plugins.call("fakes", {"kind": "imported", "classes": classes, **entry}, "number")
+
+
+def test_images_are_counted_before_any_is_read(array, tmp_path):
+    for i in range(5):
+        paint(tmp_path / "named" / "dog" / f"{i}.png", i)
+        paint(tmp_path / "named" / "cat" / "deep" / f"{i % 3}.png", i)
+        paint(tmp_path / "flat" / f"{i}.png", i)
+    (tmp_path / "flat" / "0.png").write_bytes(b"nobody opens it")
+    rest = {"cat": True, "dog": True, "eel": False}
+    assert number(folder=str(tmp_path / "named")) == 5
+    assert number(rest, folder=str(tmp_path / "named")) == 8
+    assert number(rest, folder=str(tmp_path / "flat")) == 5
+    assert number(file=str(array), per_class=10) == 10
+    assert number(rest, file=str(array), per_class=10) == 20
+    assert number(file="not/here/yet.npy", per_class=10) is None
+
+
+def test_what_the_folder_or_array_lacks_is_named_before_any_is_read(array, tmp_path):
+    paint(tmp_path / "named" / "cat" / "0.png", 0)
+    (tmp_path / "named" / "eel").mkdir()
+    with pytest.raises(ValueError, match="no folder of images called dog, eel, .* it has cat") as e:
+        number({"cat": True, "dog": True, "eel": True}, folder=str(tmp_path / "named"))
+    assert f"Put images into {tmp_path / 'named' / 'dog'} (one folder" in str(e.value)
+    assert str(e.value).endswith("or change `folder`")
+    with pytest.raises(ValueError, match="holds 30 images, with per_class 7 .* it must be 21"):
+        number(file=str(array), per_class=7)
+
+
 def test_an_added_picture_changes_a_time_stamp_of_the_inputs(tmp_path):
     paint(tmp_path / "dog" / "a.png", 1)
     inputs = lambda: plugins.call("fakes", {"kind": "imported", "folder": str(tmp_path)}, "inputs")  # noqa: E731

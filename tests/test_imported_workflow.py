@@ -6,9 +6,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from test_checkpoint import official
 from test_workflow import copy_of_the_repository, planned, run
 
@@ -18,6 +20,7 @@ from nearnd.networks.unet import UNet
 
 FIRST = ["--", "results/fakes/digits/3/authors/seed0.npy"]
 TARGETS = ["--", "results/tables/toy/fakes.csv"]  # from the fakes of all three
+GRID = "results/figures/toy/sample_grid.png"
 NETWORK = {"nf": 16, "channel_mult": [1, 1], "blocks": 1, "attention": [], "sigma_max": 8.0}
 FAKES = {
     "authors": {"kind": "imported", "file": "released.npy", "per_class": 30},
@@ -40,7 +43,7 @@ def configured(folder, name="toy.yaml", **changes):
         "detectors": {f: {"kind": "binary", "backbone": "glyph_vit", "outliers": f} for f in FAKES},
         "methods": {f: {"detector": f, "bank": "full", "score": "knn2"} for f in FAKES},
         "experiments": {"toy": {"dataset": "digits", "normals": ["3"], "methods": list(FAKES),
-                                "drawings": ["fakes"]}},
+                                "drawings": ["fakes", "sample_grid"]}},
     }  # fmt: skip
     for section, entries in changes.items():
         new = isinstance(entries, dict)
@@ -64,7 +67,7 @@ def done(tmp_path_factory):
     slotted = slots(UNet(size=8, channels=1, **network))
     state = {s.name: (s.target.mT if s.matrix else s.target).detach().clone() for s in slotted}
     torch.save(official(state, step=250_000), folder / "net.pth")
-    run(folder, *TARGETS, config=configured(folder))
+    run(folder, *TARGETS, GRID, config=configured(folder))
     return folder
 
 
@@ -98,6 +101,8 @@ def test_a_changed_file_runs_what_depends_on_it_again(done, tmp_path):
     assert planned(folder, *TARGETS, config="toy.yaml") == {"fakes": 1, "table": 1}
     np.save(folder / "released.npy", np.load(folder / "released.npy")[::-1])
     assert planned(folder, *TARGETS, config="toy.yaml") == {"fakes": 2, "table": 1}
+    # the grid shows the first set of each kind
+    assert planned(folder, "--", GRID, config="toy.yaml") == {"fakes": 1, "figure": 1}
     content = torch.load(folder / "net.pth", weights_only=False)
     torch.save(content | {"step": 300_000}, folder / "net.pth")
     rules = planned(folder, *TARGETS, config="toy.yaml")
@@ -121,6 +126,31 @@ def test_a_file_in_a_mirror_is_fetched_and_checked(done, tmp_path):
     assert planned(folder, *FIRST, config=config) == {}
 
 
+def test_weights_come_from_a_mirror_and_stay_with_their_checksum(done, monkeypatch):
+    monkeypatch.setenv("NEARND_OFFLINE", "1")
+    (done / "weights/deep").mkdir(parents=True)
+    torch.manual_seed(0)
+    state = timm.create_model("test_vit.r160_in1k", num_classes=0).state_dict()
+    save_file(state, done / "weights/test_vit.r160_in1k.safetensors")
+    save_file(state, done / "weights/deep/own.safetensors")
+    spec = {"kind": "timm", "model": "test_vit.r160_in1k"}
+    both = {"public": spec, "own": spec | {"weights": "deep/own.safetensors"}}
+    mirror = (done / "weights").as_uri()
+    config = configured(done, "weights.yaml", mirrors=[mirror], backbones=both)
+    targets = ["--", *(f"results/backbones/{name}.safetensors" for name in both)]
+    assert planned(done, *targets, config=config) == {"backbone": 2, "fetch": 1}
+    run(done, *targets, config=config)
+    made = [load_file(done / target) for target in targets[1:]]
+    assert all(torch.equal(made[0][k], v) and torch.equal(made[1][k], v) for k, v in state.items())
+    shutil.rmtree(done / "weights")
+    assert planned(done, *targets, config=config) == {}
+    (done / targets[1]).unlink()  # made again without the mirror, from what was kept
+    run(done, *targets, config=config)
+    kept = done / "results/archives/backbones/public/test_vit.r160_in1k.safetensors"
+    right = hashlib.sha256(kept.read_bytes()).hexdigest()
+    assert kept.with_name(kept.name + ".sha256").read_text().split()[0] == right
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -130,11 +160,29 @@ def test_a_file_in_a_mirror_is_fetched_and_checked(done, tmp_path):
          "fakes: authors: per_class is None"),
         ({"fakes": {"mine": {"kind": "imported", "folder": "gone"}}},
          "fakes: mine: folder gone does not exist"),
+        ({"fakes": {"mine": {"kind": "imported", "folder": "named"}}},
+         "fakes: mine: imported: named has no folder of images called 3, after the normal class; it"
+         " has three. Put images into named/3"),
+        ({"fakes": {"authors": FAKES["authors"] | {"per_class": 31}}},
+         "fakes: authors: released.npy holds 300 images, with per_class 31"),
+        ({"backbones": {"glyph_vit": {"kind": "timm", "model": "test_vit", "weights": "w.pth"}}},
+         "backbones: glyph_vit: there is no file w.pth, and mirrors [] have no w.pth; weights may"
+         " be pretrained, none, a path, a link, or a path inside a mirror"),
         ({"generators": {"theirs": THEIRS | {"weights": "ve/checkpoint_24.pth"}}},
          "generators: theirs: there is no file ve/checkpoint_24.pth"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_said_before_any_job(done, changes, words):
+    (done / "named/three").mkdir(parents=True, exist_ok=True)
+    shutil.copy(done / "pictures/0.png", done / "named/three")
     text = run(done, "-n", config=configured(done, "missing.yaml", **changes), check=False)
     assert words in text
     assert "Traceback" not in text
+
+
+def test_fewer_fakes_than_asked_for_are_said_once_before_any_job(done):
+    name = configured(done, "few.yaml", fakes={"mine": FAKES["mine"] | {"ratio": 2}})
+    text = run(done, "-n", config=name)
+    assert text.count("fakes: mine: 20 images for normal 3 of digits, 1 of 1 tasks have fewer") == 1
+    assert "fakes: authors: 30 images for normal 3" in text
+    assert "fakes: theirs" not in text

@@ -2,10 +2,12 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from nearnd import listing
+from nearnd.config import read_catalog
 
 
 def config(*kinds: str, mirrors=()) -> dict:
@@ -30,13 +32,13 @@ def test_one_row_for_each_set_with_size_terms_and_access(tmp_path):
     table = listing.listing(whole, tmp_path)
     assert list(table["dataset"]) == ["cifar10", "digits", "mvtec", "stanford_cars"]
     cifar, cars = row(table, "cifar10"), row(table, "stanford_cars")
-    assert (cifar["archives"], cifar["size"], cifar["access"]) == (1, "170 MB", "direct")
-    assert (cars["archives"], cars["size"], cars["access"]) == (4, "1.96 GB", "gated")
+    assert (cifar["files"], cifar["size"], cifar["access"]) == (1, "170 MB", "direct")
+    assert (cars["files"], cars["size"], cars["access"]) == (4, "1.96 GB", "gated")
     assert "Krizhevsky" in cifar["licence"]
     assert row(table, "mvtec")["entries"] == "mvtec, mvtec_0, mvtec_1 and 3 more"
     assert row(table, "mvtec")["access"] == "gated"
     assert (row(table, "digits")["access"], row(table, "digits")["here"]) == ("made here", "")
-    assert set(table.loc[table["archives"] > 0, "here"]) == {"missing"}
+    assert set(table.loc[table["files"] > 0, "here"]) == {"missing"}
 
 
 def test_a_file_is_verified_only_with_a_record_that_is_not_older(tmp_path):
@@ -81,3 +83,13 @@ def test_the_text_says_where_to_get_what_cannot_be_fetched(tmp_path):
     assert str(tmp_path / "mvtec") in text
     fetched(tmp_path / "mvtec", "mvtec_anomaly_detection.tar.xz")
     assert "Fill in the form" not in listing.text(config("mvtec", "cifar10"), tmp_path)
+
+
+def test_the_text_fits_a_window(tmp_path):
+    catalog = read_catalog(Path(__file__).parents[1] / "config" / "catalog")
+    text = listing.text({**catalog, "mirrors": []}, tmp_path)
+    table = text.split("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= 120
+    assert len({line.split()[0] for line in table[2:] if line[0] != " "}) == len(
+        {entry["kind"] for entry in catalog["datasets"].values()}
+    )

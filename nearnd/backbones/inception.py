@@ -7,6 +7,13 @@ from pathlib import Path
 from nearnd.contracts import Images, Progress
 from nearnd.fetch import fetch, mirrors
 
+FILES = {
+    "weights": {
+        "checksum": "sha256",
+        "words": ["pretrained"],
+        "hint": "The file may be .pth or .safetensors.",
+    }
+}
 HINT = "Or put it anywhere and set `weights: <that file>` in backbones: inception."
 
 
@@ -34,5 +41,6 @@ class Inception:
 
 
 def build(weights: str = "pretrained") -> Inception:
-    """`weights`: "pretrained" (from `mirrors` or its link), or the file (.pth or .safetensors)."""
+    """`weights`: "pretrained" (from `mirrors` or its link), or the file (.pth or .safetensors): a
+    path, a link, or a name to look for in `mirrors`."""
     return Inception(weights)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 from nearnd.contracts import Images, Progress
-from nearnd.fetch import FetchError, fetch, mirrors
+from nearnd.fetch import fetch, mirrors, verify
 
+FILES = {
+    "weights": {
+        "checksum": "sha256",
+        "words": ["pretrained", "none"],
+        "hint": "The file may be .safetensors, .npz or .pth.",
+    }
+}
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -57,10 +64,10 @@ class Timm:
 
         overlay, file = {}, None
         if self.weights == "pretrained":
-            file = self._from_mirror(folder, progress)
+            file = self._published(Path(folder), progress)
         elif self.weights != "none":
             file = Path(self.weights)
-            self._check(file)
+            verify(file, self.sha256)
         if file:
             # official ViT checkpoints (.npz) need the model's own reader; timm never unpickles code
             overlay = {"file": os.fspath(file), "custom_load": file.suffix == ".npz"}
@@ -82,45 +89,33 @@ class Timm:
             )
         return network
 
-    def _from_mirror(self, folder: Path, progress: Progress) -> Path | None:
-        """The file `<model>.safetensors`, if a mirror has it; timm downloads if none does."""
-        if not mirrors():
-            return None
-        file = Path(folder) / f"{self.model}.safetensors"
-        archive = {"name": file.name, "urls": [], "sha256": self.sha256}
-        try:
-            fetch(archive, file, mirrors(), progress)
-        except FetchError:
-            return None
-        return file
-
-    def _check(self, file: Path) -> None:
-        if not file.is_file():
-            raise ValueError(
-                f"weights of {self.model}: there is no file {self.weights!r}; `weights` may be"
-                " pretrained, none, or a .safetensors, .npz or .pth file"
-            )
-        if self.sha256:
-            with open(file, "rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
-            if found != self.sha256:
-                raise ValueError(f"{file} has sha256 {found}, the entry says {self.sha256}")
+    def _published(self, folder: Path, progress: Progress) -> Path:
+        """The published file in `folder`: from mirrors, or from where timm would take it."""
+        link = _link(self.model)
+        name = self.model + (Path(urlsplit(link).path).suffix or ".safetensors")
+        hint = (
+            f"Without internet: take {link or 'it from its authors'} on another machine and name it"
+            f" {name}; or put it anywhere and set `weights: <that file>` in the backbone's entry."
+        )
+        archive = {"name": name, "urls": [link] if link else [], "sha256": self.sha256}
+        archive["hint"] = hint
+        fetch(archive, folder / name, mirrors(), progress)
+        return folder / name
 
     def _sorry(self, file: Path | None) -> str:
-        import timm
+        what = f"{file} does not fit" if file else "timm cannot build"
+        return f"{what} {self.model} with kwargs {self.kwargs}"
 
-        if self.weights == "none":
-            return f"timm cannot build {self.model} with kwargs {self.kwargs}"
-        if file:
-            return f"{file} does not fit {self.model} with kwargs {self.kwargs}"
-        cfg = timm.get_pretrained_cfg(self.model, allow_unregistered=True)
-        page = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg and cfg.hf_hub_id else "its authors"
-        return (
-            f"the weights of {self.model} could not be fetched. Without internet: take"
-            f" model.safetensors from {page} on another machine, and put it as"
-            f" {self.model}.safetensors into a folder of `mirrors:`, or anywhere and set `weights:"
-            " <that file>` in the backbone's entry"
-        )
+
+def _link(model: str) -> str:
+    """Where timm downloads a model's weights from; empty if it says nothing."""
+    import timm
+
+    cfg = timm.get_pretrained_cfg(model, allow_unregistered=True)
+    if cfg and cfg.hf_hub_id:
+        hub = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+        return f"{hub}/{cfg.hf_hub_id}/resolve/main/{cfg.hf_hub_filename or 'model.safetensors'}"
+    return (cfg and cfg.url) or ""
 
 
 @contextmanager
@@ -154,9 +149,11 @@ def build(
 ) -> Timm:
     """The network `model` of timm, called with `kwargs`, without its classifier.
 
-    `weights`: "pretrained" (`<model>.safetensors` in `mirrors`, or downloaded by timm), "none"
-    (random), or a .safetensors, .npz or .pth file, whose `sha256` is checked if given. `mean`,
-    `std`: of the pixels in [0, 1]; null takes those of timm's entry. Images are resized to
-    `resize`, by default 256/224 of the input, from which the input is cut (FITYMI).
+    `weights`: "pretrained" (`<model>.safetensors` in `mirrors`, or where timm has it), "none"
+    (random), or a .safetensors, .npz or .pth file: a path, a link, or a name to look for in
+    `mirrors`. `sha256` is checked if given; without it that of a fetched file is kept at its first
+    use and enforced. `mean`, `std`: of the pixels in [0, 1]; null takes those of timm's entry.
+    Images are resized to `resize`, by default 256/224 of the input, from which the input is cut
+    (FITYMI).
     """
     return Timm(model, weights, dict(kwargs or {}), mean, std, resize, sha256)

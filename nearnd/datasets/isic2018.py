@@ -25,6 +25,7 @@ ARCHIVES = [
             "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Training_Input.zip"
         ],
         "sha256": None,
+        "bytes": 2_600_000_000,  # about
     },
     {
         "name": "ISIC2018_Task3_Training_GroundTruth.zip",

@@ -97,6 +97,27 @@ def inputs(
     return sorted(str(at) for at, _ in walk(root))
 
 
+def number(
+    classes: dict[str, bool],
+    file: str | None = None,
+    folder: str | None = None,
+    per_class: int | None = None,
+    **rest,
+) -> int | None:
+    """How many images there are for a task; `classes` and ValueError as in `draw`.
+
+    Cheap: called while the workflow is planned. Opens no picture, and of an array the header only;
+    None for one that has yet to be fetched.
+    """
+    if not file:
+        return len(_images(Path(folder).expanduser(), classes))
+    if not Path(file).is_file():
+        return None
+    from nearnd.fakes._class_order import class_rows
+
+    return len(class_rows(file, per_class, classes, None)[1])
+
+
 def _check(file, folder, per_class) -> None:
     if bool(file) == bool(folder):
         given = f"file: {file} and folder: {folder}" if file else "neither file nor folder"
@@ -120,12 +141,18 @@ def _images(root: Path, classes: dict[str, bool]) -> list[Path]:
         return sorted(pictures(root, deep=False))
     if not inside:
         raise ValueError(f"imported: {nothing(root)}")
-    by_name, found = {folder.name: folder for folder in inside}, []
-    for name in (name for name, normal in classes.items() if normal):
-        if name not in by_name:
-            raise ValueError(
-                f"imported: {root} has no folder of images called {name}, the normal class of this"
-                f" task; it has {', '.join(by_name)}"
-            )
-        found += sorted(pictures(by_name[name], deep=True))
-    return found
+    by_name = {folder.name: folder for folder in inside}
+    wanted = [name for name, normal in classes.items() if normal]
+    if absent := [name for name in wanted if name not in by_name]:
+        raise ValueError(
+            f"imported: {root} has no folder of images called {_some(absent)}, after the normal"
+            f" class; it has {_some(list(by_name))}. Put images into {root / absent[0]} (one folder"
+            " for each class, or all images without folders for all classes alike), or change"
+            " `folder`"
+        )
+    return [file for name in wanted for file in sorted(pictures(by_name[name], deep=True))]
+
+
+def _some(names: list[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

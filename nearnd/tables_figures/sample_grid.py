@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
@@ -14,11 +15,13 @@ from nearnd.tables_figures._style import FAKE, NEAR, NORMAL, WIDTH, panels, styl
 
 MAKES = "figure"
 READS = ["samples"]
+WORDS = {"sampled": "fakes"}  # other kinds of fakes are called what they are
 
 
 def build(columns: int = 8) -> Drawing:
-    """A block per class, with a row of normal images, one of the closest anomaly class, one of
-    fakes; `columns` images each."""
+    """A block per class, with a row of normal images, one of the closest anomaly class, one for
+    each kind of fakes that a method was trained on (the first set of each); `columns` images each,
+    fewer where there are fewer."""
 
     @styled
     def draw(data: dict[str, Any]) -> Figure:
@@ -29,14 +32,10 @@ def build(columns: int = 8) -> Drawing:
         several = len({sample["dataset"] for sample in samples}) > 1
         titles = [_title(data, sample, several, letters=84 // across) for sample in samples]
         words = 0.15 * max(title.count("\n") for title in titles)
-        figure, axes = panels(lines, across, 3 * image + 0.3 + words, width=WIDTH)
-        for sample, title, ax in zip(samples, titles, axes.flat, strict=False):
-            rows = [("normal", sample["real"], NORMAL)]
-            near = sample.get("near")
-            if near in sample["anomalies"]:
-                rows.append(("near", sample["anomalies"][near], NEAR))
-            if "fakes" in sample:
-                rows.append(("fakes", sample["fakes"], FAKE))
+        blocks = [_rows(sample) for sample in samples]
+        most = max(map(len, blocks))
+        figure, axes = panels(lines, across, most * image + 0.3 + words, width=WIDTH)
+        for rows, title, ax in zip(blocks, titles, axes.flat, strict=False):
             for i, (_, images, _) in enumerate(rows):
                 show_row(ax, i, images[:columns])
             bare(ax, len(rows), columns)
@@ -49,6 +48,15 @@ def build(columns: int = 8) -> Drawing:
         return figure
 
     return draw
+
+
+def _rows(sample: dict[str, Any]) -> list[tuple[str, np.ndarray, str]]:
+    """(word, images (n, H, W, C), colour) of each row of a block."""
+    rows = [("normal", sample["real"], NORMAL)]
+    near = sample.get("near")
+    if near in sample["anomalies"]:
+        rows.append(("near", sample["anomalies"][near], NEAR))
+    return rows + [(WORDS.get(kind, kind), x, FAKE) for kind, x in sample["fakes"].items()]
 
 
 def _title(data, sample: dict[str, Any], several: bool, letters: int) -> str:

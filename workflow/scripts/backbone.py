@@ -1,16 +1,21 @@
 """Fetches or pretrains a backbone."""
 
+from pathlib import Path
+
 import _repository  # noqa: F401
 
 from nearnd import arrays, job, plugins, tables
 
 with job.start(snakemake) as run:
     images, classes = None, []
-    if snakemake.input:
-        images, names = tables.load_images(snakemake.input[0])
+    # what is fetched stays, as archives do, with the checksum of its first use
+    folder = Path("results/archives/backbones", snakemake.wildcards.backbone)
+    if "pixels" in snakemake.input.keys():  # noqa: SIM118 - a Namedlist iterates over values
+        folder = run.folder
+        images, names = tables.load_images(snakemake.input.pixels)
         classes = sorted(set(names), key=dict(zip(names, images.labels, strict=True)).get)
     backbone = plugins.build("backbones", snakemake.params.entry)
     weights, facts = backbone.make(
-        images, classes, seed=run.seed, folder=run.folder, progress=run.progress
+        images, classes, seed=run.seed, folder=folder, progress=run.progress
     )
     arrays.save_tensors(snakemake.output[0], weights, **facts)
