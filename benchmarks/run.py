@@ -11,6 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
+import beside
 import coreset
 import decoding
 import methods
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     rows = score_sde.measure(args.rounds, ("auto", "fp32"))
+    rows += beside.measure()
     rows += decoding.measure(500, args.rounds)
     rows += coreset.measure(args.rounds)
     rows += neighbours.measure(args.rounds, neighbours.thread_counts())

@@ -70,8 +70,26 @@ def size_of(dataset):
 
 
 def threads_of(dataset):
-    """Small images leave cores idle: run tasks beside each other instead."""
-    return 1 if size_of(dataset) <= 16 else 4
+    """Small images leave cores idle, so that tasks run beside each other instead: always up to 16
+    pixels, and up to 64 where this machine has fewer cores than the run has tasks. Larger ones
+    would not fit into memory so."""
+    if size_of(dataset) > 64:
+        return 4
+    return 1 if size_of(dataset) <= 16 else max(1, min(4, cores_for_each(dataset)))
+
+
+@cache
+def cores_for_each(dataset):
+    """Cores of this machine for each task of a dataset, 4 on a cluster."""
+    cores = None if workflow.remote_exec else workflow.resource_settings.cores
+    spread = {
+        (normal, seed)
+        for experiment in config["run"]
+        if experiment_of(experiment)["dataset"] == dataset
+        for normal in normals_of(experiment)
+        for seed in config["seeds"]
+    }
+    return 4 if cores is None else cores // max(1, len(spread))
 
 
 def memory_of(dataset, attempt=1):
