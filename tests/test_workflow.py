@@ -180,6 +180,14 @@ def test_a_mistake_is_named_at_dry_run_before_any_work(done):
     assert "runs" in run(done, "-n", config=config, check=False)
 
 
+@pytest.mark.parametrize(("cores", "threads"), [("2", 1), ("16", 4)])
+def test_four_classes_share_the_cores_of_the_machine(tmp_path, cores, threads):
+    text = run(ROOT, "-n", "-d", str(tmp_path), "--cores", cores, config="config/wbc.yaml")
+    jobs = re.findall(r"^rule generator:\n(.*?)\n\[", text, re.M | re.S)
+    found = [re.search(r"threads: (\d+)", job) for job in jobs]
+    assert [int(n[1]) if n else 1 for n in found] == [threads] * 4
+
+
 def test_the_report_has_every_table_and_figure_with_a_caption(done):
     run(done, "--report", "report.html")
     page = (done / "report.html").read_text()
