@@ -165,6 +165,16 @@ def _safetensors(path: str | Path) -> Iterator[tuple]:
 
     try:
         with safe_open(path, "np") as file:
-            yield file, json.loads((file.metadata() or {}).get("nearnd", "{}"))
+            yield file, _facts(path, (file.metadata() or {}).get("nearnd", "{}"))
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}{AGAIN}") from error
+
+
+def _facts(path: str | Path, text: str) -> dict:
+    try:
+        facts = json.loads(text)
+        if not isinstance(facts, dict):
+            raise ValueError(f"its facts are {text!r}")
+    except ValueError as error:
+        raise ValueError(f"{path} is not a readable safetensors file: {error}{AGAIN}") from error
+    return facts

@@ -269,6 +269,16 @@ def tensors() -> dict[str, bytes]:
             "none": save({}, {"nearnd": "{}"})}  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ['{"kind": "x"- "step": 3}', "[1]", ""])
+def test_facts_of_a_safetensors_file_that_are_none_are_named(tmp_path, text):
+    from safetensors.numpy import save_file
+
+    file = tmp_path / "some.safetensors"
+    save_file({"features": np.eye(3, dtype=np.float32)}, file, {"nearnd": text})
+    with pytest.raises(ValueError, match=r"some\.safetensors is not a readable .* run again"):
+        arrays.load_tensors(file)
+
+
 @inputs(100)
 @given(damaged(tensors()))
 def test_a_safetensors_file_of_any_bytes(tmp_path_factory, given_):
