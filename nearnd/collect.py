@@ -74,7 +74,8 @@ def _sample(source: dict[str, Any]) -> dict[str, Any]:
     if "closeness" in files:
         close = load_table(files["closeness"], "normal", "anomaly", "closeness")
         close = close[close["normal"] == normal]
-        sample["near"] = close.loc[close["closeness"].idxmax(), "anomaly"]
+        if len(close):  # not for all but one, nor for all
+            sample["near"] = close.loc[close["closeness"].idxmax(), "anomaly"]
     sample["fakes"] = {
         key.removeprefix("fakes "): load_array(file, ndim=4, dtype="uint8")[:shown]
         for key, file in files.items()

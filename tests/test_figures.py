@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from synthetic import MEASURES, experiment
 
+from nearnd import config as settings
 from nearnd import plugins, summary
 from nearnd.metrics.auroc import auroc
 from nearnd.tables import load_table
@@ -309,6 +310,28 @@ def test_per_class_table_with_one_seed_and_names(data):
         draw("per_class", data, methods=["nobody"])
 
 
+def test_near_is_left_out_where_each_task_has_one_anomaly_class(data):
+    """normals: each-not (MISO): the class that is left out is far and near at once."""
+    metrics = data["metrics"]
+    after = metrics["normal"].map(lambda c: f"class {int(c[-1]) + 1}")
+    pairs = metrics[metrics["anomaly"] == after]
+    pairs = pairs.assign(normal="not-" + pairs["anomaly"])
+    miso = pd.concat([pairs, pairs.assign(anomaly="rest")])
+    table = draw("per_class", {**data, "metrics": miso, "closeness": None})
+    classes = [f"not-class {c}" for c in (1, 2, 3, 4)]
+    assert list(table.columns) == ["method", "setting", *classes, "mean", "runs"]
+    assert list(table["method"]) == ["Method 0", "Method 1", "Method 2"]
+    assert set(table["setting"]) == {"against the class left out"}
+    rows = 100 * pairs.query("method == 'method1' and normal == 'not-class 2'")["value"]
+    assert table.loc[1, "not-class 2"] == f"{rows.mean():.1f} ± {rows.std():.1f}"
+    assert (table["runs"] == 2).all()
+    assert list(draw("methods", {**data, "metrics": miso}).columns) == [
+        "method", "against the class left out", "runs"]  # fmt: skip
+    two = pd.concat([miso, pairs.assign(anomaly="class 9", value=1.0)])  # a second anomaly class
+    both = draw("per_class", {**data, "metrics": two, "closeness": None})
+    assert set(both["setting"]) == {"against the class left out", "near (bottom-1)"}
+
+
 def test_far_and_near_may_be_different_test_sets(data):
     metrics = data["metrics"]
     other = metrics.assign(test="other", value=metrics["value"] / 2)
@@ -361,37 +384,72 @@ def test_published_table_sets_ours_beside_theirs(data):
 # ---- published numbers and captions ----
 
 
-@pytest.fixture(scope="module")
-def fitymi() -> pd.DataFrame:
-    return load_table(ROOT / "resources" / "published" / "fitymi.csv", "source", "table", "value")
+PAPERS = ["fitymi", "reth", "surv"]
+CATALOG = settings.read_catalog(ROOT / "config" / "catalog")
 
 
-def test_every_published_number_that_is_compared_exists_once(fitymi):
-    assert not fitymi.duplicated(["source", "table", "row", "column"]).any()
-    cells = set(zip(fitymi["table"], fitymi["row"], fitymi["column"], strict=True))
-    for pair in published.FITYMI:
+def paper(name: str) -> pd.DataFrame:
+    table = load_table(ROOT / "resources" / "published" / f"{name}.csv", "source", "table", "value")
+    return table.astype({"table": str})
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_published_number_stands_once(name):
+    numbers = paper(name)
+    assert set(numbers["source"]) == {name}
+    assert not numbers.duplicated(["table", "row", "column"]).any()
+    assert numbers["value"].notna().all()
+
+
+COMPARED = [name for name, entry in CATALOG["drawings"].items() if entry["kind"] == "published"]
+
+
+@pytest.mark.parametrize("drawing", COMPARED)
+def test_every_number_that_is_compared_exists_there_and_here(drawing):
+    entry = CATALOG["drawings"][drawing]
+    numbers = paper(entry.get("source", "fitymi"))
+    cells = set(zip(numbers["table"], numbers["row"], numbers["column"], strict=True))
+    for pair in entry.get("compare", published.FITYMI):
         column = "mean" if pair["column"] == "*" else pair["column"]
         assert (pair["table"], pair["row"], column) in cells, pair
+        assert pair["method"] in CATALOG["methods"], pair
+        assert pair.get("dataset", "cifar10") in CATALOG["datasets"], pair
+        test = pair.get("test", "test").removesuffix(".test")
+        assert test in {"test", *CATALOG["datasets"]}, pair
 
 
-def test_published_means_are_means_or_say_why_not(fitymi):
-    for (table, row), cells in fitymi.groupby(["table", "row"]):
+@pytest.mark.parametrize("name", PAPERS)
+def test_published_means_are_means_or_say_why_not(name):
+    for (table, row), cells in paper(name).groupby(["table", "row"]):
         values = cells.set_index("column")
         if "mean" in values.index:
             mean, note = values.loc["mean", ["value", "note"]]
-            if "floored" in str(note):
-                true = float(re.search(r"means (\d+\.\d)", note)[1])
-                assert mean == 50
-            else:
-                true = mean
+            said = re.search(r"the row means (\d+\.\d)", str(note))
+            true = float(said[1]) if said else mean
+            assert mean == 50 or "floored" not in str(note)
             assert values["value"].drop("mean").mean() == pytest.approx(true, abs=0.06), (
                 table,
                 row,
             )
 
 
-def test_published_numbers_that_the_papers_text_repeats(fitymi):
-    value = fitymi.set_index(["table", "row", "column"])["value"].sort_index()
+def test_reths_tables_agree_with_each_other():
+    """Table 1 has the means of table 4, table 4 the means of table 5, whose deviations of a mean
+    are those of its classes."""
+    value = paper("reth").set_index(["table", "row", "column"])["value"].sort_index()
+    for method in ("DSVDD*", "GT+*", "GT+* with OE", "DSAD", "HSC", "Focal*", "Focal", "BCE"):
+        assert value["1", "CIFAR-10", method] == value["4", method, "mean"]
+    notes = paper("reth").set_index(["table", "row", "column"])["note"]
+    for method in ("DSAD", "HSC", "Focal", "BCE"):
+        classes = value["5", method]
+        assert classes.equals(value["4", method])
+        spread = float(re.search(r"sd over classes (\d\.\d\d)", notes["5", method, "mean"])[1])
+        assert classes.drop("mean").std(ddof=0) == pytest.approx(spread, abs=0.055)  # rounded
+        assert len(classes) == 11
+
+
+def test_published_numbers_that_the_papers_text_repeats():
+    value = paper("fitymi").set_index(["table", "row", "column"])["value"].sort_index()
     assert value["1c", "CIFAR-10vs100", "Ours"] == value["6", "Ours, bottom-1", "mean"] == 90.0
     assert value["2", "near-ND CIFAR-10vs100, pre-trained", "ViT-B_16"] == 65.5
     assert value["1a", "CIFAR-10", "Ours"] == value["7", "Ours", "mean"] == 99.1

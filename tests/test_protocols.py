@@ -54,14 +54,3 @@ def test_prefetch_fetches_all_that_a_run_fetches(tmp_path):
 def test_every_selection_says_what_it_is_and_how_to_run_it():
     for file in sorted((ROOT / "config").glob("*.yaml")):
         assert file.read_text().startswith("# "), file.name
-
-
-def test_published_drawings_name_test_sets_and_datasets_that_exist():
-    from nearnd import config as settings
-    from nearnd.tables_figures.published import FITYMI
-
-    catalog = settings.read_catalog(ROOT / "config" / "catalog")
-    for pair in FITYMI:
-        assert pair["dataset"] in catalog["datasets"], pair
-        assert pair["method"] in catalog["methods"], pair
-        assert pair["test"].removesuffix(".test") in {"test", *catalog["datasets"]}, pair

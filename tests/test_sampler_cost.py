@@ -71,6 +71,7 @@ def test_the_table_names_the_cheapest_that_cannot_be_told_from_the_first():
     }
     row = table[table["setting"] == "steps 500"].iloc[0]
     assert row["network calls"] == "1000"
+    assert row["repeats"] == 3
     assert row["images/s"] == "20"  # 100 images in 5 seconds
     assert row["Fréchet distance"] == "2 ± 0.1"
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from nearnd.summary import REST, bottom, clp, one_vs_rest
+from nearnd.summary import REST, RUN, bottom, clp, one_vs_rest
 
 FAR = "far (one-vs-rest)"
 WORST = "near (bottom-1)"
 CLOSEST = "near (closest class)"
+LEFT_OUT = "against the class left out"
 
 
 def name(data: dict[str, Any], entry: str) -> str:
@@ -66,8 +67,24 @@ def settings(
     found = {FAR: one_vs_rest(far_rows)}
     if (near_rows["anomaly"] != REST).any():
         found[WORST] = bottom(near_rows, 1)
-        if data.get("closeness") is not None:
-            found[CLOSEST] = clp(near_rows, data["closeness"])
+        close = data.get("closeness")  # of single classes: not of all but one, nor of all
+        if close is not None and len(rows := clp(near_rows, close)):
+            found[CLOSEST] = rows
+    return found
+
+
+def told_apart(found: dict[str, pd.DataFrame], metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The settings that say something of their own: where each task has one anomaly class, near is
+    far again. Far is called LEFT_OUT where every normal is all classes but one."""
+    classes = metrics[metrics["anomaly"] != REST].groupby(RUN)["anomaly"].nunique()
+    if (
+        WORST in found
+        and classes.max() == 1
+        and set(found[FAR]["test"]) == set(found[WORST]["test"])
+    ):
+        found = {FAR: found[FAR]}
+    if found[FAR]["normal"].str.startswith("not-").all():
+        found = {LEFT_OUT if setting == FAR else setting: rows for setting, rows in found.items()}
     return found
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nearnd.contracts import Drawing
 from nearnd.summary import over_seeds
-from nearnd.tables_figures._settings import name, percent, settings
+from nearnd.tables_figures._settings import name, percent, settings, told_apart
 
 MAKES = "table"
 READS = ["metrics", "closeness"]
@@ -19,10 +19,11 @@ def build(
     methods: Sequence[str] | None = None, far: str | None = None, near: str | None = None
 ) -> Drawing:
     """A row for each dataset and method, a column for each of far, near (bottom-1) and near
-    (closest class): mean over classes, mean and standard deviation over seeds, in percent."""
+    (closest class): mean over classes, mean and standard deviation over seeds, in percent. Near is
+    left out where each task has one anomaly class: it is far again."""
 
     def draw(data: dict[str, Any]) -> pd.DataFrame:
-        found = settings(data, methods, far, near)
+        found = told_apart(settings(data, methods, far, near), data["metrics"])
         columns = {}
         for setting, rows in found.items():
             table = over_seeds(rows, "dataset", "method").set_index(["dataset", "method"])

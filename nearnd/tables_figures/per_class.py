@@ -9,7 +9,7 @@ import pandas as pd
 
 from nearnd.contracts import Drawing
 from nearnd.summary import over_seeds
-from nearnd.tables_figures._settings import name, percent, settings, several
+from nearnd.tables_figures._settings import name, percent, settings, several, told_apart
 
 MAKES = "table"
 READS = ["metrics", "closeness"]
@@ -22,12 +22,14 @@ def build(
     names: bool = False,  # name the anomaly class beside a near AUROC
 ) -> Drawing:
     """Rows method x {far, near by bottom-1, near by closest class}, columns the normal classes and
-    their mean, cells "mean ± sd over seeds" in percent, and the number of runs."""
+    their mean, cells "mean ± sd over seeds" in percent, and the number of runs. One row alone
+    where each task has one anomaly class, as with normals not-<class>."""
 
     def draw(data: dict[str, Any]) -> pd.DataFrame:
         rows = []
         metrics = data["metrics"]
-        for setting, values in settings(data, methods, far, near).items():
+        found = told_apart(settings(data, methods, far, near), metrics)
+        for setting, values in found.items():
             cells = over_seeds(values, "dataset", "method", "normal")
             means = over_seeds(values, "dataset", "method")
             for row in means.itertuples():

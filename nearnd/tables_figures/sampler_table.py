@@ -28,6 +28,7 @@ def build(measure: str = "frechet") -> Drawing:
             line |= {"network calls": f"{row['calls']:.4g}", "images/s": f"{row['rate']:.3g}"}
             for name in measures(data["samplers"]):
                 line[word(name)] = f"{row[name]:.3g} ± {row[f'{name}_sd']:.2g}"
+            line["repeats"] = row["repeats"]
             line["within noise"] = ("cheapest" if i == cheapest else "yes") if good[i] else "no"
             lines.append(line)
         return pd.DataFrame(lines)
