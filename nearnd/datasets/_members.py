@@ -21,6 +21,7 @@ import numpy as np
 DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
     *(NotImplementedError, RuntimeError),  # zip: an unknown method; a password
+    *(UnicodeError, IndexError),  # zip: a name that is no text; an empty one
 )
 
 

@@ -166,6 +166,19 @@ def test_an_archive_of_any_bytes_is_read_or_is_named(tmp_path_factory, given_):
     refused(read, "some.archive")
 
 
+def test_a_zip_whose_names_are_none_is_named(tmp_path):
+    file, whole = tmp_path / "some.archive", zipped(zipfile.ZIP_STORED)
+    name = next(iter(MEMBERS))
+    no_text = bytearray(whole)  # the first file's own head: names are UTF-8, and this one is not
+    no_text[7], no_text[30 : 30 + len(name)] = 8, b"\xff" * len(name)
+    empty, entry = bytearray(whole), whole.index(b"PK\x01\x02")  # its entry in the directory:
+    empty[entry + 28 : entry + 34] = bytes([0, 0, 0, 0, len(name), 0])  # the name is a comment
+    for content in (no_text, empty):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"some\.archive is truncated or damaged"):
+            Archive(file, r"(?s).+")
+
+
 # ---- numbers ----
 
 
