@@ -120,15 +120,15 @@ def disturbed(undisturbed, tmp_path_factory):
         # the profile's signal comes two minutes before the end: that is now
         ask("scontrol", "update", f"JobId={ended}", "TimeLimit=1")
 
-        preempted = run.job("3", instead_of=killed)
+        run.job("3", instead_of=killed)
         went_on["killed"] = run.went_on("3")
-        run.job("8", instead_of=ended)
+        preempted = run.job("8", instead_of=ended)  # the later one has more steps to go
         went_on["out of time"] = run.went_on("8")
         cpus = ask("sinfo", "-h", "-p", "main", "-o", "%c").strip()
         ask("sbatch", "-p", "urgent", "-c", cpus, "--output", "/dev/null", "--wrap", "sleep 1")
         wait_for("preemption", lambda: "Restarts=1" in ask("scontrol", "show", "job", preempted))
-        assert run.job("3") == preempted  # SLURM's own doing, not a new submission
-        went_on["preempted"] = run.went_on("3", after=went_on["killed"])
+        assert run.job("8") == preempted  # SLURM's own doing, not a new submission
+        went_on["preempted"] = run.went_on("8", after=went_on["out of time"])
         run.finish()
     finally:
         run.kill()
@@ -144,7 +144,7 @@ def test_a_job_whose_time_is_nearly_over_saves_its_state_and_its_retry_goes_on(d
 
 
 def test_a_preempted_job_saves_its_state_and_goes_on_when_slurm_starts_it_again(disturbed):
-    assert disturbed[1]["preempted"] > disturbed[1]["killed"]
+    assert disturbed[1]["preempted"] > disturbed[1]["out of time"]
 
 
 def test_light_jobs_share_a_submission(disturbed):
