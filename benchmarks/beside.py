@@ -13,9 +13,10 @@ import time
 
 import torch
 import torch.multiprocessing as mp
-from score_sde import CASES, SIDE, forward_flops, seconds, steps
+from score_sde import CASES, SIDE, seconds, steps
 
 from nearnd.memory import keep_freed_memory
+from nearnd.networks.flops import unet
 
 NAMES = ("32 px, nf 32", "32 px, nf 64")
 
@@ -56,7 +57,7 @@ def measure(least: float = 8.0) -> list[tuple[str, float, str, float]]:
         network, batch, published = CASES[case]
         for what, word in enumerate(("training", "forward")):
             images = sum(found[what::2])
-            rate = (3, 1)[what] * forward_flops(network) * images / machine
+            rate = (3, 1)[what] * unet(network).flops * images / machine
             label = f"{case}, batch {batch}, {n} processes of one thread, {word}"
             rows.append((label, rate, "model rate", published[what]))
             rows.append((label, images, "images/s", float("nan")))

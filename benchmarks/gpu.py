@@ -14,10 +14,10 @@ from __future__ import annotations
 import argparse
 
 import torch
-from score_sde import forward_flops
 
 from nearnd.generators._loss import denoising_loss
 from nearnd.generators._sde import VE
+from nearnd.networks.flops import unet
 from nearnd.networks.unet import UNet
 
 GPU = torch.device("cuda")
@@ -76,7 +76,7 @@ def steps(half: bool, mode: str | None, batch: int):
 
 
 def measure(batch: int, times: int, peak: float) -> None:
-    flops = forward_flops(dict(NETWORK, nf=128, channel_mult=(1, 2, 2, 2), blocks=4))
+    flops = unet(dict(NETWORK, nf=128, channel_mult=(1, 2, 2, 2), blocks=4)).flops
     first = {}
     for name, (half, mode) in ROWS.items():
         torch.cuda.empty_cache()

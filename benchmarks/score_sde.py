@@ -14,12 +14,12 @@ import argparse
 import time
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from nearnd.generators._loss import denoising_loss
 from nearnd.generators._precision import in_precision
 from nearnd.generators._sde import VE
 from nearnd.memory import keep_freed_memory
+from nearnd.networks.flops import unet
 from nearnd.networks.unet import UNet
 
 CPU = torch.device("cpu")
@@ -32,16 +32,6 @@ CASES = {  # name: network, batch, model rates of the public implementation
     "8 px, nf 32": (DIGITS, 64, (0.36, 0.70)),
 }
 SIDE = 2048
-
-
-def forward_flops(network: dict) -> float:
-    """Of one image. Filters are left out: an implementation may compute them in many ways."""
-    with torch.device("meta"):
-        net = UNet(**network | {"fir": False})
-        x = torch.empty(1, network["channels"], network["size"], network["size"])
-        with FlopCounterMode(display=False) as count, torch.no_grad():
-            net(x, torch.ones(1))
-    return count.get_total_flops()
 
 
 def seconds(function, times: int = 2) -> float:
@@ -85,7 +75,7 @@ def measure(rounds: int, precisions: tuple[str, ...]) -> list[tuple[str, float, 
     keep_freed_memory()  # as every job does
     a, b, rows = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE), []
     for name, (network, batch, published) in CASES.items():
-        flops = forward_flops(network)
+        flops = unet(network).flops
         for precision in precisions:
             jobs = [lambda: a @ b, *steps(network, batch, precision)]
             for job in jobs:

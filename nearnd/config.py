@@ -221,20 +221,18 @@ def _check_fakes(name: str, entry: dict[str, Any]) -> None:
     where = f"fakes: {name}"
     if "stop" in entry:
         stop = entry["stop"]
-        good = {"fid": 1, "factor": 1, "step": 1, "window": 2}
+        one = "a number that is not negative"
+        good = {"fid": one, "factor": one, "step": f"{one}, or a rising list of them",
+                "window": "two rising numbers"}  # fmt: skip
         if not (isinstance(stop, dict) and len(stop) == 1 and set(stop) <= set(good)):
-            raise ValueError(f"{where}: stop is {stop}; it may be one of fid, factor, step, window")
+            raise ValueError(f"{where}: stop is {stop}; it may be one of {', '.join(good)}")
         ((rule, value),) = stop.items()
         values = value if isinstance(value, list) else [value]
         numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
-        many = rule == "step" and isinstance(value, list) and len(value) > 0  # a share from each
-        if (len(values) != good[rule] and not many) or not numbers or values != sorted(set(values)):
-            words = "a number that is not negative"
-            words = {
-                "window": "two rising numbers",
-                "step": f"{words}, or a rising list of them",
-            }.get(rule, words)
-            raise ValueError(f"{where}: stop {rule} is {value}; it may be {words}")
+        many = {"window": len(values) == 2, "step": len(values) > 0}
+        fits = many.get(rule, not isinstance(value, list))
+        if not fits or not numbers or values != sorted(set(values)):
+            raise ValueError(f"{where}: stop {rule} is {value}; it may be {good[rule]}")
     ratio = entry.get("ratio", 1)
     if not isinstance(ratio, int | float) or not 0 < ratio < math.inf:  # nor nan
         raise ValueError(f"{where}: ratio is {ratio}; it may be a number above 0")

@@ -109,10 +109,8 @@ class Reckoner:
         return Work([], kept=sum(f.get("bytes") or 0 for f in files if f["name"] == archive))
 
     def _backbone(self, backbone: str) -> Work:
-        o, net = (
-            options(self.config, "backbones", backbone),
-            self.network("backbones", backbone, 0, 0),
-        )
+        o = options(self.config, "backbones", backbone)
+        net = self.network("backbones", backbone, 0, 0)
         parts = []
         if "dataset" in o:
             n = o["epochs"] * self.counts.size(o["dataset"]).train
@@ -120,11 +118,8 @@ class Reckoner:
         return Work(parts, kept=4 * net.weights)
 
     def _generator(self, dataset: str, normal: str, generator: str, stops: str = "") -> Work:
-        s, n, plan = (
-            self.counts.size(dataset),
-            self.counts.normal(dataset, normal),
-            self.plan(generator),
-        )
+        s, n = self.counts.size(dataset), self.counts.normal(dataset, normal)
+        plan = self.plan(generator)
         net = self.network("generators", generator, s.side, s.channels)
         monitor = self.config["monitors"][self.config["generators"][generator]["monitor"]]
         watcher = self.embedder(monitor["detector"], dataset)

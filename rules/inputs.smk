@@ -141,6 +141,7 @@ def missing_files():
     return sentences
 
 
+@cache
 def fakes_there(name):
     """{dataset: {normal: how many images}} of fakes that are images already, as far as they are
     here. ValueError naming the class or the file that is missing or wrong."""
@@ -153,12 +154,10 @@ def fakes_there(name):
         every = {
             c: any(t[c] for t in tasks.values()) for c in next(iter(tasks.values()))
         }
-        for normal, classes in {
-            "": every,
-            **tasks,
-        }.items():  # all that is missing at once
+        # first of all of them together, so that everything that is missing is named at once
+        for normal, classes in [("", every), *tasks.items()]:
             n = plugins.call("fakes", spec | {"classes": classes}, "number")
-            if n is None:
+            if n is None:  # of a kind that is made here, or not fetched yet
                 break
             if normal:
                 found.setdefault(dataset, {})[normal] = n

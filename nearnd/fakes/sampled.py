@@ -57,13 +57,11 @@ def _facts(rows: list[dict]) -> dict:
     rows = [{k: v for k, v in row.items() if k not in ("n_real", "n_fake")} for row in rows]
     if len(rows) == 1:
         return rows[0]
-    numbers = [k for k, v in rows[0].items() if isinstance(v, int | float) and k != "step"]
-    remarks = {row["remark"]: None for row in rows if isinstance(row.get("remark"), str)}
-    return (
-        {"steps": ", ".join(str(int(row["step"])) for row in rows)}
-        | {k: float(np.mean([row[k] for row in rows])) for k in numbers if k != "remark"}
-        | ({"remark": "; ".join(remarks)} if remarks else {})
-    )
+    facts = {"steps": ", ".join(str(int(row["step"])) for row in rows)}
+    for key in (key for key in rows[0] if key not in ("step", "remark")):
+        facts[key] = float(np.mean([row[key] for row in rows]))
+    remarks = [row["remark"] for row in rows if isinstance(row.get("remark"), str)]  # else nan
+    return facts | ({"remark": "; ".join(dict.fromkeys(remarks))} if remarks else {})
 
 
 def build(

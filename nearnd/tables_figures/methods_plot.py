@@ -45,8 +45,7 @@ def build(
             ax.set_yticks(np.arange(len(names)), [name(data, method) for method in names])
             ax.set_xlabel("AUROC (%)")
             ax.set_title(name(data, dataset))
-        axes.flat[0].invert_yaxis()  # the first method on top
-        axes.flat[0].set_ylim(len(names) - 0.5, -0.5)
+        axes.flat[0].set_ylim(len(names) - 0.5, -0.5)  # the first method on top
         legend(figure, axes.flat[0])
         return figure
 
