@@ -10,7 +10,8 @@ object, and may state, as literals that are read without importing the file:
                (datasets): the dataset whose test images it changes
     CLASSES    (datasets) the class names, in label order
     ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
-               "bytes"}]; the last two may be left out
+               "bytes", "about"}]; the last three may be left out. `about`: True if the size is
+               only roughly known
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty

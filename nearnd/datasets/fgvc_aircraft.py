@@ -21,7 +21,8 @@ ARCHIVES = [
             "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz"
         ],
         "md5": "d4acdd33327262359767eeaa97a4f732",
-        "bytes": 2_750_000_000,  # about
+        "bytes": 2_750_000_000,
+        "about": True,
     }
 ]
 LICENCE = "non-commercial research only; cite Maji et al. (2013)"

@@ -30,6 +30,7 @@ ARCHIVES = [  # no checksum is published: it is recorded at first use
             "https://github.com/testingautomated-usi/fashion-mnist-c/raw/3892c9e206026fd300fe38cb83c9e38059a5464e/generated/npy/fmnist-c-test.npy"
         ],
         "bytes": 7_840_128,
+        "about": True,  # an array of that shape, by our reckoning
     },
     {
         "name": "fmnist-c-test-labels.npy",
@@ -37,6 +38,7 @@ ARCHIVES = [  # no checksum is published: it is recorded at first use
             "https://github.com/testingautomated-usi/fashion-mnist-c/raw/3892c9e206026fd300fe38cb83c9e38059a5464e/generated/npy/fmnist-c-test-labels.npy"
         ],
         "bytes": 80_128,
+        "about": True,  # an array of that shape, by our reckoning
     },
 ]
 LICENCE = "MIT"

@@ -25,7 +25,8 @@ ARCHIVES = [
             "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Training_Input.zip"
         ],
         "sha256": None,
-        "bytes": 2_600_000_000,  # about
+        "bytes": 2_600_000_000,
+        "about": True,
     },
     {
         "name": "ISIC2018_Task3_Training_GroundTruth.zip",

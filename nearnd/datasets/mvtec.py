@@ -18,7 +18,8 @@ ARCHIVES = [
         "name": "mvtec_anomaly_detection.tar.xz",
         "urls": [],
         "sha256": "cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd3d",
-        "bytes": 4_900_000_000,  # about
+        "bytes": 4_900_000_000,
+        "about": True,
     }
 ]
 LICENCE = "CC BY-NC-SA 4.0; cite Bergmann et al. (2021)"

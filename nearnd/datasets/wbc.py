@@ -31,7 +31,8 @@ ARCHIVES = [
         "sha256": None,  # GitHub makes such archives anew: the files inside are checked instead
         "hint": "Any tar.gz of the repository zxaoyou/segmentation_WBC at that commit will do"
         " (for example packed from a git clone).",
-        "bytes": 23_392_498,  # about
+        "bytes": 23_392_498,
+        "about": True,
     }
 ]
 LICENCE = "GPL-3.0 repository; images from Jiangxi Tecom, to be acknowledged"

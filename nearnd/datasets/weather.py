@@ -18,7 +18,9 @@ from nearnd.decode import decode_parts
 
 CLASSES = ["cloudy", "rain", "shine", "sunrise"]
 COUNTS = [300, 215, 253, 357]
-ARCHIVES = [{"name": "dataset2.zip", "urls": [], "sha256": None, "bytes": 91_000_000}]
+ARCHIVES = [
+    {"name": "dataset2.zip", "urls": [], "sha256": None, "bytes": 91_000_000, "about": True}
+]
 LICENCE = "CC BY 4.0; doi 10.17632/4drtyfjtfy.1"
 GATED = (
     "The site gives no lasting link: download the set (91 MB, CC BY 4.0) from"
