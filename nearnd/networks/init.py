@@ -12,12 +12,15 @@ TINY = 1e-10  # "init scale 0": variance of the last layers of blocks, so that t
 
 class Conv(nn.Conv2d):
     """nn.Conv2d with its output multiplied by the constant `gain`: its weights are, which is
-    cheaper than one more pass over the map. So can its input be, by `scale`."""
+    cheaper than one more pass over the map. So can its input be, by `scale`, and `shift` (out,)
+    be added to its bias."""
 
     gain = 1.0
 
-    def forward(self, x: Tensor, scale: float = 1.0) -> Tensor:
+    def forward(self, x: Tensor, scale: float = 1.0, shift: Tensor | None = None) -> Tensor:
         w, b = self.weight, self.bias
+        if shift is not None:
+            b = b + shift
         if self.gain * scale != 1:
             w = w * (self.gain * scale)
         if self.gain != 1:

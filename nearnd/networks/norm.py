@@ -28,7 +28,7 @@ def group_norm(x: Tensor, norm: nn.GroupNorm, *, silu: bool = True) -> Tensor:
 
 
 def add_per_channel(x: Tensor, t: Tensor) -> Tensor:
-    """x (N, C, H, W) + t (N, C) or (1, C)."""
+    """x (N, C, H, W) + t (N, C)."""
     if x.device.type != "cpu":
         return x + t[:, :, None, None]
     rows = _rows(x)  # one row of several pixels at a time

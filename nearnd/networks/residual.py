@@ -53,7 +53,11 @@ class ResBlock(nn.Module):
         if self.to:
             resample = {"down": down, "up": up}[self.to]
             h, x = resample(h, self.fir), resample(x, self.fir)
-        h = add_per_channel(self.conv0(h), self.dense(e))  # (N, out, H', W')
+        t = self.dense(e)  # (N or 1, out)
+        if len(t) == 1:  # in sampling all images have one noise level
+            h = self.conv0(h, shift=t[0])  # (N, out, H', W')
+        else:
+            h = add_per_channel(self.conv0(h), t)
         h = group_norm(h, self.norm1)
         scale = 1.0
         if self.dropout and self.training:
