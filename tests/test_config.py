@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from nearnd import config as settings
+from nearnd.datasets.cifar10 import CLASSES
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,9 +19,11 @@ def whole():
 
 
 def test_all_shipped_selections_are_sound(whole, tmp_path, monkeypatch):
-    (tmp_path / "images").mkdir()  # config/own.yaml's folder
-    for i in range(3):
-        (tmp_path / "images" / f"{i}.png").write_bytes(b"")
+    fsgan = [f"cifar10_fsgan/{name}" for name in CLASSES]
+    for folder in ["images", *fsgan]:  # of config/own.yaml and config/cifar10_fsgan.yaml
+        (tmp_path / folder).mkdir(parents=True)
+        for i in range(3):
+            (tmp_path / folder / f"{i}.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     for file in sorted((ROOT / "config").glob("*.yaml")):
         settings.check(settings.lay_over(whole, yaml.safe_load(file.read_text())))

@@ -288,6 +288,15 @@ def test_folder_split_is_seeded(tmp_path):
     assert ids(0) == ids(0) != ids(1)
 
 
+def test_folder_without_training_share_is_a_test_set_and_nothing_of_it_is_normal(tmp_path):
+    fill(tmp_path, {"cat": 3, "dog": 1})
+    splits, names = image_folder.build(str(tmp_path), train=0).read({})
+    assert (len(splits["train"].ids), names) == (0, ["cat", "dog"])
+    assert splits["test"].labels.tolist() == [0, 0, 0, 1]
+    assert image_folder.trained(str(tmp_path), train=0) == []
+    assert image_folder.trained(str(tmp_path)) == ["cat", "dog"]
+
+
 def test_folder_takes_many_kinds_of_file_in_any_case(tmp_path):
     names = ["a.jpg", "b.JPG", "c.Jpeg", "d.png", "e.BMP", "f.tif", "g.TIFF", "h.webp", "i.gif"]
     names += ["j.ppm", "k.PGM", "l.jfif", "m.tga"]

@@ -50,13 +50,15 @@ class ImageFolder:
             labels += [names.index(name)] * len(found)
             splits += [split] * len(found)
             log.info("image_folder: %s %s: %d images", split or "train+test", name, len(found))
-            if len(found) < 2 and split != "test":
+            if len(found) < 2 and split != "test" and self.train > 0:
                 raise ValueError(
                     f"image_folder: class {name} has {len(found)} image in {folder},"
                     " it needs at least 2; add images or take the folder away"
                 )
         labels, splits = np.array(labels), np.array(splits)
-        if "" in splits:
+        if "" in splits and self.train == 0:
+            train, test = np.arange(0), np.arange(len(labels))
+        elif "" in splits:
             train, test = stratified(labels, self.train, self.split_seed)
         else:
             train, test = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
@@ -83,7 +85,8 @@ def build(
 ) -> ImageFolder:
     """The images under `path`, uint8 (N, size, size, 3 for mode "RGB" or 1 for "L").
 
-    `train` is the share of each class to train on where the folder has no train/ and test/.
+    `train` is the share of each class to train on where the folder has no train/ and test/; 0: all
+    images are tested, as a set beside another dataset (an experiment's `tests`).
     ids are paths relative to `path`. Masks of the test images are uint8 (N, size, size).
     """
     if mode not in ("RGB", "L"):
@@ -96,9 +99,10 @@ def classes(path: str = "", **rest) -> list[str]:
     return sorted({name for _, name, _, _ in _layout(path)[1]})
 
 
-def trained(path: str = "", **rest) -> list[str]:
+def trained(path: str = "", train: float = 0.8, **rest) -> list[str]:
     """The classes that have training images: those that can be normal."""
-    return sorted({name for split, name, _, _ in _layout(path)[1] if split != "test"})
+    without = ("test",) if train else ("test", "")
+    return sorted({name for split, name, _, _ in _layout(path)[1] if split not in without})
 
 
 def inputs(path: str = "", **rest) -> list[str]:

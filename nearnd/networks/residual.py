@@ -54,10 +54,9 @@ class ResBlock(nn.Module):
             resample = {"down": down, "up": up}[self.to]
             h, x = resample(h, self.fir), resample(x, self.fir)
         t = self.dense(e)  # (N or 1, out)
-        if len(t) == 1:  # in sampling all images have one noise level
-            h = self.conv0(h, shift=t[0])  # (N, out, H', W')
-        else:
-            h = add_per_channel(self.conv0(h), t)
+        one = t[0] if len(t) == 1 else None  # in sampling all images have one noise level
+        h = self.conv0(h, shift=one)  # (N, out, H', W')
+        h = add_per_channel(h, t) if one is None else h
         h = group_norm(h, self.norm1)
         scale = 1.0
         if self.dropout and self.training:
