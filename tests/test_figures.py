@@ -108,6 +108,13 @@ def test_bottom_i_starts_at_bottom1_and_ends_at_the_mean(data):
         assert y[-1] == pytest.approx(mean_of(summary.per_anomaly(data["metrics"]), f"method{i}"))
 
 
+def test_near_is_not_drawn_over_far_where_each_task_has_one_anomaly_class(data):
+    metrics = data["metrics"]
+    pair = metrics[metrics["anomaly"].isin(["rest", metrics["anomaly"].iloc[-1]])]
+    assert len(labels(draw("methods_plot", data))) > 1
+    assert labels(draw("methods_plot", data | {"metrics": pair})) == ["far (one-vs-rest)"]
+
+
 def test_fidelity_curves_are_means_in_a_band_of_extremes(data):
     figure = draw("fidelity_curves", data)
     assert labels(figure) == ["score SDE"]

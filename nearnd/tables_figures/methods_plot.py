@@ -10,27 +10,35 @@ from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
 from nearnd.summary import over_seeds
-from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, name, settings
+from nearnd.tables_figures._settings import (
+    CLOSEST,
+    FAR,
+    LEFT_OUT,
+    WORST,
+    name,
+    settings,
+    told_apart,
+)
 from nearnd.tables_figures._style import FAKE, NEAR, legend, panels, styled
 from nearnd.tables_figures._style import FAR as GREY
 
 MAKES = "figure"
 READS = ["metrics", "closeness"]
-LOOK = {FAR: (GREY, "o"), WORST: (NEAR, "s"), CLOSEST: (FAKE, "D")}
+LOOK = {FAR: (GREY, "o"), LEFT_OUT: (GREY, "o"), WORST: (NEAR, "s"), CLOSEST: (FAKE, "D")}
 
 
 def build(
     methods: Sequence[str] | None = None, far: str | None = None, near: str | None = None
 ) -> Drawing:
     """One panel per dataset, one line per method, in the order of the experiment: mean AUROC over
-    classes and seeds, with one sd over seeds."""
+    classes and seeds, with one sd over seeds. Near is left out where it is far again."""
 
     @styled
     def draw(data: dict[str, Any]) -> Figure:
-        found = {key: over_seeds(rows, "dataset", "method") for key, rows in
-                 settings(data, methods, far, near).items()}  # fmt: skip
-        datasets = list(found[FAR]["dataset"].unique())
-        names = list(found[FAR]["method"].unique())
+        found = told_apart(settings(data, methods, far, near), data["metrics"])
+        found = {key: over_seeds(rows, "dataset", "method") for key, rows in found.items()}
+        first = next(iter(found.values()))
+        datasets, names = list(first["dataset"].unique()), list(first["method"].unique())
         height = 0.9 + 0.24 * len(names)
         width = max(5.0, 3.4 * len(datasets))
         figure, axes = panels(1, len(datasets), height, width=width, sharey=True)
