@@ -46,7 +46,9 @@ def main() -> None:
     rows += timed
     table = pd.DataFrame(rows, columns=["name", "value", "unit", "yardstick"])
     table.to_csv(HERE / "results.csv", index=False, float_format="%.4g")
-    text = table.to_markdown(index=False, floatfmt=".3g", missingval="")
+    for column in ("value", "yardstick"):
+        table[column] = [f"{v:.3g}" if v == v else "" for v in table[column]]
+    text = table.to_markdown(index=False, disable_numparse=True)
     print(machine(), text, sep="\n\n")
     readme = HERE / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
