@@ -32,6 +32,14 @@ METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
 DEFAULTS = {"tests": ["test"], "metrics": ["auroc", "aupr_normal", "aupr_anomaly", "fpr95"]}
 
 
+def typed(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with numbers for seeds: snakemake's `--config seeds=[0,1]` gives texts."""
+    seeds = config.get("seeds")
+    if not isinstance(seeds, list):
+        return config
+    return config | {"seeds": [int(s) if str(s).isdigit() else s for s in seeds]}
+
+
 def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """The catalog with the config's entries: one with a `kind` replaces, one without changes."""
     merged = dict(catalog)

@@ -25,7 +25,7 @@ def checked(config):
     base = Path(workflow.basedir)
     try:
         whole = settings.lay_over(
-            settings.read_catalog(base / "config/catalog"), config
+            settings.read_catalog(base / "config/catalog"), settings.typed(config)
         )
         validate(whole, str(base / "workflow/schemas/config.schema.yaml"))
         settings.check(whole)

@@ -42,6 +42,12 @@ def test_an_entry_without_a_kind_changes_one_with_a_kind_replaces():
     assert catalog["scores"]["knn"]["k"] == 2
 
 
+def test_seeds_of_the_command_line_are_numbers():
+    assert settings.typed({"seeds": ["0", "10"], "run": ["a"]}) == {"seeds": [0, 10], "run": ["a"]}
+    for left in ({"seeds": ["x", -1]}, {"seeds": [3]}, {"seeds": 3}, {}):
+        assert settings.typed(left) == left
+
+
 def test_a_name_given_twice_in_the_catalog(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.yaml").write_text("scores: {same: {kind: knn}}")
