@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nearnd.networks.precision import autocast, for_inference
 
-LARGE = 256  # channels x side of the first map; below, conversions cost more than they save
+LARGE = 512  # channels x side of the first map; below, conversions cost more than they save
 
 
 def in_precision(
