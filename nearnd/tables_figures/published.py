@@ -25,7 +25,6 @@ _OURS = [("cub200", "1a", "Birds"), ("flowers102", "1a", "Flowers"),
          ("weather", "1b", "Weather")]  # fmt: skip
 _FROZEN = [("weather", "3", "Weather")]
 _FSDE = {"metric": "auroc_same_class", "dataset": "cifar10", "test": "cifar10_fsde.test"}
-_FSGAN = _FSDE | {"test": "cifar10_fsgan.test"}
 
 
 def _cell(dataset: str, table: str, row: str, method: str, column: str) -> dict[str, str]:
@@ -38,7 +37,6 @@ FITYMI = (  # the numbers of the paper's own method, and of the backbone that it
     _ND | _cell("cifar10", "7", "Ours", "fitymi", CLASSES),
     _ND | _cell("cifar100", "8", "Ours", "fitymi", CLASSES),
     _FSDE | {"method": "fitymi", "table": "1c", "row": "CIFAR-10-FSDE", "column": "Ours"},
-    _FSGAN | {"method": "fitymi", "table": "1c", "row": "CIFAR-10-FSGAN", "column": "Ours"},
     _ND | {"dataset": "cifar10"} | _VIT | {"row": "ND CIFAR-10, pre-trained"},
     _WORST | _VIT | {"row": "near-ND CIFAR-10vs100, pre-trained"},
     _WORST | {"method": "fitymi", "table": "6", "row": "Ours, bottom-1", "column": CLASSES},
