@@ -236,10 +236,10 @@ def _accept(file: Path, target: Path, archive: dict, drop: bool = False) -> None
         if not expected and record.exists():
             wanted = (record.read_text().split() or [""])[0]
             where = f" (recorded at its first use; delete {record} to accept another file)"
-        found = _digest(file, kind)
         size, known = file.stat().st_size, archive.get("bytes")
         if wanted is None and known and size != known and not archive.get("about"):
             raise _Wrong(f"it has {size} bytes, expected {known}: truncated, or another file")
+        found = _digest(file, kind)
         if wanted is None:
             _whole(file)
             with open(record.with_name(record.name + ".part"), "w") as out:

@@ -84,8 +84,11 @@ def _size(files: list[dict[str, Any]]) -> str:
     known = [file["bytes"] for file in files if file.get("bytes")]
     if not known:
         return "?" if files else ""
-    n, more = sum(known), "~ " if any(file.get("about") for file in files) else ""
-    more = "> " if len(known) < len(files) else more
+    n, more = sum(known), ""
+    if len(known) < len(files):
+        more = "> "
+    elif any(file.get("about") for file in files):
+        more = "~ "
     for unit, factor in (("GB", 1e9), ("MB", 1e6)):
         if n >= factor:
             return f"{more}{n / factor:.3g} {unit}"

@@ -9,8 +9,6 @@ from nearnd import plugins, tables
 from nearnd.contracts import Images
 from nearnd.datasets import _corruptions
 
-RNG = np.random.default_rng(0)
-
 
 def build(kind, **arguments):
     return plugins.build("datasets", {"kind": kind, **arguments})

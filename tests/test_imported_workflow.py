@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,15 @@ def configured(folder, name="toy.yaml", **changes):
     return name
 
 
+def save_official(file: Path, step: int) -> None:
+    """A checkpoint as the official code writes it; the same weights each time."""
+    torch.manual_seed(0)
+    network = plugins.build("generators", {"kind": "score_sde", **NETWORK}).network
+    slotted = slots(UNet(size=8, channels=1, **network))
+    state = {s.name: (s.target.mT if s.matrix else s.target).detach().clone() for s in slotted}
+    torch.save(official(state, step=step), file)
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """A folder in which it has run."""
@@ -62,11 +72,7 @@ def done(tmp_path_factory):
     for i in range(20):
         picture = rng.integers(0, 256, (16, 16)).astype(np.uint8)
         Image.fromarray(picture).save(folder / "pictures" / f"{i}.png")
-    torch.manual_seed(0)
-    network = plugins.build("generators", {"kind": "score_sde", **NETWORK}).network
-    slotted = slots(UNet(size=8, channels=1, **network))
-    state = {s.name: (s.target.mT if s.matrix else s.target).detach().clone() for s in slotted}
-    torch.save(official(state, step=250_000), folder / "net.pth")
+    save_official(folder / "net.pth", 250_000)
     run(folder, *TARGETS, GRID, config=configured(folder))
     return folder
 
@@ -103,8 +109,7 @@ def test_a_changed_file_runs_what_depends_on_it_again(done, tmp_path):
     assert planned(folder, *TARGETS, config="toy.yaml") == {"fakes": 2, "table": 1}
     # the grid shows the first set of each kind
     assert planned(folder, "--", GRID, config="toy.yaml") == {"fakes": 1, "figure": 1}
-    content = torch.load(folder / "net.pth", weights_only=False)
-    torch.save(content | {"step": 300_000}, folder / "net.pth")
+    save_official(folder / "net.pth", 300_000)
     rules = planned(folder, *TARGETS, config="toy.yaml")
     assert rules == {"generator": 1, "fakes": 3, "table": 1}
 
