@@ -15,7 +15,7 @@ import torch
 import torch.multiprocessing as mp
 from score_sde import CASES, SIDE, seconds, steps
 
-from nearnd.memory import keep_freed_memory
+from nearnd.jobs.malloc import keep_freed_memory
 from nearnd.networks.flops import unet
 
 NAMES = ("32 px, nf 32", "32 px, nf 64")

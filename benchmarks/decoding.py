@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nearnd import decode, tables
+from nearnd.files import decode, tables
 
 SETS = [  # width, height, side of the square, share of the images
     (300, 200, 256, 1.0),

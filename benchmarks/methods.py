@@ -25,8 +25,8 @@ import torch
 import yaml
 
 from nearnd import plugins
-from nearnd.arrays import save_tensors
 from nearnd.contracts import Images, silent
+from nearnd.files.arrays import save_tensors
 
 CATALOG = Path(__file__).parents[1] / "config" / "catalog"
 SHORT = {"epochs": 1, "ae_epochs": 1, "iterations": 10}

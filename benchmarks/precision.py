@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from score_sde import SMALL
 
 from nearnd.generators import score_sde
-from nearnd.memory import keep_freed_memory
+from nearnd.jobs.malloc import keep_freed_memory
 
 BATCH = 64
 

@@ -18,7 +18,7 @@ import torch
 from nearnd.generators._loss import denoising_loss
 from nearnd.generators._precision import in_precision
 from nearnd.generators._sde import VE
-from nearnd.memory import keep_freed_memory
+from nearnd.jobs.malloc import keep_freed_memory
 from nearnd.networks.flops import unet
 from nearnd.networks.unet import UNet
 

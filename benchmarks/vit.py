@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from nearnd.contracts import Images
 from nearnd.detectors import binary, frozen
-from nearnd.device import device
-from nearnd.memory import keep_freed_memory
+from nearnd.jobs.device import device
+from nearnd.jobs.malloc import keep_freed_memory
 from nearnd.networks.backbone import Classifier, create, describe, save_backbone
 
 MODEL, BATCH = "vit_base_patch16_224", 16

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nearnd.tables import load_table
+from nearnd.files.tables import load_table
 
 SUMMARY = Path("results/tables/summary.csv")
 
@@ -54,7 +54,7 @@ def export(options) -> str:
     import yaml
 
     from nearnd import config as settings
-    from nearnd import model_folder
+    from nearnd.report import model_folder
 
     root = Path(__file__).parents[1]
     config = settings.read_catalog(root / "config" / "catalog")
@@ -66,9 +66,9 @@ def export(options) -> str:
 
 def score(options) -> str:
     """Scores of new images, as a table or a csv file."""
-    from nearnd import model_folder
-    from nearnd.pictures import nothing, pictures
-    from nearnd.tables import save_table
+    from nearnd.files.image_folders import nothing, pictures
+    from nearnd.files.tables import save_table
+    from nearnd.report import model_folder
 
     if options.images.is_file():
         files = [options.images]

@@ -11,7 +11,9 @@ from snakemake.exceptions import InputFunctionException, WorkflowError
 from snakemake.logging import logger
 
 from nearnd import config as settings
-from nearnd import counts, gated, plugins
+from nearnd import plugins
+from nearnd.plan import archives as gated
+from nearnd.plan import dataset_sizes
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 CLASS = r"[^/.][^/]*"

@@ -180,7 +180,7 @@ def classes_chosen(dataset, normal):
 
 def few_fakes():
     """One sentence for each set of fakes that has fewer images than its entry asks for."""
-    images, sentences = counts.Counts(config), []
+    images, sentences = dataset_sizes.Counts(config), []
     for name in fakes_of_run():
         ratio = config["fakes"][name].get("ratio", 1)
         for dataset, found in fakes_there(name).items():

@@ -6,15 +6,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from nearnd import plugins
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "nearnd"
-FOUNDATION = {"nearnd.contracts", "nearnd.arrays", "nearnd.decode", "nearnd.device",
-              "nearnd.fetch", "nearnd.pictures", "nearnd.resume", "nearnd.seeds",
-              "nearnd.summary"}  # fmt: skip
+# What the files of each part may import, beside the part itself: downwards only.
+BELOW = {
+    "contracts": set(),
+    "files": {"contracts"},
+    "jobs": {"contracts", "files"},
+    "networks": {"contracts", "files", "jobs"},
+    "plugins": set(),
+    "tasks": {"contracts"},
+    "config": {"plugins", "tasks"},
+    "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
+    "stages": {"contracts", "files", "jobs", "networks", "report"},
+    "plan": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks", "config"},
+    "cli": {"files", "report", "plan", "config"},
+}
 
 
 def imported(file: Path) -> set[str]:
@@ -43,30 +52,25 @@ def files(pattern: str) -> list[Path]:
     return found
 
 
-@pytest.mark.parametrize("stage", plugins.STAGES)
-def test_a_stage_imports_the_foundation_and_itself(stage):
-    for file in files(f"nearnd/{stage}/*.py"):
+def part_of(name: str) -> str:
+    """The part of BELOW that a module is in."""
+    part = [*name.split("."), ""][1]
+    return "stages" if part in plugins.STAGES else part
+
+
+def test_imports_go_downwards_only():
+    for file in files("nearnd/**/*.py"):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        if not part_of(module) or file.stem == "__init__":
+            continue
         for name in imported(file):
-            own = below(name, f"nearnd.{stage}")
-            good = name in FOUNDATION or below(name, "nearnd.networks", "nearnd.training")
-            assert good or own, f"{file.relative_to(ROOT)} imports {name}"
-
-
-def test_networks_and_training_know_no_stage():
-    for file in [*files("nearnd/networks/*.py"), PACKAGE / "training.py"]:
-        for name in imported(file):
-            assert name in FOUNDATION or below(name, "nearnd.networks"), f"{file} imports {name}"
-
-
-def test_top_level_modules_know_no_stage():
-    stages = [f"nearnd.{stage}" for stage in plugins.STAGES]
-    for file in files("nearnd/*.py"):
-        for name in imported(file):
-            assert not below(name, *stages), f"{file.name} imports {name}"
+            own = name.split(".")[1:2] == module.split(".")[1:2]  # one stage knows no other
+            good = own or part_of(name) in BELOW[part_of(module)] | {""}
+            assert good, f"{module} imports {name}"
 
 
 def test_scripts_are_thin_and_know_no_stage():
-    stages = [f"nearnd.{stage}" for stage in [*plugins.STAGES, "networks", "training"]]
+    stages = [f"nearnd.{stage}" for stage in [*plugins.STAGES, "networks"]]
     for file in files("workflow/scripts/[!_]*.py"):
         for name in imported(file):
             assert not below(name, *stages), f"{file.name} imports {name}"
@@ -82,22 +86,35 @@ def test_every_rule_has_its_script_and_log():
     assert text.count("    log:") == len(rules)
 
 
-def test_rules_import_only_what_is_light():
+def test_rules_import_the_plan_alone():
     for file in [ROOT / "Snakefile", *files("rules/*.smk")]:
-        lines = re.findall(r"^(?:from|import) nearnd.*$", file.read_text(), re.M)
-        good = {"from nearnd import config as settings"}
-        good |= {"from nearnd import counts, gated, plugins"}
-        assert set(lines) <= good, file
+        for line in re.findall(r"^(?:from|import) nearnd.*$", file.read_text(), re.M):
+            light = r"from nearnd(\.plan)? import|from nearnd\.plan\."
+            assert re.match(light, line), f"{file.name}: {line}"
 
 
-LIGHT = [
-    f"nearnd.{stage}.{kind}"
-    for stage in ["datasets", "banks", "scores", "metrics", "fidelity", "closeness", "fakes",
-                  "tables_figures"]
-    for kind in plugins.available(stage)
-] + [f"nearnd.{name}" for name in
-     ["config", "gated", "plugins", "job",
-      "tables", "collect", "evaluate", "monitor", "summary", "fetch"]]  # fmt: skip
+LIGHT = (
+    [
+        f"nearnd.{stage}.{kind}"
+        for stage in [
+            "datasets",
+            "banks",
+            "scores",
+            "metrics",
+            "fidelity",
+            "closeness",
+            "fakes",
+            "tables_figures",
+        ]
+        for kind in plugins.available(stage)
+    ]
+    + [
+        ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for wing in ("files", "plan", "report")
+        for file in files(f"nearnd/{wing}/[!_]*.py")
+    ]
+    + [f"nearnd.{name}" for name in ("config", "plugins", "tasks", "jobs.job", "jobs.monitor")]
+)
 
 
 def test_light_modules_load_no_torch():

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from nearnd.arrays import load_tensors, save_tensors
 from nearnd.backbones import pretrain
 from nearnd.backbones import timm as timm_backbone
 from nearnd.contracts import Images, silent
+from nearnd.files.arrays import load_tensors, save_tensors
 from nearnd.networks.backbone import (
     blocks,
     create,
@@ -326,7 +326,7 @@ def test_pretraining_goes_on_after_a_kill(tmp_path):
 
         return backbone.make(stripes(), ["a", "b"], seed=0, folder=folder, progress=progress)[0]
 
-    import nearnd.training as training
+    import nearnd.jobs.training_loop as training
 
     whole = run(tmp_path / "whole", None)
     saved = training.train

@@ -146,7 +146,7 @@ def backbones(tmp_path_factory):
     """A file of random weights for each kind of backbone that a detector can start from."""
     import torch_fidelity.feature_extractor_inceptionv3 as port
 
-    from nearnd.arrays import save_tensors
+    from nearnd.files.arrays import save_tensors
 
     folder = tmp_path_factory.mktemp("backbones")
     with (

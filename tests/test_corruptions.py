@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nearnd import plugins, tables
+from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.datasets import _corruptions
+from nearnd.files import tables
 
 
 def build(kind, **arguments):

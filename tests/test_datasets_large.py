@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from nearnd import config as settings
-from nearnd import gated, plugins
+from nearnd import plugins
 from nearnd.datasets import (
     cub200,
     dtd,
@@ -27,6 +27,7 @@ from nearnd.datasets import (
     weather,
 )
 from nearnd.datasets._archive import Archive
+from nearnd.plan import archives
 
 # ---- miniature archives ----
 
@@ -574,7 +575,7 @@ def test_these_sets_are_gated_and_no_others():
 def test_a_gated_set_that_is_nowhere_is_said_with_all_that_a_user_needs(kind, tmp_path):
     config = {"datasets": {"x": {"kind": kind}}, "mirrors": [str(tmp_path / "mirror")]}
     with pytest.raises(ValueError, match="datasets: x: there is no") as error:
-        gated.check(config, ["x"], tmp_path / "archives")
+        archives.check(config, ["x"], tmp_path / "archives")
     text = str(error.value)
     for archive in plugins.constant("datasets", kind, "ARCHIVES"):
         assert archive["name"] in text
@@ -599,12 +600,12 @@ def test_a_gated_set_that_is_somewhere_passes(place, tmp_path):
     }
     if place in files:
         with pytest.raises(ValueError, match="datasets: x"):
-            gated.check(config, ["x"], tmp_path / "archives")
+            archives.check(config, ["x"], tmp_path / "archives")
         (tmp_path / files[place]).write_bytes(b"x")
-    gated.check(config, ["x"], tmp_path / "archives")
+    archives.check(config, ["x"], tmp_path / "archives")
 
 
 def test_sets_that_can_be_downloaded_need_nothing(tmp_path):
     config = {"datasets": {"x": {"kind": "cub200"}, "y": {"kind": "digits"}}, "mirrors": []}
-    gated.check(config, ["x", "y"], tmp_path)
-    assert gated.advice("cub200") == ""
+    archives.check(config, ["x", "y"], tmp_path)
+    assert archives.advice("cub200") == ""

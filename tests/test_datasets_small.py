@@ -19,9 +19,10 @@ import yaml
 from PIL import Image
 
 from nearnd import config as settings
-from nearnd import fetch, plugins, tables
+from nearnd import plugins
 from nearnd.datasets import _cifar100_classes, _members, cifar10_jpeg
-from nearnd.evaluate import evaluate
+from nearnd.files import fetch, tables
+from nearnd.report.evaluate import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
 MIRROR = ROOT / os.environ.get("NEARND_MIRROR", "../shared/data")

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nearnd import arrays, decode, repeats, tables
 from nearnd.contracts import Images
+from nearnd.files import arrays, decode, tables
+from nearnd.jobs import duplicates
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -207,7 +208,8 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     """1,500 images of 256 pixels are 295 MB: read, compared and saved in less than half of it."""
     (tmp_path / "a.png").write_bytes(encoded(photo(20, 20), "PNG"))
     code = (
-        "import re; from pathlib import Path; from nearnd import decode, repeats, tables\n"
+        "import re; from pathlib import Path; from nearnd.files import decode, tables\n"
+        "from nearnd.jobs import duplicates\n"
         "def peak():\n"  # not ru_maxrss, which a new process inherits
         "    status = Path('/proc/self/status').read_text()\n"
         "    return int(re.search(r'VmHWM:\\s*(\\d+)', status)[1]) / 1024\n"
@@ -215,7 +217,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
         "decode.decode_splits({'train': [row]}, 8); before = peak()\n"
         "s = decode.decode_splits({'train': [row] * 1000, 'test': [row] * 500}, 256)\n"
         "for split in s: tables.save_images('.', split, s[split], ['a'])\n"
-        "assert len(repeats.repeats(s['train'].pixels, s['test'].pixels)) == 500\n"
+        "assert len(duplicates.repeats(s['train'].pixels, s['test'].pixels)) == 500\n"
         "print(peak() - before)"
     )
     done = subprocess.run(
@@ -279,11 +281,11 @@ def test_a_test_image_that_is_a_training_image_is_named(caplog):
     pixels = np.concatenate([other, train.pixels[4:5], train.pixels[:1] ^ 1])
     test = Images(pixels, np.array([0, 1, 1, 1, 0]), np.array([f"test{i}" for i in range(5)]))
     with caplog.at_level(logging.WARNING):
-        repeats.tell(train, test, ["cat", "dog"])
+        duplicates.tell(train, test, ["cat", "dog"])
     assert "1 of 5 test images" in caplog.text
     assert "test3 (dog) is train4 (cat)" in caplog.text
     caplog.clear()
-    repeats.tell(train, test.rows(slice(3)), ["cat", "dog"])
+    duplicates.tell(train, test.rows(slice(3)), ["cat", "dog"])
     assert not caplog.text
 
 

@@ -268,7 +268,7 @@ def test_the_seed_decides_everything(backbone, channels):
 
 
 def test_a_killed_fit_goes_on_to_the_same_weights(backbone, channels, tmp_path, monkeypatch):
-    import nearnd.training as training
+    import nearnd.jobs.training_loop as training
 
     plain = training.train
     monkeypatch.setattr(training, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))

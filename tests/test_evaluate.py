@@ -3,7 +3,7 @@
 import pandas as pd
 
 from nearnd import plugins
-from nearnd.evaluate import evaluate, evaluate_slices
+from nearnd.report.evaluate import evaluate, evaluate_slices
 
 METRICS = {"auroc": plugins.build("metrics", {"kind": "auroc"}),
            "fpr95": plugins.build("metrics", {"kind": "fpr95"})}  # fmt: skip

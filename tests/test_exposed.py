@@ -390,12 +390,12 @@ CASES = [
 @pytest.mark.parametrize(("kind", "options"), CASES)
 @pytest.mark.parametrize("share", [0.3, 0.8])  # of an autoencoder's training, and after it
 def test_a_killed_fit_goes_on_to_the_same_weights(kind, options, share, vit, tmp_path, monkeypatch):
-    from nearnd import training
+    from nearnd.jobs import training_loop
 
     class Killed(Exception):
         pass
 
-    plain, steps = training.train, []
+    plain, steps = training_loop.train, []
 
     def often(*a, **k):
         plain(*a, **k, save_every=0.0)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from nearnd import copies, plugins
+from nearnd import plugins
 from nearnd.fakes._levels import match_levels
 from nearnd.fakes._stops import choose
+from nearnd.jobs import duplicates
 
 ROWS = [
     {"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 8.0), (9, 9.0)]
@@ -97,17 +98,17 @@ def test_copies_are_counted_and_fresh_draws_are_not():
     rng = np.random.default_rng(0)
     draw = lambda n: rng.integers(0, 256, (n, 8, 8, 1)).astype(np.uint8)  # noqa: E731
     training, fresh = draw(200), draw(100)
-    assert copies.share(training[:50], training) == 1.0
-    assert copies.share(fresh, training) == 0.0
+    assert duplicates.share(training[:50], training) == 1.0
+    assert duplicates.share(fresh, training) == 0.0
     noisy = np.clip(training[:50].astype(int) + rng.integers(-5, 6, (50, 8, 8, 1)), 0, 255)
     mixed = np.concatenate([noisy.astype(np.uint8), fresh[:50]])
-    assert copies.share(mixed, training) == 0.5
+    assert duplicates.share(mixed, training) == 0.5
 
 
 def test_nearest_does_not_depend_on_the_chunk(monkeypatch):
     x = np.random.default_rng(0).normal(size=(50, 7))
-    whole = copies.nearest(x, x, skip_self=True)
+    whole = duplicates.nearest(x, x, skip_self=True)
     brute = np.linalg.norm(x[:, None] - x, axis=2) + np.diag(np.full(50, np.inf))
     assert np.allclose(whole[1], brute.min(1))
-    monkeypatch.setattr(copies, "CHUNK", 8)
-    assert (copies.nearest(x, x, skip_self=True)[0] == whole[0]).all()
+    monkeypatch.setattr(duplicates, "ROWS", 8)
+    assert (duplicates.nearest(x, x, skip_self=True)[0] == whole[0]).all()

@@ -15,9 +15,10 @@ from matplotlib.patches import Rectangle
 from synthetic import MEASURES, experiment
 
 from nearnd import config as settings
-from nearnd import plugins, summary
+from nearnd import plugins
+from nearnd.files.tables import load_table
 from nearnd.metrics.auroc import auroc
-from nearnd.tables import load_table
+from nearnd.report import summary
 from nearnd.tables_figures import _curves, published
 
 ROOT = Path(__file__).parents[1]

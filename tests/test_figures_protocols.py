@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from synthetic import experiment
 
-from nearnd import plugins, summary
-from nearnd.arrays import save_array
-from nearnd.collect import collect
+from nearnd import plugins
+from nearnd.files.arrays import save_array
+from nearnd.report import summary
+from nearnd.report.drawing_data import collect
 
 
 @pytest.fixture(scope="module")

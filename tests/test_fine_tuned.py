@@ -8,12 +8,12 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import nn
 
-from nearnd.arrays import save_tensors
 from nearnd.contracts import Images, silent
 from nearnd.detectors import _fisher, frozen, msad, panda, panda_oe, transformaly
 from nearnd.detectors._augment import augmentation, views
 from nearnd.detectors._freeze import freeze_as
 from nearnd.detectors._imitation import Imitation, xavier
+from nearnd.files.arrays import save_tensors
 from nearnd.networks.backbone import create, describe, features, load_backbone, save_backbone
 from nearnd.networks.transform import View, view
 from nearnd.scores import transformaly as score
@@ -100,7 +100,7 @@ def test_one_normal_image_is_enough_to_train_on(vit, kind):
 
 @KINDS
 def test_a_killed_fit_goes_on_to_the_same_weights(vit, kind, tmp_path, monkeypatch):
-    import nearnd.training as training
+    import nearnd.jobs.training_loop as training
 
     plain = training.train
     monkeypatch.setattr(training, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nearnd.arrays import load_tensors, save_tensors
+from nearnd.files.arrays import load_tensors, save_tensors
 from nearnd.generators._data import largest_distance, to_float, to_uint8
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators.score_sde import build

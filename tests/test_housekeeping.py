@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from nearnd import housekeeping
+from nearnd.plan import housekeeping
 
 OUTPUTS = {
     "generator": ["generators/{dataset}/{normal}/seed{seed}/fidelity.csv",

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nearnd import job
+from nearnd.jobs import job
 
 
 class Named(dict):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nearnd import listing
 from nearnd.config import read_catalog
+from nearnd.plan import listing
 
 
 def config(*kinds: str, mirrors=()) -> dict:

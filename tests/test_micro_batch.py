@@ -86,7 +86,7 @@ def test_times_and_noise_are_those_of_the_whole_batch(sde):
 
 
 def weights_after_training(folder, **options):
-    from nearnd.arrays import load_tensors
+    from nearnd.files.arrays import load_tensors
 
     g = build(**SMALL | options)
     g.train(images(), seed=1, folder=folder, monitor=lambda step, file: False)

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from nearnd import model_folder, plugins
-from nearnd.arrays import save_array, save_tensors
+from nearnd import plugins
 from nearnd.cli import main
-from nearnd.tables import save_table
+from nearnd.files.arrays import save_array, save_tensors
+from nearnd.files.tables import save_table
+from nearnd.report import model_folder
 
 RNG = np.random.default_rng(0)
 CONFIG = {

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from nearnd.contracts import Plan
-from nearnd.feature_cache import features_of
 from nearnd.fidelity import frechet
-from nearnd.monitor import LEAST, SHARE, Monitor, images_within, publish
-from nearnd.seeds import image_seeds
+from nearnd.jobs.feature_cache import features_of
+from nearnd.jobs.monitor import LEAST, SHARE, Monitor, images_within, publish
+from nearnd.jobs.seeds import image_seeds
 
 
 def embed(pixels):
@@ -96,7 +96,7 @@ def test_the_number_of_images_has_bounds_and_breaking_the_share_is_said(caplog):
 
 def test_the_cost_is_what_was_spent_in_all_processes(tmp_path, monkeypatch):
     clock = iter([0.0, 10.0, 12.0, 100.0, 130.0, 131.0])
-    monkeypatch.setattr("nearnd.monitor.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("nearnd.jobs.monitor.time.monotonic", lambda: next(clock))
     first = watch(tmp_path, [])  # at 0
     for step in range(1, 51):
         first.progress(step, 600)

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from nearnd import collect, plugins, tables
 from nearnd import config as settings
-from nearnd.arrays import save_tensors
+from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.detectors._patches import patches
+from nearnd.files import tables
+from nearnd.files.arrays import save_tensors
 from nearnd.metrics.auroc import auroc
 from nearnd.networks.coreset import coreset
 from nearnd.networks.nearest import nearest
+from nearnd.report import drawing_data
 from nearnd.tables_figures import _maps, anomaly_maps, localisation
 
 
@@ -261,7 +263,7 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
     files = {"images": tmp_path / "test.npy", "maps": tmp_path / "maps"}
     files |= {"detector": tmp_path / "detector"}
     about = {key: task[key] for key in ("dataset", "normal", "method", "seed")}
-    data = collect.collect({"methods": {}, "sources": {"maps": [about | {"file": files}]}})
+    data = drawing_data.collect({"methods": {}, "sources": {"maps": [about | {"file": files}]}})
     (found,) = data["maps"]
     assert found["share"] == 224 / 256
     assert (found["is_anomaly"] == task["is_anomaly"]).all()

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from nearnd import plugins
-from nearnd.arrays import save_tensors
 from nearnd.contracts import Images
+from nearnd.files.arrays import save_tensors
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(40, 5)).astype(np.float32) * 4

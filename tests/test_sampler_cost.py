@@ -10,7 +10,7 @@ from synthetic import experiment
 
 from nearnd import config as settings
 from nearnd import plugins
-from nearnd.sampler_cost import sampler_cost, snapshot_at
+from nearnd.jobs.sampler_cost import sampler_cost, snapshot_at
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import yaml
 
-from nearnd import estimate, plugins
-from nearnd.counts import RESOURCES, Counts
-from nearnd.estimate import core_seconds, costs, gpu_seconds, read_rates
+from nearnd import plugins
 from nearnd.networks import flops
-from nearnd.work import Part, Reckoner, Work
+from nearnd.plan import estimate
+from nearnd.plan.dataset_sizes import RESOURCES, Counts
+from nearnd.plan.estimate import core_seconds, costs, gpu_seconds, read_rates
+from nearnd.plan.job_cost import Part, Reckoner, Work
 
 ROOT = Path(__file__).parents[1]
 RATES = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nearnd.contracts import Images
-from nearnd.selection import select
+from nearnd.jobs.subset import select
 
 RNG = np.random.default_rng(0)
 CLASSES = ["bird", "cat", "dog", "frog"]

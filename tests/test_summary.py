@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nearnd import summary
+from nearnd.report import summary
 
 # normal, seed -> AUROC against rest, x, y, z
 VALUES = {

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from nearnd.training import STATE, ema_rate, snapshot_steps, train
+from nearnd.jobs.training_loop import STATE, ema_rate, snapshot_steps, train
 
 
 class Killed(Exception):
@@ -249,7 +249,7 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path):
 def test_an_error_of_safetensors_about_the_disk_is_told_in_the_same_words(tmp_path):
     from safetensors import SafetensorError
 
-    from nearnd.arrays import replacing
+    from nearnd.files.arrays import replacing
 
     (tmp_path / "state").write_text("good")
     with (

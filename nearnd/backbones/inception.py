@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nearnd.contracts import Images, Progress
-from nearnd.fetch import fetch, mirrors
+from nearnd.files.fetch import fetch, mirrors
 
 FILES = {
     "weights": {

@@ -33,12 +33,12 @@ class Pretrain:
         import torch
         from torch.nn import functional as F
 
-        from nearnd import device
+        from nearnd.jobs import device
+        from nearnd.jobs.training_loop import train
         from nearnd.networks.backbone import Classifier, create, describe, weights_of
         from nearnd.networks.batches import batch_rows, steps_per_epoch
         from nearnd.networks.precision import autocast, dtype
         from nearnd.networks.transform import View, view
-        from nearnd.training import train
 
         if images is None:
             raise ValueError("pretrain needs labelled images: set `dataset` in its entry")

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from nearnd.contracts import Images, Progress
-from nearnd.fetch import fetch, mirrors, verify
+from nearnd.files.fetch import fetch, mirrors, verify
 
 FILES = {
     "weights": {

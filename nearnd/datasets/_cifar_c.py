@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.arrays import release, scratch
 from nearnd.contracts import Images
 from nearnd.datasets._members import array, named
+from nearnd.files.arrays import release, scratch
 
 # fmt: off
 CORRUPTIONS = [

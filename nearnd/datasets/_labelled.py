@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.arrays import release, scratch
 from nearnd.contracts import Images
-from nearnd.decode import resize
+from nearnd.files.arrays import release, scratch
+from nearnd.files.decode import resize
 
 CHUNK = 4096  # images that are resized at a time
 

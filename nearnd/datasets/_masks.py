@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nearnd.pictures import pictures
+from nearnd.files.image_folders import pictures
 
 FOLDER = "ground_truth"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nearnd.contracts import Images
 from nearnd.datasets._members import members
-from nearnd.decode import decode_splits
+from nearnd.files.decode import decode_splits
 
 # fmt: off
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.arrays import load_array, release, scratch
 from nearnd.contracts import Images
 from nearnd.datasets._corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from nearnd.files.arrays import load_array, release, scratch
 
 NEEDS = ["of"]
 SPLITS = ["test"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._split import first_classes
-from nearnd.decode import decode_splits
+from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
     {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
-from nearnd.decode import decode_splits
+from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
     {

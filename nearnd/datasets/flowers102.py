@@ -13,7 +13,7 @@ from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
 from nearnd.datasets._split import first_classes
-from nearnd.decode import decode_splits
+from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
     {

@@ -14,7 +14,7 @@ import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
-from nearnd.decode import decode_splits
+from nearnd.files.decode import decode_splits
 
 CLASSES = ["normal", "hemorrhage"]
 ARCHIVES = [{"name": "head-ct-hemorrhage.zip", "urls": [], "sha256": None}]

@@ -17,7 +17,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from nearnd.pictures import nothing, parts, pictures, walk
+from nearnd.files.image_folders import nothing, parts, pictures, walk
 
 NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unnamed train/ holds
 log = logging.getLogger("nearnd")
@@ -39,7 +39,7 @@ class ImageFolder:
         from nearnd.contracts import Images
         from nearnd.datasets._masks import masks
         from nearnd.datasets._split import stratified
-        from nearnd.decode import decode_masks, decode_parts
+        from nearnd.files.decode import decode_masks, decode_parts
 
         root, layout = _layout(self.path)
         names = classes(self.path)

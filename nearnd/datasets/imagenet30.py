@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
-from nearnd.decode import decode_splits
+from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
     {"name": "one_class_train.tar", "urls": [], "sha256": None},

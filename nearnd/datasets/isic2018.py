@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
-from nearnd.decode import decode_splits
+from nearnd.files.decode import decode_splits
 
 CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]  # the csv's columns
 NORMAL = "NV"

@@ -19,7 +19,7 @@ import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._split import stratified
-from nearnd.decode import decode_parts
+from nearnd.files.decode import decode_parts
 
 CLASSES = ["neutrophil", "lymphocyte", "monocyte", "eosinophil"]  # numbers 1..4 in the csv
 ARCHIVES = [

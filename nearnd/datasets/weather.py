@@ -14,7 +14,7 @@ import numpy as np
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._split import stratified
-from nearnd.decode import decode_parts
+from nearnd.files.decode import decode_parts
 
 CLASSES = ["cloudy", "rain", "shine", "sunrise"]
 COUNTS = [300, 215, 253, 357]

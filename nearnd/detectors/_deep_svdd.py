@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nearnd import device
-from nearnd.arrays import load_tensors, save_tensors
 from nearnd.contracts import Embedding, Images, Progress, silent
 from nearnd.detectors._exposed import tenths
 from nearnd.detectors._vit import fitted
+from nearnd.files.arrays import load_tensors, save_tensors
+from nearnd.jobs import device
+from nearnd.jobs.training_loop import train
 from nearnd.networks.augment import as_tensor
 from nearnd.networks.backbone import put_weights, weights_of
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.contrast import contrast_normalised
 from nearnd.networks.lenet import Decoder, lenet
-from nearnd.training import train
 
 BATCH = 256  # images embedded at a time
 PUSH = 0.1  # least size of a coordinate of the centre

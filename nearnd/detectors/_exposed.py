@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearnd.contracts import Images, Progress, silent
+from nearnd.jobs.training_loop import train
 from nearnd.networks.batches import batch_rows
-from nearnd.training import train
 
 BATCH = 256  # images embedded at a time
 TINY = 1e-9  # the official code's, inside the logarithm and the fraction

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nearnd import device
-from nearnd.arrays import load_tensors, save_tensors
 from nearnd.contracts import Embedding, Images, Progress, silent
 from nearnd.detectors import _exposed
 from nearnd.detectors._vit import as_path, fitted, view_of
+from nearnd.files.arrays import load_tensors, save_tensors
+from nearnd.jobs import device
 from nearnd.networks.backbone import (
     Classifier,
     create,

@@ -65,7 +65,7 @@ def from_file(path: Path, sha256: str | None, model: nn.Module) -> dict[str, Ten
     """
     from timm.models import load_state_dict
 
-    from nearnd.fetch import verify
+    from nearnd.files.fetch import verify
 
     verify(path, sha256)
     there = load_state_dict(str(path), weights_only=True)

@@ -29,9 +29,9 @@ class Tuned:
 
         ValueError if there is no backbone or no normal image.
         """
-        from nearnd import device
         from nearnd.detectors._freeze import freeze_as
         from nearnd.detectors._vit import as_path, view_of
+        from nearnd.jobs import device
         from nearnd.networks.backbone import load_backbone
 
         if not len(normal):
@@ -61,7 +61,7 @@ class Tuned:
         save_backbone(path, fitted(self.net, "save"), facts)
 
     def load(self, path: Path) -> None:
-        from nearnd import device
+        from nearnd.jobs import device
         from nearnd.networks.backbone import load_backbone
         from nearnd.networks.transform import View
 
@@ -78,7 +78,7 @@ def descend(
     """Moves the unfrozen weights of `net` by SGD as the options say, in evaluation mode."""
     import torch
 
-    from nearnd.training import train
+    from nearnd.jobs.training_loop import train
 
     trained = [p for p in net.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(

@@ -33,14 +33,14 @@ class Binary:
         import torch
         from torch.nn import functional as F
 
-        from nearnd import device
         from nearnd.detectors._vit import as_path, view_of
+        from nearnd.jobs import device
+        from nearnd.jobs.training_loop import train
         from nearnd.networks.backbone import Classifier, load_backbone
         from nearnd.networks.batches import batch_rows, steps_per_epoch
         from nearnd.networks.micro_batch import MicroBatch
         from nearnd.networks.precision import autocast, dtype
         from nearnd.networks.transform import view
-        from nearnd.training import train
 
         o, on = self.options, device.device()
         reals, fakes = _pair(normal, outliers)
@@ -91,8 +91,8 @@ class Binary:
         return {"features": h, "logit": logit.astype(np.float32)}
 
     def save(self, path: Path) -> None:
-        from nearnd.arrays import save_tensors
         from nearnd.detectors._vit import fitted
+        from nearnd.files.arrays import save_tensors
         from nearnd.networks.backbone import weights_of
 
         facts = {"detector": "binary", "view": list(self.how)}
@@ -100,8 +100,8 @@ class Binary:
         save_tensors(path, weights_of(fitted(self.net, "save")), **facts)
 
     def load(self, path: Path) -> None:
-        from nearnd import device
-        from nearnd.arrays import load_tensors
+        from nearnd.files.arrays import load_tensors
+        from nearnd.jobs import device
         from nearnd.networks.backbone import Classifier, create, put_weights
         from nearnd.networks.transform import View
 

@@ -39,14 +39,14 @@ class LabelledClassifier:
         import torch
         from torch.nn import functional as F
 
-        from nearnd import device
         from nearnd.detectors._posthoc import Trunk, normalisation
         from nearnd.detectors._vit import embed, view_of
+        from nearnd.jobs import device
+        from nearnd.jobs.training_loop import train
         from nearnd.networks.backbone import Classifier, load_backbone
         from nearnd.networks.batches import batch_rows, steps_per_epoch
         from nearnd.networks.precision import autocast, dtype
         from nearnd.networks.transform import view
-        from nearnd.training import train
 
         o, on = self.options, device.device()
         labels = _numbered(normal.labels)
@@ -107,17 +107,17 @@ class LabelledClassifier:
         }
 
     def save(self, path: Path) -> None:
-        from nearnd.arrays import save_tensors
         from nearnd.detectors._vit import fitted
+        from nearnd.files.arrays import save_tensors
         from nearnd.networks.backbone import weights_of
 
         facts = {"detector": "classifier", "view": list(self.how), "network": self.facts}
         save_tensors(path, weights_of(fitted(self.net, "save")), **facts, clip=self.clip)
 
     def load(self, path: Path) -> None:
-        from nearnd import device
-        from nearnd.arrays import load_tensors
         from nearnd.detectors._posthoc import Trunk
+        from nearnd.files.arrays import load_tensors
+        from nearnd.jobs import device
         from nearnd.networks.backbone import Classifier, create, put_weights
         from nearnd.networks.transform import View
 

@@ -34,8 +34,8 @@ class Scratch:
         """Trains on normal images (label 0) against outliers (label 1)."""
         import torch
 
-        from nearnd import device
         from nearnd.detectors import _exposed, _exposed_scratch
+        from nearnd.jobs import device
         from nearnd.networks.augment import as_tensor
 
         o = self.options
@@ -80,17 +80,17 @@ class Scratch:
         return embed_exposed(net, lambda images: see(as_tensor(images)), pixels, progress)
 
     def save(self, path: Path) -> None:
-        from nearnd.arrays import save_tensors
         from nearnd.detectors._vit import fitted
+        from nearnd.files.arrays import save_tensors
         from nearnd.networks.backbone import weights_of
 
         net = fitted(self.net, "save")
         save_tensors(path, weights_of(net), detector="exposed", facts=self.facts)
 
     def load(self, path: Path) -> None:
-        from nearnd import device
-        from nearnd.arrays import load_tensors
         from nearnd.detectors._exposed_scratch import network
+        from nearnd.files.arrays import load_tensors
+        from nearnd.jobs import device
         from nearnd.networks.backbone import put_weights
 
         weights, facts = load_tensors(path)

@@ -53,7 +53,7 @@ class Frozen:
         self.how = View(*self.facts["view"])
 
     def _open(self, path: Path) -> None:
-        from nearnd import device
+        from nearnd.jobs import device
         from nearnd.networks.backbone import load_backbone
 
         model, self.facts = load_backbone(path)

@@ -34,8 +34,8 @@ class MSAD(Tuned):
         import torch
         from torch.nn import functional as F
 
-        from nearnd import device
         from nearnd.detectors._augment import augmentation, views
+        from nearnd.jobs import device
         from nearnd.networks.backbone import features
         from nearnd.networks.batches import batch_rows, steps_per_epoch
         from nearnd.networks.precision import autocast, dtype

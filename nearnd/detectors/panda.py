@@ -39,8 +39,8 @@ class Panda(Tuned):
 
         import torch
 
-        from nearnd import device
         from nearnd.detectors._vit import embed
+        from nearnd.jobs import device
         from nearnd.networks.backbone import features
         from nearnd.networks.batches import batch_rows
         from nearnd.networks.precision import autocast, dtype

@@ -29,7 +29,7 @@ class PandaOE(Tuned):
         import torch
         from torch.nn import functional as F
 
-        from nearnd import device
+        from nearnd.jobs import device
         from nearnd.networks.backbone import Classifier
         from nearnd.networks.batches import batch_rows, steps_per_epoch
         from nearnd.networks.precision import autocast, dtype
@@ -67,16 +67,16 @@ class PandaOE(Tuned):
         return {"features": h, "logit": h @ w[0] + b[0]}  # (N, D), (N,)
 
     def save(self, path: Path) -> None:
-        from nearnd.arrays import save_tensors
         from nearnd.detectors._vit import fitted
+        from nearnd.files.arrays import save_tensors
         from nearnd.networks.backbone import weights_of
 
         facts = {"detector": self.kind, "view": list(self.how), "backbone": self.facts}
         save_tensors(path, weights_of(fitted(self.net, "save")), **facts)
 
     def load(self, path: Path) -> None:
-        from nearnd import device
-        from nearnd.arrays import load_tensors
+        from nearnd.files.arrays import load_tensors
+        from nearnd.jobs import device
         from nearnd.networks.backbone import Classifier, create, put_weights
         from nearnd.networks.transform import View
 

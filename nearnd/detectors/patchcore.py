@@ -37,9 +37,9 @@ class PatchCore:
         seed: int = 0, folder: Path | None = None, progress: Progress = silent,
     ) -> None:  # fmt: skip
         """Fills the memory bank with a coreset of the normal images' patches."""
-        from nearnd import device
         from nearnd.detectors._patches import levels, prune
         from nearnd.detectors._vit import as_path, view_of
+        from nearnd.jobs import device
         from nearnd.networks.backbone import load_backbone
         from nearnd.networks.coreset import coreset, share_of
 
@@ -76,8 +76,8 @@ class PatchCore:
         return {"map": np.concatenate(maps)}
 
     def save(self, path: Path) -> None:
-        from nearnd.arrays import save_tensors
         from nearnd.detectors._vit import fitted
+        from nearnd.files.arrays import save_tensors
         from nearnd.networks.backbone import weights_of
 
         weights = weights_of(fitted(self.net, "save"))
@@ -87,9 +87,9 @@ class PatchCore:
         save_tensors(path, arrays, backbone=self.facts, options=o, **facts)
 
     def load(self, path: Path) -> None:
-        from nearnd import device
-        from nearnd.arrays import load_tensors
         from nearnd.detectors._patches import prune
+        from nearnd.files.arrays import load_tensors
+        from nearnd.jobs import device
         from nearnd.networks.backbone import create, put_weights
         from nearnd.networks.transform import View
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.arrays import load_tensors, save_tensors
 from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.files.arrays import load_tensors, save_tensors
 
 NEEDS = []
 EMBEDS = ["features"]

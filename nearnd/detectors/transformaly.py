@@ -35,14 +35,14 @@ class Transformaly:
         """Trains the students on normal images, without augmentation."""
         import torch
 
-        from nearnd import device
         from nearnd.detectors._imitation import Imitation, xavier
         from nearnd.detectors._vit import as_path, view_of
+        from nearnd.jobs import device
+        from nearnd.jobs.training_loop import train
         from nearnd.networks.backbone import load_backbone
         from nearnd.networks.batches import batch_rows, steps_per_epoch
         from nearnd.networks.precision import autocast, dtype
         from nearnd.networks.transform import view
-        from nearnd.training import train
 
         if not len(normal):
             raise ValueError(
@@ -79,8 +79,8 @@ class Transformaly:
         student's mean squared error over tokens and dimensions}."""
         import torch
 
-        from nearnd import device
         from nearnd.detectors._vit import fitted
+        from nearnd.jobs import device
         from nearnd.networks.precision import autocast, dtype, for_inference
         from nearnd.networks.transform import view
 
@@ -98,17 +98,17 @@ class Transformaly:
         return {"features": h, "errors": e}
 
     def save(self, path: Path) -> None:
-        from nearnd.arrays import save_tensors
         from nearnd.detectors._vit import fitted
+        from nearnd.files.arrays import save_tensors
         from nearnd.networks.backbone import weights_of
 
         facts = {"detector": "transformaly", "view": list(self.how), "backbone": self.facts}
         save_tensors(path, weights_of(fitted(self.pair, "save")), **facts)
 
     def load(self, path: Path) -> None:
-        from nearnd import device
-        from nearnd.arrays import load_tensors
         from nearnd.detectors._imitation import Imitation
+        from nearnd.files.arrays import load_tensors
+        from nearnd.jobs import device
         from nearnd.networks.backbone import create, put_weights
         from nearnd.networks.transform import View
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.arrays import load_array
+from nearnd.files.arrays import load_array
 
 
 def class_rows(

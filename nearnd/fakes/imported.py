@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from nearnd.pictures import nothing, parts, pictures, walk
+from nearnd.files.image_folders import nothing, parts, pictures, walk
 
 FILES = {
     "file": {
@@ -37,12 +37,12 @@ class Imported:
         """
         import numpy as np
 
-        from nearnd.decode import decode, resize
+        from nearnd.files.decode import decode, resize
 
         _, size, _, channels = normal.shape
         if self.file:
             from nearnd.fakes._class_order import class_rows
-            from nearnd.fetch import verify
+            from nearnd.files.fetch import verify
 
             verify(self.file, self.sha256)
             array, there = class_rows(self.file, self.per_class, classes, channels)

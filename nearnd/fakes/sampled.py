@@ -9,7 +9,7 @@ import numpy as np
 
 from nearnd.fakes._levels import match_levels
 from nearnd.fakes._stops import choose, each, enough, settled
-from nearnd.seeds import image_seeds
+from nearnd.jobs.seeds import image_seeds
 
 
 @dataclass

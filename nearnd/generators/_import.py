@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from nearnd.arrays import save_tensors
+from nearnd.files.arrays import save_tensors
 from nearnd.generators._official import read_official
 from nearnd.generators._reference import copy_named
 from nearnd.networks.unet import UNet

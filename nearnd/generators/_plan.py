@@ -10,7 +10,7 @@ from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators._samplers import load
 from nearnd.generators._sde import over
-from nearnd.training import snapshot_steps
+from nearnd.jobs.training_loop import snapshot_steps
 
 SPREAD = 0.25  # standard deviation of the pixels of the images that stand in
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nearnd.arrays import load_tensors
-from nearnd.device import device
+from nearnd.files.arrays import load_tensors
 from nearnd.generators._data import to_uint8
 from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators._precision import in_precision
 from nearnd.generators._samplers import load
+from nearnd.jobs.device import device
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.unet import UNet
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nearnd.arrays import save_tensors
 from nearnd.contracts import Progress
-from nearnd.device import device
+from nearnd.files.arrays import save_tensors
 from nearnd.generators._data import largest_distance, to_float
 from nearnd.generators._discrete import make
 from nearnd.generators._loss import training_loss
 from nearnd.generators._plan import snapshots_of
 from nearnd.generators._precision import in_precision
+from nearnd.jobs.device import device
+from nearnd.jobs.training_loop import step_seed, train
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.unet import UNet
-from nearnd.training import step_seed, train
 
 
 def train_score(

@@ -46,7 +46,7 @@ class Checkpoint:
         """Writes the checkpoint as the one snapshot. uint8 (N, S, S, C) gives the network's size
         and channels, nothing else is taken from the images. ValueError, which names the tensor, if
         the file is not of exactly this network."""
-        from nearnd.fetch import verify
+        from nearnd.files.fetch import verify
         from nearnd.generators._import import write_snapshot
 
         verify(self.weights, self.sha256)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nearnd.arrays import load_tensors, save_tensors
+from nearnd.files.arrays import load_tensors, save_tensors
 
 
 def describe(

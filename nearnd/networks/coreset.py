@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nearnd.contracts import Progress, silent
-from nearnd.device import device
+from nearnd.jobs.device import device
 
 CHUNK = 1 << 26  # bytes of rows that are projected at a time
 SAID = 100  # steps between two calls of `progress`

@@ -26,7 +26,7 @@ def inception_features(pixels: np.ndarray, weights: Path, batch: int = 64) -> np
     """
     import torch
 
-    from nearnd.device import device
+    from nearnd.jobs.device import device
 
     model = _model(Path(weights)).to(device())
     features = []

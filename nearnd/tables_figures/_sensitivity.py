@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nearnd.summary import over_seeds
+from nearnd.report.summary import over_seeds
 from nearnd.tables_figures._settings import name, percent, settings, several
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nearnd.summary import REST, RUN, bottom, clp, one_vs_rest
+from nearnd.report.summary import REST, RUN, bottom, clp, one_vs_rest
 
 FAR = "far (one-vs-rest)"
 WORST = "near (bottom-1)"
@@ -56,8 +56,8 @@ def settings(
     far: str | None = None,
     near: str | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """FAR, WORST, CLOSEST -> one AUROC per run (columns of nearnd.summary.RUN, value, and anomaly
-    for the near ones). WORST and CLOSEST are left out where the experiment has no such numbers."""
+    """FAR, WORST, CLOSEST -> one AUROC per run (columns of summary.RUN, value, and anomaly for the
+    near ones). WORST and CLOSEST are left out where the experiment has no such numbers."""
     metrics = chosen(data, methods)
     parts = []
     for _, own in metrics.groupby("dataset", sort=False):

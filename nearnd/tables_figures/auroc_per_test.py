@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.summary import one_vs_rest, over_seeds
+from nearnd.report.summary import one_vs_rest, over_seeds
 from nearnd.tables_figures._settings import chosen, name
 from nearnd.tables_figures._style import legend, method_styles, panels, styled
 

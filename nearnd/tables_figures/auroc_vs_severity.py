@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.summary import one_vs_rest, over_seeds
+from nearnd.report.summary import one_vs_rest, over_seeds
 from nearnd.tables_figures._settings import name
 from nearnd.tables_figures._slices import rows_of
 from nearnd.tables_figures._style import legend, method_styles, panels, styled

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nearnd.contracts import Drawing
-from nearnd.summary import RUN, bottom_curve, over_seeds
+from nearnd.report.summary import RUN, bottom_curve, over_seeds
 from nearnd.tables_figures._settings import chosen, name, test_sets
 from nearnd.tables_figures._style import legend, method_styles, panels, styled
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.summary import over_seeds
+from nearnd.report.summary import over_seeds
 from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, name, settings
 from nearnd.tables_figures._style import COLOURS, legend, method_styles, panels, styled
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.summary import over_seeds
+from nearnd.report.summary import over_seeds
 from nearnd.tables_figures._settings import name, percent, settings, told_apart
 
 MAKES = "table"

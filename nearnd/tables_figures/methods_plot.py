@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.summary import over_seeds
+from nearnd.report.summary import over_seeds
 from nearnd.tables_figures._settings import (
     CLOSEST,
     FAR,

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.summary import summary
+from nearnd.report.summary import summary
 
 MAKES = "table"
 READS = ["metrics", "closeness", "slices"]
@@ -15,7 +15,7 @@ READS = ["metrics", "closeness", "slices"]
 
 def build() -> Drawing:
     """dataset, method, test, metric, mean, sd, runs, sd_classes; entries by their config names and
-    values in [0, 1], because programs read it too. See nearnd.summary.summary."""
+    values in [0, 1], because programs read it too. See nearnd.report.summary.summary."""
 
     def draw(data: dict[str, Any]) -> pd.DataFrame:
         return summary(data["metrics"], data.get("closeness"), data.get("slices"))

@@ -25,7 +25,7 @@ REPEATS = int(os.environ.get("NEARND_FAULTS", "1"))  # make test-faults: 20
 SCRIPTS = ROOT / "workflow" / "scripts"
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([
-    "torch", "timm", "pandas", "PIL.Image", "scipy.linalg", "nearnd.training",
+    "torch", "timm", "pandas", "PIL.Image", "scipy.linalg", "nearnd.jobs.training_loop",
     "nearnd.detectors.binary", "nearnd.generators._training", "nearnd.networks.backbone",
 ])  # fmt: skip
 
@@ -172,10 +172,10 @@ def inside(folder: str, stage: str, changes: dict, before: Callable | None, thre
     os.environ.update(NEARND_DEVICE="cpu", OMP_NUM_THREADS=threads, NEARND_MIRRORS="[]")
     import torch
 
-    from nearnd import training
+    from nearnd.jobs import training_loop
 
     torch.set_num_threads(1)
-    training.train.__kwdefaults__["save_every"] = 0.05  # seconds; a minute for a real one
+    training_loop.train.__kwdefaults__["save_every"] = 0.05  # seconds; a minute for a real one
     sys.path.insert(0, str(SCRIPTS))
     if before:
         before()

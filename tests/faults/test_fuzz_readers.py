@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nearnd import arrays, decode, tables
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._cifar import records
 from nearnd.datasets._idx import idx
 from nearnd.datasets._mat import read_mat
 from nearnd.datasets._members import array
+from nearnd.files import arrays, decode, tables
 
 SIDE = 6
 PICTURE = Image.fromarray(np.arange(SIDE * SIDE * 3, dtype=np.uint8).reshape(SIDE, SIDE, 3))

@@ -77,7 +77,7 @@ class Dies:
         self.how, self.after = how, after
 
     def __call__(self):
-        from nearnd import decode
+        from nearnd.files import decode
 
         real, calls = decode.square, []
 

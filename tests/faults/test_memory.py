@@ -6,8 +6,8 @@ import torch
 from _stages import IMAGES, STAGES, results, run
 
 from nearnd.detectors import _vit, binary
+from nearnd.files.tables import load_images
 from nearnd.networks.backbone import Classifier
-from nearnd.tables import load_images
 
 
 class RunsOut:

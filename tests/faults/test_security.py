@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from nearnd import arrays, config, fetch
+from nearnd import config
+from nearnd.files import arrays, fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "nearnd").rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")])

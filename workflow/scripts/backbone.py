@@ -4,7 +4,9 @@ from pathlib import Path
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, job, plugins, tables
+from nearnd import plugins
+from nearnd.files import arrays, tables
+from nearnd.jobs import job
 
 with job.start(snakemake) as run:
     images, classes = None, []

@@ -2,8 +2,10 @@
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, job, plugins, tables
-from nearnd.closest import closeness_table
+from nearnd import plugins
+from nearnd.files import arrays, tables
+from nearnd.jobs import job
+from nearnd.report.closest_class import closeness_table
 
 with job.start(snakemake) as run:
     files = snakemake.input

@@ -2,8 +2,9 @@
 
 import _repository  # noqa: F401
 
-from nearnd import job, tables
-from nearnd.collect import collect
+from nearnd.files import tables
+from nearnd.jobs import job
+from nearnd.report.drawing_data import collect
 
 with job.start(snakemake):
     about = {"sources": {"costs": snakemake.params.sources}, "methods": {}}

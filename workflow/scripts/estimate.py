@@ -2,7 +2,8 @@
 
 import _repository  # noqa: F401
 
-from nearnd import estimate, job
+from nearnd.jobs import job
+from nearnd.plan import estimate
 
 with job.start(snakemake):
     p = snakemake.params

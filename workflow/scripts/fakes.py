@@ -2,8 +2,10 @@
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, copies, job, plugins, tables
-from nearnd.normal import is_normal
+from nearnd import plugins
+from nearnd.files import arrays, tables
+from nearnd.jobs import duplicates, job
+from nearnd.tasks import is_normal
 
 with job.start(snakemake) as run:
     p, files = snakemake.params, snakemake.input
@@ -23,6 +25,10 @@ with job.start(snakemake) as run:
         sources["classes"] = {str(name): bool(normal) for _, name, normal in order}
     n = round(p.ratio * len(normal))
     fakes, facts = plugins.build("fakes", p.entry).draw(n, seed=run.seed, normal=normal, **sources)
-    facts |= {"n": len(fakes), "normal_images": len(normal), "copies": copies.share(fakes, normal)}
+    facts |= {
+        "n": len(fakes),
+        "normal_images": len(normal),
+        "copies": duplicates.share(fakes, normal),
+    }
     arrays.save_array(snakemake.output.images, fakes)
     tables.save_table(snakemake.output.facts, tables.one_row(facts))

@@ -3,7 +3,9 @@
 import _repository  # noqa: F401
 import numpy as np
 
-from nearnd import arrays, job, plugins, tables
+from nearnd import plugins
+from nearnd.files import arrays, tables
+from nearnd.jobs import job
 
 with job.start(snakemake) as run:
     images, _ = tables.load_images(snakemake.input.pixels)

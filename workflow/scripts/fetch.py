@@ -5,7 +5,8 @@ from pathlib import Path
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, fetch, job
+from nearnd.files import arrays, fetch
+from nearnd.jobs import job
 
 with job.start(snakemake) as run:
     target = Path(snakemake.output[0]).with_suffix("")

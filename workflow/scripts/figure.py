@@ -2,8 +2,10 @@
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, job, plugins
-from nearnd.collect import collect
+from nearnd import plugins
+from nearnd.files import arrays
+from nearnd.jobs import job
+from nearnd.report.drawing_data import collect
 
 with job.start(snakemake):
     draw = plugins.build("tables_figures", snakemake.params.entry)

@@ -2,8 +2,10 @@
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, feature_cache, job, monitor, plugins, tables
-from nearnd.normal import is_normal
+from nearnd import plugins
+from nearnd.files import arrays, tables
+from nearnd.jobs import feature_cache, job, monitor
+from nearnd.tasks import is_normal
 
 with job.start(snakemake, apart=["fakes", "asked"]) as run:
     p, files, out = snakemake.params, snakemake.input, snakemake.output

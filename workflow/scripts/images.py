@@ -5,8 +5,10 @@ from pathlib import Path
 
 import _repository  # noqa: F401
 
-from nearnd import job, plugins, repeats, tables
-from nearnd.selection import select
+from nearnd import plugins
+from nearnd.files import tables
+from nearnd.jobs import duplicates, job
+from nearnd.jobs.subset import select
 
 with job.start(snakemake):
     records = snakemake.params.archives.items()
@@ -20,4 +22,4 @@ with job.start(snakemake):
     for split, images in splits.items():
         tables.save_images(folder, split, images, classes)
         job.log.info(f"{split}: {len(images)} images {images.pixels.shape[1:]}")
-    repeats.tell(splits["train"], splits["test"], classes)
+    duplicates.tell(splits["train"], splits["test"], classes)

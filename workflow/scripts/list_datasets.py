@@ -2,7 +2,8 @@
 
 import _repository  # noqa: F401
 
-from nearnd import job, listing
+from nearnd.jobs import job
+from nearnd.plan import listing
 
 with job.start(snakemake):
     print(listing.text(snakemake.params.config))

@@ -2,8 +2,10 @@
 
 import _repository  # noqa: F401
 
-from nearnd import job, plugins, tables
-from nearnd.evaluate import evaluate, evaluate_slices
+from nearnd import plugins
+from nearnd.files import tables
+from nearnd.jobs import job
+from nearnd.report.evaluate import evaluate, evaluate_slices
 
 with job.start(snakemake):
     runs, copies = snakemake.params.runs, snakemake.params.copies

@@ -2,9 +2,11 @@
 
 import _repository  # noqa: F401
 
-from nearnd import job, plugins, tables
-from nearnd.normal import is_normal
-from nearnd.sampler_cost import sampler_cost, snapshot_at
+from nearnd import plugins
+from nearnd.files import tables
+from nearnd.jobs import job
+from nearnd.jobs.sampler_cost import sampler_cost, snapshot_at
+from nearnd.tasks import is_normal
 
 with job.start(snakemake) as run:
     p, w = snakemake.params, snakemake.wildcards

@@ -2,8 +2,10 @@
 
 import _repository  # noqa: F401
 
-from nearnd import arrays, job, plugins, tables
-from nearnd.normal import is_normal
+from nearnd import plugins
+from nearnd.files import arrays, tables
+from nearnd.jobs import job
+from nearnd.tasks import is_normal
 
 with job.start(snakemake) as run:
     files, w = dict(snakemake.input.items()), snakemake.wildcards

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import _repository  # noqa: F401
 
-from nearnd import housekeeping, job
+from nearnd.jobs import job
+from nearnd.plan import housekeeping
 
 with job.start(snakemake):
     print(housekeeping.text_of_sizes(Path("results")))

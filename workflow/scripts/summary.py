@@ -5,9 +5,10 @@ from collections import defaultdict
 import _repository  # noqa: F401
 import pandas as pd
 
-from nearnd import job, tables
-from nearnd.collect import load_closeness
-from nearnd.summary import grouped, summary
+from nearnd.files import tables
+from nearnd.jobs import job
+from nearnd.report.drawing_data import load_closeness
+from nearnd.report.summary import grouped, summary
 
 with job.start(snakemake):
     parts, groups = [], defaultdict(list)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from nearnd import config as settings
 from nearnd import plugins
 
-RESOURCES = Path(__file__).parents[1] / "resources"
+RESOURCES = Path(__file__).parents[2] / "resources"
 UNKNOWN = 1000  # images of each split of a set of which nothing is known
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nearnd.arrays import load_array, load_facts, load_tensors
-from nearnd.decode import resize
-from nearnd.normal import is_normal
-from nearnd.repeats import repeats
-from nearnd.tables import load_images, load_table
+from nearnd.files.arrays import load_array, load_facts, load_tensors
+from nearnd.files.decode import resize
+from nearnd.files.tables import load_images, load_table
+from nearnd.jobs.duplicates import repeats
+from nearnd.tasks import is_normal
 
-PUBLISHED = Path(__file__).parents[1] / "resources" / "published"
+PUBLISHED = Path(__file__).parents[2] / "resources" / "published"
 SHOWN, THUMBNAIL = 12, 96  # images of a class in a contact sheet, and their side
 
 

@@ -17,9 +17,9 @@ from typing import Protocol
 
 import numpy as np
 
-from nearnd.arrays import release, scratch
 from nearnd.contracts import Images
-from nearnd.square import Found, mask, scaled, square
+from nearnd.files.arrays import release, scratch
+from nearnd.files.picture import Found, mask, scaled, square
 
 BATCH = 256  # images that are handed to the threads at a time
 EVERY = 10.0  # seconds between two lines of progress

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nearnd.arrays import remove_parts
-from nearnd.memory import keep_freed_memory
+from nearnd.files.arrays import remove_parts
+from nearnd.jobs.malloc import keep_freed_memory
 
 EVERY = 5.0  # seconds between two lines of progress
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nearnd.arrays import AGAIN, load_array, replacing, save_array
 from nearnd.contracts import Images
+from nearnd.files.arrays import AGAIN, load_array, replacing, save_array
 
 NAMES = {
     "id", "class", "normal", "anomaly", "near", "dataset", "method", "test", "metric", "measure",

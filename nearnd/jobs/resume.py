@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nearnd.arrays import replacing
+from nearnd.files.arrays import replacing
 
 
 def save_state(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from nearnd import gated, plugins
+from nearnd import plugins
+from nearnd.plan.archives import ARCHIVES, advice, in_mirror
 
 NAMES = 3  # entries of one kind that are named
 WIDTHS = {"entries": 26, "licence": 34}  # of columns that are wrapped
@@ -21,7 +22,7 @@ PERHAPS = "perhaps in a mirror"  # one behind http(s), which is not asked
 MISSING = "missing"
 
 
-def listing(config: dict[str, Any], archives: Path = gated.ARCHIVES) -> pd.DataFrame:
+def listing(config: dict[str, Any], archives: Path = ARCHIVES) -> pd.DataFrame:
     """One row for each kind of dataset: dataset, entries, files, size, access, here, licence.
 
     Files alone are looked at: no link is opened and no checksum computed. `size` is that of the
@@ -48,15 +49,15 @@ def listing(config: dict[str, Any], archives: Path = gated.ARCHIVES) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def text(config: dict[str, Any], archives: Path = gated.ARCHIVES) -> str:
+def text(config: dict[str, Any], archives: Path = ARCHIVES) -> str:
     """The listing to print, and where to get by hand what cannot be fetched and is not here."""
     table = listing(config, archives)
     widths = [WIDTHS.get(column) for column in table]
     lines = [table.to_markdown(index=False, tablefmt="simple", maxcolwidths=widths)]
     for row in table.itertuples():
-        if MISSING in row.here and (advice := gated.advice(row.dataset)):
+        if MISSING in row.here and (words := advice(row.dataset)):
             lines.append(
-                f"{row.dataset}: {advice} Put it into {(archives / row.dataset).absolute()}."
+                f"{row.dataset}: {words} Put it into {(archives / row.dataset).absolute()}."
             )
     return "\n\n".join(lines)
 
@@ -70,7 +71,7 @@ def state(file: dict[str, Any], kind: str, config: dict[str, Any], archives: Pat
             return CHANGED
         return VERIFIED if file.get("sha256") or file.get("md5") else RECORDED
     local = [m for m in config["mirrors"] if not m.startswith(("http://", "https://"))]
-    if place.is_file() or gated.in_mirror(file["name"], local):
+    if place.is_file() or in_mirror(file["name"], local):
         return UNCHECKED
     return PERHAPS if len(local) < len(config["mirrors"]) else MISSING
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.arrays import load_array, save_array
 from nearnd.contracts import Embedding
+from nearnd.files.arrays import load_array, save_array
 
 FOLDER = Path("results/cache/features")  # may be deleted at any time
 CHUNK = 1 << 24  # bytes hashed at a time

@@ -26,8 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from nearnd.arrays import NO_ROOM
 from nearnd.contracts import Progress, silent
+from nearnd.files.arrays import NO_ROOM
 
 ATTEMPTS = 4  # per source, without progress in between
 CHUNK = 1 << 20

@@ -19,8 +19,8 @@ import pandas as pd
 
 from nearnd import config as settings
 from nearnd import plugins
-from nearnd.arrays import load_array, load_tensors, replacing, save_json
-from nearnd.tables import load_table
+from nearnd.files.arrays import load_array, load_tensors, replacing, save_json
+from nearnd.files.tables import load_table
 
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
 FEW = 20  # held-out normal images: with fewer, one in twenty cannot be told
@@ -81,7 +81,7 @@ def score_images(folder: Path, sources: list[tuple[str, Any]], quantile: float) 
     at least as high, the image itself counted among them, in (0, 1]; small is unusual. anomalous:
     score above the `quantile` of the held-out normal images (see `threshold`).
     """
-    from nearnd.decode import decode
+    from nearnd.files.decode import decode
 
     if not (folder / MODEL).exists():
         raise ValueError(f"{folder} has no {MODEL}: make it with `nearnd export`")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from nearnd.counts import RESOURCES, UNKNOWN
-from nearnd.work import Reckoner, Work
+from nearnd.plan.dataset_sizes import RESOURCES, UNKNOWN
+from nearnd.plan.job_cost import Reckoner, Work
 
 ORDER = [
     "fetch", "images", "backbone", "generator", "fakes", "sampler", "detector", "features",

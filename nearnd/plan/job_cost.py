@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from nearnd import config as settings
 from nearnd import plugins
-from nearnd.counts import Counts, options
+from nearnd.plan.dataset_sizes import Counts, options
 
 EMBED, DRAW = 64, 256  # images in one call of a network
 SMALL = 1e9  # FLOPs of an image below which a network is slow for its size
@@ -215,7 +215,7 @@ def _trained(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _within(plan, real: int, monitor: dict[str, Any]) -> int:
-    from nearnd.monitor import images_within
+    from nearnd.jobs.monitor import images_within
 
     known = ("images", "share", "least")
     return images_within(plan, real, **{k: monitor[k] for k in known if k in monitor})

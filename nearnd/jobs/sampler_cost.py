@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nearnd.contracts import Embedding, Fidelity, Progress, silent
-from nearnd.seeds import image_seeds
+from nearnd.jobs.seeds import image_seeds
 
 log = logging.getLogger("nearnd")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nearnd.arrays import save_array, save_json
 from nearnd.contracts import Embedding, Fidelity, Plan, Progress, silent
-from nearnd.seeds import image_seeds
+from nearnd.files.arrays import save_array, save_json
+from nearnd.jobs.seeds import image_seeds
 
 PREVIEWS = 16  # images kept of each snapshot
 SHARE = 0.12  # of the training that sampling may cost; monitoring is 15 % with features, measures

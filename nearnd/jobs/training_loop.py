@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from nearnd.contracts import Progress, silent
-from nearnd.resume import load_state, save_state, sigterm
+from nearnd.jobs.resume import load_state, save_state, sigterm
 
 STATE = "last.safetensors"
 DIVERGED = 1e6  # times the first loss: weights that give such a one are of no use

@@ -1,0 +1,82 @@
+"""Equal images: generated ones that copy a training image, test images that are training images."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+import numpy as np
+
+from nearnd.contracts import Images
+from nearnd.files.arrays import release
+
+ROWS = 1024  # of a distance matrix at a time
+CHUNK = 1 << 24  # bytes that are read between two releases of memory
+LISTED = 10  # pairs that the log names
+
+log = logging.getLogger("nearnd")
+
+
+def nearest(queries: np.ndarray, bank: np.ndarray, skip_self: bool = False):
+    """Index (N,) and Euclidean distance (N,) of the nearest row of bank (M, D).
+
+    `skip_self` is for queries that are the bank: row i is not its own neighbour.
+    """
+    index, distance = np.empty(len(queries), np.int64), np.empty(len(queries))
+    squares = (bank**2).sum(1)  # (M,)
+    for i in range(0, len(queries), ROWS):
+        q = queries[i : i + ROWS]
+        d2 = squares - 2 * q @ bank.T  # (n, M), without the constant of the query
+        if skip_self:
+            d2[np.arange(len(q)), i + np.arange(len(q))] = np.inf
+        index[i : i + ROWS] = j = d2.argmin(1)
+        distance[i : i + ROWS] = np.linalg.norm(q - bank[j], axis=1)  # exact, unlike d2
+    return index, distance
+
+
+def share(fakes: np.ndarray, training: np.ndarray, ratio: float = 0.5) -> float:
+    """The share of fakes (n, H, W, C) that copy a training image (N, H, W, C).
+
+    A fake is a copy if it is nearer to a training image than `ratio` times the distance from that
+    image to its own nearest neighbour among the training images, in pixels. A set drawn from the
+    same law as the training set has few of them; a generator that memorises has many.
+    """
+    if len(training) < 2:
+        return float("nan")
+    x = np.asarray(training, np.float32).reshape(len(training), -1) / 255  # (N, D)
+    y = np.asarray(fakes, np.float32).reshape(len(fakes), -1) / 255  # (n, D)
+    _, radius = nearest(x, x, skip_self=True)
+    index, distance = nearest(y, x)
+    return float((distance < ratio * radius[index]).mean())
+
+
+def repeats(train: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
+    """(i, j) for each test image j (M, H, W, C) that equals a training image, the first such i."""
+    where: dict[bytes, int] = {}
+    for i, digest in enumerate(_digests(train)):
+        where.setdefault(digest, i)
+    return [(where[digest], j) for j, digest in enumerate(_digests(test)) if digest in where]
+
+
+def tell(train: Images, test: Images, classes: list[str]) -> None:
+    """Names the repeats in the log. They are kept: to take them out would be another split."""
+    pairs = repeats(train.pixels, test.pixels)
+    if pairs:
+        lines = [
+            f"{test.ids[j]} ({classes[test.labels[j]]}) is {train.ids[i]}"
+            f" ({classes[train.labels[i]]})"
+            for i, j in pairs[:LISTED]
+        ]
+        more = f"\n  and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
+        log.warning(
+            f"{len(pairs)} of {len(test)} test images are training images too, as stored here;"
+            " they stay where the split has them:\n  " + "\n  ".join(lines) + more
+        )
+
+
+def _digests(pixels: np.ndarray):
+    rows = max(1, CHUNK // max(1, pixels[:1].nbytes))
+    for i in range(len(pixels)):
+        yield hashlib.blake2b(np.ascontiguousarray(pixels[i]), digest_size=16).digest()
+        if i % rows == 0:
+            release(pixels)
