@@ -15,6 +15,11 @@ NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
 
 
+def work(about, *, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    return {"shown": epochs * (about.images + about.outliers), "batch": batch}
+
+
 def matrices(model) -> list:
     """The weights that are held back: all convolutions and matrices. Of the official ResNet-26,
     whose shortcuts have no weights, these are its 3 x 3 convolutions."""

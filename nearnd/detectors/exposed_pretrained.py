@@ -14,6 +14,11 @@ NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
 
 
+def work(about, *, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    return {"shown": epochs * (about.images + about.outliers), "batch": batch}
+
+
 def build(
     loss: str = "hsc",
     radial: str = "pseudo_huber",

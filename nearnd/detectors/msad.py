@@ -20,6 +20,13 @@ NEEDS = ["backbone"]
 EMBEDS = ["features"]
 
 
+def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
+    """See contracts.py."""
+    saved = freeze if isinstance(freeze, float | int) else 0  # of names it is not known
+    shown = 2 * epochs * about.images  # two views of each
+    return {"shown": shown, "batch": batch, "passes": 3 - saved}
+
+
 class MSAD(Tuned):
     kind = "msad"
 

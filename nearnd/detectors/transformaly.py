@@ -21,6 +21,11 @@ EMBEDS = ["features", "errors"]
 BATCH = 32  # images embedded at once: as many activations as in a training step
 
 
+def work(about, *, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    return {"shown": epochs * about.images, "batch": batch}
+
+
 class Transformaly:
     """Detector (contracts.py): a teacher, and a student for each of its blocks."""
 

@@ -20,6 +20,17 @@ FILES = {
 }
 
 
+def training_steps(**arguments: Any) -> int:
+    """See contracts.py: the file is read."""
+    return 0
+
+
+def work(about, *, model: Mapping[str, Any], **rest: Any) -> dict[str, Any]:
+    """See contracts.py; the file need not be there, so its step is not known."""
+    found = score_sde.work(about, **_described(model))
+    return found | {"plan": found["plan"]._replace(steps=0, snapshots=[0], batch=0)}
+
+
 class Checkpoint:
     """The contract `Generator`: training is reading; sampling is that of `score_sde`."""
 
@@ -82,10 +93,15 @@ def build(
         raise ValueError(f"take is {take!r}; it may be ema or model")
     if not isinstance(model, Mapping | None):
         raise ValueError(f"model is {model!r}; it may be an entry of kind score_sde")
-    entry = {key: v for key, v in (model or {}).items() if key not in ("kind", "monitor")}
+    entry = _described(model)
     if entry.get("sigma_max") == "data":
         raise ValueError('model: sigma_max is "data"; it must be the number of the checkpoint')
     return Checkpoint(score_sde.build(**entry), weights, sha256, take)
+
+
+def _described(model: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The arguments of `score_sde.build` in an entry of it."""
+    return {key: v for key, v in (model or {}).items() if key not in ("kind", "monitor")}
 
 
 def check(**arguments: Any) -> None:
