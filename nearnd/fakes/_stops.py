@@ -13,6 +13,22 @@ import numpy as np
 log = logging.getLogger("nearnd")
 
 
+def check_stop(stop: dict) -> None:
+    """ValueError if it is none of the rules of `choose`, with values that it can have."""
+    one = "a number that is not negative"
+    good = {"fid": one, "factor": one, "step": f"{one}, or a rising list of them",
+            "window": "two rising numbers"}  # fmt: skip
+    if not (isinstance(stop, dict) and len(stop) == 1 and set(stop) <= set(good)):
+        raise ValueError(f"stop is {stop}; it may be one of {', '.join(good)}")
+    ((rule, value),) = stop.items()
+    values = value if isinstance(value, list) else [value]
+    numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
+    many = {"window": len(values) == 2, "step": len(values) > 0}
+    fits = many.get(rule, not isinstance(value, list))
+    if not fits or not numbers or values != sorted(set(values)):
+        raise ValueError(f"stop {rule} is {value}; it may be {good[rule]}")
+
+
 def enough(
     rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
 ) -> bool:

@@ -8,8 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from nearnd.fakes._levels import match_levels
-from nearnd.fakes._stops import choose, each, enough, settled
+from nearnd.fakes._stops import check_stop, choose, each, enough, settled
 from nearnd.jobs.seeds import image_seeds
+
+NEEDS = ["generator"]
+
+
+def check(stop: dict | None = None, **rest) -> None:
+    """See contracts.py."""
+    if stop is None:
+        raise ValueError("kind sampled needs a generator and a stop")
+    check_stop(stop)
 
 
 @dataclass

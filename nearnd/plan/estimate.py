@@ -1,7 +1,7 @@
 """What a run would take: hours of a GPU and of processor cores, and room on the disk.
 
-Costs (job_cost.py) over rates (resources/rates.csv). The rates of a core were measured; those of a GPU
-are an assumption, since no run of ours has had one.
+Costs (job_cost.py) over rates (resources/rates.csv). The rates of a core were measured; those of a
+GPU are an assumption, since no run of ours has had one.
 """
 
 from __future__ import annotations
