@@ -8,8 +8,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
+from nearnd.report.measures import word
 from nearnd.report.summary import over_seeds
-from nearnd.tables_figures._measures import stops, word
+from nearnd.tables_figures._measures import stops
 from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, name, settings
 from nearnd.tables_figures._style import COLOURS, legend, maybe_log, panels, styled
 

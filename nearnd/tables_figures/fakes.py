@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import cell, measures, step, word
+from nearnd.report.measures import measures, word
+from nearnd.tables_figures._measures import cell, step
 from nearnd.tables_figures._settings import name, several
 
 MAKES = "table"

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import measures, word
+from nearnd.report.measures import measures, stated, word
 from nearnd.tables_figures._settings import name, several
 from nearnd.tables_figures._style import (
     legend,
@@ -21,13 +21,6 @@ from nearnd.tables_figures._style import (
 
 MAKES = "figure"
 READS = ["fidelity"]
-
-UNITS = {
-    "frechet": "squared feature units",
-    "kid": "kernel units",
-    "density": "1 = like real images",
-    "coverage": "share of real images",
-}
 
 
 def build(show: Sequence[str] | None = None) -> Drawing:  # measures; None: all there are
@@ -53,13 +46,13 @@ def build(show: Sequence[str] | None = None) -> Drawing:  # measures; None: all 
                     ax.fill_between(by_step.index, by_step["min"], by_step["max"],
                                     color=line["color"], alpha=0.15, linewidth=0)  # fmt: skip
             ax.set_xlabel("training step")
-            unit = UNITS.get(measure)
+            unit = stated(measure, "UNIT")
             ax.set_ylabel(word(measure) + (f"\n({unit})" if unit else ""))
             maybe_log(ax, "x", table.loc[table["step"] > 0, "step"], 20)
-            if measure in ("density", "coverage"):
-                ax.set_ylim(bottom=0)
-            else:
+            if stated(measure, "DISTANCE"):
                 maybe_log(ax, "y", table[measure], 10)
+            else:
+                ax.set_ylim(bottom=0)
         for ax in axes.flat[len(shown) :]:
             ax.set_visible(False)
         legend(figure, axes.flat[0])

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import word
+from nearnd.report.measures import word
 from nearnd.tables_figures._sampler_cost import band, settings_of
 from nearnd.tables_figures._style import legend, maybe_log, method_styles, panels, styled
 

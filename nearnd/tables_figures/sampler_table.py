@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import word
-from nearnd.tables_figures._sampler_cost import measures, settings_of, within
+from nearnd.report.measures import measures, word
+from nearnd.tables_figures._sampler_cost import settings_of, within
 
 MAKES = "table"
 READS = ["samplers"]

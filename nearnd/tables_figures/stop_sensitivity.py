@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import stops, word
+from nearnd.report.measures import word
+from nearnd.tables_figures._measures import stops
 from nearnd.tables_figures._sensitivity import sensitivity
 from nearnd.tables_figures._settings import name
 
