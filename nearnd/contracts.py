@@ -31,7 +31,7 @@ object, and may state, as literals that are read without importing the file:
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
-    LABEL      (fidelity) its name in tables and figures, if not that of the file
+    LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
     MAKES      (tables_figures) "table" or "figure"

@@ -13,7 +13,7 @@ from snakemake.logging import logger
 from nearnd import config as settings
 from nearnd import plugins
 from nearnd.plan import archives as gated
-from nearnd.plan import dataset_sizes
+from nearnd.plan import dataset_sizes, job_cost
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 CLASS = r"[^/.][^/]*"
@@ -102,13 +102,15 @@ def memory_of(dataset, attempt=1):
 def runtime_of(dataset, steps=0):
     """Minutes to ask a cluster for: a generous guess. A training that reaches the limit saves its
     state, and the next attempt goes on from there."""
+    if steps is None:  # of a generator whose kind does not say
+        return 24 * 60
     trained = steps * size_of(dataset) ** 2 // 100_000
     return min(24 * 60, (60 if size_of(dataset) <= 16 else 240) + trained)
 
 
 def steps_of(generator):
-    """Training steps, 0 of a generator that is not trained here."""
-    return config["generators"][generator].get("steps", 0)
+    """Training steps, 0 of a generator that is not trained here, None if its kind does not say."""
+    return job_cost.steps(config, generator)
 
 
 def gpus():

@@ -127,7 +127,7 @@ def sources_of(experiment, reads):
         behind = {
             m: f
             for m, f in fakes_behind(spec["methods"]).items()
-            if f in fakes_of(experiment) or config["fakes"][f]["kind"] == "imported"
+            if f in fakes_of(experiment) or literal("fakes", f, "READY_MADE", False)
         }
         sources["fakes"] = [
             t

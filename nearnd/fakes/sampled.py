@@ -12,6 +12,7 @@ from nearnd.fakes._stops import check_stop, choose, each, enough, settled
 from nearnd.jobs.seeds import image_seeds
 
 NEEDS = ["generator"]
+LABEL = "fakes"
 
 
 def check(stop: dict | None = None, **rest) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nearnd.report.measures import measures
+from nearnd.report.words import measures
 
 WIDTH = 2.0  # of the band of noise, in standard deviations over repeats
 

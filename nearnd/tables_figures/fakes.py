@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.report.measures import measures, word
+from nearnd.report.words import measures, word
 from nearnd.tables_figures._measures import cell, step
 from nearnd.tables_figures._settings import name, several
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.report.measures import measures, stated, word
+from nearnd.report.words import measures, stated, word
 from nearnd.tables_figures._settings import name, several
 from nearnd.tables_figures._style import (
     legend,

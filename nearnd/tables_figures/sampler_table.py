@@ -7,20 +7,21 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.report.measures import measures, word
+from nearnd.report.words import distances, measures, word
 from nearnd.tables_figures._sampler_cost import settings_of, within
 
 MAKES = "table"
 READS = ["samplers"]
 
 
-def build(measure: str = "frechet") -> Drawing:
+def build(measure: str | None = None) -> Drawing:
     """Per setting: network calls for each image, images per second, the measures as "mean ± sd"
-    over repeats, and whether `measure`, a distance, is within the noise of the first sampler."""
+    over repeats, and whether `measure` (None: the first distance) is within the noise of the first
+    sampler."""
 
     def draw(data: dict[str, Any]) -> pd.DataFrame:
         rows = settings_of(data["samplers"])
-        good = within(rows, measure)
+        good = within(rows, measure or distances(data["samplers"])[0])
         cheapest = rows.loc[good, "calls"].idxmin()
         lines = []
         for i, row in rows.iterrows():
