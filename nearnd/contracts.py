@@ -109,21 +109,37 @@ class Generator(Protocol):
         self,
         pixels: np.ndarray,
         *,
+        labels: np.ndarray | None = None,
         seed: int,
         folder: Path,
         monitor: Callable[[int, Path], bool],
         progress: Progress,
     ) -> None:
-        """Fits uint8 (N, H, W, C). Writes snapshots `folder/step0000400.safetensors` and goes on
-        from what it finds in `folder`; calls `monitor(step, file)` after each snapshot and ends
-        there if it returns True. Called again with that `folder` it trains further."""
+        """Fits uint8 (N, H, W, C). labels: int64 (N,), index into the dataset's class names; None
+        where the images are of one class. Writes snapshots `files.snapshots.snapshot(folder, step)`
+        and goes on from what it finds in `folder`; calls `monitor(step, file)` after each snapshot
+        and ends there if it returns True. Called again with that `folder` it trains further."""
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """uint8 (n, H, W, C): image i depends on the snapshot and seeds[i] alone."""
 
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
-        """(of those with several samplers) As `sample`, and how often the network was called for
-        each image, on average."""
+        """(of those whose `build` has an argument `sampler`, an entry of samplers) As `sample`, and
+        how often the network was called for each image, on average."""
+
+
+class Sampler(Protocol):
+    """`build` looks at the settings (ValueError) and loads no torch. What does not go together, or
+    not with an SDE, a function `check(*, sde, continuous, **settings)` may refuse, likewise."""
+
+    def __call__(self, sde: Any, score: Callable, noise: Callable) -> Any:
+        """Images, a float32 tensor (N, C, H, W) in the range of the SDE, a process with methods
+        such as those of generators/_sde.py.
+
+        score(x, t)  of (N, C, H, W), t (1,) if all images are at the same time, else (N,), float32
+        noise()      the next standard-normal draw (N, C, H, W); image i's depends on its seed alone
+        Image i depends on its own noise alone, but for settings that say otherwise.
+        """
 
 
 class Fidelity(Protocol):

@@ -54,8 +54,7 @@ def entry(section, name):
 
 def digest(section, name):
     """A hash of the code behind an entry."""
-    stage = settings.STAGE.get(section, section)
-    return plugins.digest(stage, config[section][name]["kind"])
+    return settings.digest(config, section, name)
 
 
 def literal(section, name, what, default=None):

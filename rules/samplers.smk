@@ -23,6 +23,9 @@ rule sampler:
             "measures"
         ],
         watcher=lambda w: entry("detectors", watcher_of(w.experiment)),
-        digest=lambda w: digest("generators", samplers_of(w.experiment)["generator"]),
+        digest=lambda w: [
+            digest("generators", samplers_of(w.experiment)["generator"]),
+            digest("samplers", w.sampler),
+        ],
     script:
         "../workflow/scripts/sampler.py"

@@ -15,6 +15,7 @@ import pandas as pd
 
 from nearnd.contracts import Embedding, Fidelity, Plan, Progress, silent
 from nearnd.files.arrays import save_array, save_json
+from nearnd.files.snapshots import snapshots
 from nearnd.jobs.seeds import image_seeds
 
 PREVIEWS = 16  # images kept of each snapshot
@@ -165,7 +166,7 @@ def publish(folder: Path, target: str | Path) -> None:
     """Puts the snapshots into the output folder, as links where the file system allows."""
     target = Path(target)
     target.mkdir(parents=True, exist_ok=True)
-    for file in sorted(Path(folder).glob("step*.safetensors")):
+    for file in snapshots(folder).values():
         try:
             os.link(file, target / file.name)
         except OSError:

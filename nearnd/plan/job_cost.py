@@ -65,8 +65,8 @@ class Reckoner:
 
         o = options(self.config, section, name)
         if section == "generators":
-            entry = o.get("model", settings.arguments(self.config, section, name))
-            network = plugins.build("generators", _trained(entry)).network
+            entry = settings.arguments(self.config, section, name)
+            network = plugins.build("generators", _trained(entry.get("model", entry))).network
             return flops.unet(network | {"size": side, "channels": channels})
         if section == "backbones":
             model = "inception_v3" if o["kind"] == "inception" else o["model"]
@@ -94,7 +94,8 @@ class Reckoner:
         entry = settings.arguments(self.config, "generators", generator)
         if "model" not in entry:
             return plugins.build("generators", entry).plan()
-        plan = plugins.build("generators", _trained(entry["model"])).plan()
+        drawn = {"sampler": entry["sampler"]} if "sampler" in entry else {}
+        plan = plugins.build("generators", _trained(entry["model"] | drawn)).plan()
         return plan._replace(steps=0, snapshots=[0], batch=0)
 
     # ---- rules ----
