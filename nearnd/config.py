@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from nearnd import plugins
+from nearnd.jobs import early_end
 
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
 # something; every other key is an argument of the plugin's `build`.
@@ -18,7 +19,8 @@ KEYS: dict[str, dict[str, str]] = {
     # many training images of each class
     "datasets": {"of": "datasets", "only": "", "most": ""},
     "backbones": {"dataset": "datasets"},
-    "generators": {"monitor": "monitors"},
+    # until: when training ends before its last step
+    "generators": {"monitor": "monitors", "until": ""},
     # vary: {setting: values}, each value drawn with by an experiment's `samplers`
     "samplers": {"label": "", "vary": ""},
     "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
@@ -222,6 +224,7 @@ def check(config: dict[str, Any]) -> None:
         _check_copy(config, name, entry)
     for name in config.get("generators", {}):
         _check_generator(config, name)
+        _check_until(config, name)
     for name in config.get("samplers", {}):
         _check_sampler(config, name)
     for name, monitor in config.get("monitors", {}).items():
@@ -279,6 +282,34 @@ def _check_generator(config: dict[str, Any], name: str) -> None:
         raise ValueError(f"generators: {name}: {error}") from None
 
 
+def _check_until(config: dict[str, Any], name: str) -> None:
+    """That its training can end so: by a measure of its monitor."""
+    where, until = f"generators: {name}", config["generators"][name].get("until")
+    if until is None:
+        return
+    try:
+        early_end.check_until(until)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    measures = config["monitors"][config["generators"][name]["monitor"]]["measures"]
+    if "step" not in until and (measure := until.get("measure", "frechet")) not in measures:
+        raise plugins.unknown("measure", measure, measures, f"{where}: until")
+
+
+def _check_reached(config: dict[str, Any], name: str) -> None:
+    """That the training of its generator does not end before the step that fakes are drawn from."""
+    entry = config["fakes"][name]
+    until = config.get("generators", {}).get(entry.get("generator"), {}).get("until") or {}
+    step, end = entry.get("stop", {}).get("step", 0), until.get("step", math.inf)
+    last = max(step) if isinstance(step, list) else step
+    if last > end:
+        raise ValueError(
+            f"fakes: {name}: stop step is {last}, but the training of {entry['generator']} ends at"
+            f" step {end} (generators: {entry['generator']}: until); raise that, or take an earlier"
+            " snapshot"
+        )
+
+
 def _check_sampler(config: dict[str, Any], name: str) -> None:
     """That each of its settings may be."""
     for _, _, entry in _varied(config, name):
@@ -292,19 +323,10 @@ def _check_sampler(config: dict[str, Any], name: str) -> None:
 def _check_fakes(name: str, entry: dict[str, Any]) -> None:
     where = f"fakes: {name}"
     if "stop" in entry:
-        stop = entry["stop"]
-        one = "a number that is not negative"
-        good = {"fid": one, "factor": one, "step": f"{one}, or a rising list of them",
-                "window": "two rising numbers"}  # fmt: skip
-        if not (isinstance(stop, dict) and len(stop) == 1 and set(stop) <= set(good)):
-            raise ValueError(f"{where}: stop is {stop}; it may be one of {', '.join(good)}")
-        ((rule, value),) = stop.items()
-        values = value if isinstance(value, list) else [value]
-        numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
-        many = {"window": len(values) == 2, "step": len(values) > 0}
-        fits = many.get(rule, not isinstance(value, list))
-        if not fits or not numbers or values != sorted(set(values)):
-            raise ValueError(f"{where}: stop {rule} is {value}; it may be {good[rule]}")
+        try:
+            early_end.check_stop(entry["stop"])
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
     ratio = entry.get("ratio", 1)
     if not isinstance(ratio, int | float) or not 0 < ratio < math.inf:  # nor nan
         raise ValueError(f"{where}: ratio is {ratio}; it may be a number above 0")
@@ -406,6 +428,10 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
         lookup(config, "closeness", entry["closeness"], f"{where}: closeness")
     if "fakes" in entry:
         lookup(config, "fakes", entry["fakes"], f"{where}: fakes")
+    detectors = [config["detectors"][config["methods"][m]["detector"]] for m in entry["methods"]]
+    for fakes in {d["outliers"] for d in detectors if "outliers" in d} | {entry.get("fakes")}:
+        if fakes is not None:
+            _check_reached(config, fakes)
     for test in entry.get("tests", DEFAULTS["tests"]):
         if test != "test":
             if not re.fullmatch(r".+\.test", test):

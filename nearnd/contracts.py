@@ -157,10 +157,6 @@ class Fakes(Protocol):
     ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
 
-    def enough(self, fidelity: list[dict]) -> bool:
-        """(of those with a generator) Whether these rows of its fidelity table, in order of
-        training, settle which snapshot is taken, so that training may end."""
-
 
 class Detector(Protocol):
     def fit(

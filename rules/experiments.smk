@@ -252,55 +252,6 @@ def drawing_title(wildcards):
     return config["drawings"][wildcards.drawing].get("label", wildcards.drawing)
 
 
-# ---- how far generators train ----
-
-
-def fakes_asked(wildcards):
-    """The fakes that this run draws from one generator: they say when its training may end."""
-    w = wildcards
-    return [
-        entry("fakes", name) for name in fakes_from(w.dataset, w.normal, w.generator)
-    ]
-
-
-@cache
-def fakes_from(dataset, normal, generator):
-    """The names of the fakes that this run draws from the generators of a task, in order."""
-    names = set()
-    for experiment in config["run"]:
-        same = experiment_of(experiment)["dataset"] == dataset
-        if same and normal in normals_of(experiment):
-            found = fakes_of(experiment)
-            names |= {fakes for fakes in found if found[fakes] == generator}
-    return sorted(names)
-
-
-def asked_before(wildcards):
-    """What the training was asked for if it went far enough for this run too, else what this run
-    asks: as a param it runs the job again only where more training is needed."""
-    w, now = wildcards, fakes_asked(wildcards)
-    file = Path(generator_of(w.dataset, w.normal, w.generator, w.seed), "reached.json")
-    if file.exists():
-        then = json.loads(file.read_text())
-        rows = then["rows"]
-        met = now and all(plugins.build("fakes", e).enough(rows) for e in now)
-        if then["over"] or met:
-            return then["asked"]
-    return now
-
-
-def generators_trained_enough():
-    """Finished generators that this run does not train further, as their jobs are named."""
-    enough = []
-    for task in costs_sources():
-        w = SimpleNamespace(**task)
-        place = generator_of(w.dataset, w.normal, w.generator, w.seed)
-        file = Path(place, "reached.json")
-        if file.exists() and json.loads(file.read_text())["asked"] == asked_before(w):
-            enough.append(f"generator {w.dataset}/{w.normal}/{w.generator}/{w.seed}")
-    return enough
-
-
 def costs_sources():
     """The measured times and memory of every generator of this run."""
     tasks = {}

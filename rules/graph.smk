@@ -39,18 +39,7 @@ def alike(job):
     normal = found.get("normal")
     if normal and normal not in ("all", "any"):
         found["normal"] = "not-one" if normal.startswith("not-") else "one"
-    if name == "generator":
-        found["stops"] = last_step(dict(wildcards))
     return name, tuple(sorted(found.items()))
-
-
-def last_step(wildcards):
-    """The step at which a training ends for sure, empty if its fakes' stops read distances."""
-    names = fakes_from(*(wildcards[key] for key in ("dataset", "normal", "generator")))
-    stops = [config["fakes"][name].get("stop", {}) for name in names]
-    steps = [stop.get("step") for stop in stops]  # a number, several, or None
-    steps = [max(step) if isinstance(step, list) else step for step in steps]
-    return str(max(steps)) if steps and None not in steps else ""
 
 
 def targets_of(experiments):

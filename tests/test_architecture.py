@@ -18,7 +18,7 @@ BELOW = {
     "networks": {"contracts", "files", "jobs"},
     "plugins": set(),
     "tasks": {"contracts"},
-    "config": {"plugins", "tasks"},
+    "config": {"plugins", "tasks", "jobs"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
     "stages": {"contracts", "files", "jobs", "networks", "report", "plugins"},
     "plan": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks", "config"},

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nearnd.fakes._levels import match_levels
-from nearnd.fakes._stops import choose, each, enough, settled
 from nearnd.files.snapshots import snapshot
+from nearnd.jobs.early_end import choose, each, settled
 from nearnd.jobs.seeds import image_seeds
 
 
@@ -18,10 +18,6 @@ class Sampled:
     measure: str = "frechet"
     levels: str = "own"
     patience: int | None = None
-
-    def enough(self, fidelity: list[dict]) -> bool:
-        """See the contract and `_stops.enough`."""
-        return enough(fidelity, self.stop, self.measure, self.patience)
 
     def draw(
         self, n: int, *, seed: int, normal: np.ndarray, sample, snapshots: str, fidelity: list[dict]

@@ -118,13 +118,14 @@ class Reckoner:
             parts = [passes("backbone_train", net, n, n / o["batch"], 3)]
         return Work(parts, kept=4 * net.weights)
 
-    def _generator(self, dataset: str, normal: str, generator: str, stops: str = "") -> Work:
+    def _generator(self, dataset: str, normal: str, generator: str) -> Work:
         s, n = self.counts.size(dataset), self.counts.normal(dataset, normal)
         plan = self.plan(generator)
         net = self.network("generators", generator, s.side, s.channels)
         monitor = self.config["monitors"][self.config["generators"][generator]["monitor"]]
         watcher = self.embedder(monitor["detector"], dataset)
-        steps = min(plan.steps, int(stops)) if stops else plan.steps
+        until = self.config["generators"][generator].get("until") or {}
+        steps = min(plan.steps, until.get("step", plan.steps))
         due = [step for step in plan.snapshots if step <= steps] or plan.snapshots[:1]
         seen = _within(plan, round(n), monitor) * len(due)
         parts = [
