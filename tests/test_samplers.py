@@ -171,7 +171,7 @@ def _in_double(sde, s0):
     return score
 
 
-# --- what an image depends on, and what it costs --------------------------------------------------
+# --- what an image depends on, and what it costs (the usual settings: test_contracts.py) ----------
 
 CHEAP = {
     "pc": {"kind": "pc", "steps": 25},
@@ -198,7 +198,9 @@ def mixture_score(sde):
 
 
 @processes
-@pytest.mark.parametrize("name", CHEAP)
+@pytest.mark.parametrize(
+    "name", [name for name in CHEAP if name not in plugins.available("samplers")]
+)
 def test_an_image_does_not_depend_on_its_batch(sde, name):
     if not allowed(CHEAP[name], sde):
         pytest.skip(f"{name} is not defined for {sde.name}")

@@ -18,6 +18,12 @@ FILES = {
         " (Google Drive, so by hand).",
     }
 }
+TOY = {
+    "model": {
+        "kind": "score_sde", "nf": 16, "channel_mult": [1, 2], "blocks": 1, "attention": [],
+        "sigma_max": 8.0, "sampler": {"kind": "heun", "steps": 3},
+    }
+}  # fmt: skip
 
 
 class Checkpoint:

@@ -12,6 +12,13 @@ import numpy as np
 from nearnd import plugins
 from nearnd.contracts import Plan, Progress, Sampler, silent
 
+# what the contract tests train
+TOY = {
+    "nf": 16, "channel_mult": [1, 1], "blocks": 1, "attention": [], "inner": "none", "batch": 8,
+    "lr": 2.0e-3, "warmup": 5, "steps": 12, "snapshots": [6, 12], "sigma_max": 8.0,
+    "sampler": {"kind": "heun", "steps": 3},
+}  # fmt: skip
+
 
 def build(
     *,

@@ -10,6 +10,8 @@ from itertools import pairwise
 from nearnd.contracts import Sampler
 from nearnd.samplers._settings import number, whole
 
+TOY = {"steps": 40}
+
 
 def build(*, steps: int = 18, eta: float = 0.0, rho: float = 7.0) -> Sampler:
     """Takes as many calls of the score as `steps`. Of second order (eta 0).

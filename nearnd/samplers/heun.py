@@ -9,6 +9,8 @@ from itertools import pairwise
 from nearnd.contracts import Sampler
 from nearnd.samplers._settings import number, whole
 
+TOY = {"steps": 40}
+
 
 def build(*, steps: int = 18, churn: float = 0.0, rho: float = 7.0) -> Sampler:
     """Takes 2 steps - 1 calls of the score. Of second order.

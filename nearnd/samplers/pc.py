@@ -10,6 +10,7 @@ from nearnd.samplers._settings import number, switch, together, whole, word
 
 PREDICTORS = ("reverse_diffusion", "euler_maruyama", "ancestral", "none")
 CORRECTORS = ("langevin", "ald", "none")
+TOY = {"steps": 300}
 
 
 def build(
