@@ -90,29 +90,26 @@ def _sections(file: Path) -> dict[str, dict[str, Any]]:
     return {section: entries or {} for section, entries in found.items()}
 
 
-def arguments(config: dict[str, Any], section: str, name: str, via: tuple = ()) -> dict[str, Any]:
+def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]:
     """An entry without the keys that are for the workflow: the kind and what `build` takes, with
-    the entries that it names in place of their names. via: the entries that led here."""
-    if (section, name) in via:
-        raise ValueError(f"{section}: {name} names itself")
-    via = (*via, (section, name))
-    return _whole(config, section, config[section][name], f"{section}: {name}", via)
+    the entries that it names in place of their names."""
+    return _whole(config, section, config[section][name], f"{section}: {name}")
 
 
-def _whole(
-    config: dict[str, Any], section: str, entry: dict[str, Any], where: str, via: tuple
-) -> dict[str, Any]:
-    """As `arguments`, of an entry that may stand inside another one."""
+def _whole(config: dict[str, Any], section: str, entry: dict[str, Any], where: str) -> dict:
     found = {key: value for key, value in entry.items() if key not in KEYS[section]}
     for key, target in ENTRIES.get(section, {}).items():
         inner, there = entry.get(key), f"{where}: {key}"
-        named = lookup(config, target, inner, there) if isinstance(inner, str) else inner
-        if isinstance(named, dict) and "vary" in named:
-            raise ValueError(f"{there}: {inner} varies {', '.join(named['vary'])}; it must not")
         if isinstance(inner, str):
-            found[key] = arguments(config, target, inner, via)
-        elif isinstance(inner, dict):
-            found[key] = _whole(config, target, inner, there, via)
+            inner = lookup(config, target, inner, there)
+        if isinstance(inner, dict):
+            if "vary" in inner:
+                raise ValueError(
+                    f"{there}: {entry[key]} varies {', '.join(inner['vary'])}; take one without"
+                )
+            if target == section and inner.get(key) is not None:
+                raise ValueError(f"{there}: {entry[key]} has a {key} itself")
+            found[key] = _whole(config, target, inner, there)
     return found
 
 

@@ -141,5 +141,5 @@ def test_an_imported_network_is_compared_with_its_own_model(whole):
     assert entry["model"] == {"kind": "score_sde", "nf": 64}
     mine = config["generators"]["mine"]
     config["generators"]["theirs"] = mine | {"model": "mine"}
-    with pytest.raises(ValueError, match="generators: mine names itself"):
+    with pytest.raises(ValueError, match="generators: mine: model: theirs has a model itself"):
         settings.arguments(config, "generators", "mine")
