@@ -9,10 +9,9 @@ import pytest
 from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.plugins import constant
+from nearnd.report.reads import READS
 
 ROOT = Path(__file__).parents[1]
-READS = {"metrics", "scores", "fidelity", "fakes", "samples", "images", "samplers",
-         "slices", "overlap", "closeness", "published", "maps"}  # fmt: skip
 
 
 def kinds(stage):
@@ -222,6 +221,6 @@ def test_a_detector_says_what_it_needs(kind):
 @kinds("tables_figures")
 def test_drawings_say_what_they_make_and_read_and_have_a_caption(kind):
     assert constant("tables_figures", kind, "MAKES") in ("table", "figure")
-    assert set(constant("tables_figures", kind, "READS")) <= READS
+    assert set(constant("tables_figures", kind, "READS")) <= set(READS)
     caption = (ROOT / "workflow" / "report" / f"{kind}.rst").read_text()
     assert len(caption.split()) >= 15

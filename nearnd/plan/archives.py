@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from nearnd import config as settings
 from nearnd import plugins
 from nearnd.files.paths import RESULTS, path
 
@@ -46,7 +45,7 @@ def outside(config: dict[str, Any], section: str, name: str) -> dict[str, tuple[
     or a path inside a mirror, is fetched once, like the archive of a dataset.
     """
     spec, found = config[section][name], {}
-    for argument, facts in settings.constant(config, section, name, "FILES", {}).items():
+    for argument, facts in plugins.constant(section, spec["kind"], "FILES", {}).items():
         value = spec.get(argument)
         words = facts.get("words", [])
         if not value or value in words:
