@@ -81,9 +81,9 @@ localrules:
 rule all:
     default_target: True
     input:
-        lambda w: targets.whole(run),
+        lambda w: targets.whole(complete()),
 
 
 rule prefetch:
     input:
-        lambda w: targets.fetched(run),
+        lambda w: targets.fetched(complete()),

@@ -9,15 +9,17 @@ CLASS = r"[^/.][^/]*"
 run = start(workflow, config)
 
 
+def complete():
+    """The run, when all files that have to be there are. Asked by input functions, not before:
+    `snakemake estimate` has none, and names what is missing."""
+    if workflow.is_main_process:  # not again in every job
+        missing.stop_if_missing(run)
+    return run
+
+
 def inputs_of(rule):
-    """The input function of a rule. The first one that is asked finds out what is missing."""
-
-    def files(wildcards):
-        if workflow.is_main_process:
-            missing.stop_if_missing(run)
-        return inputs.RULES[rule](run, wildcards)
-
-    return files
+    """The input function of a rule."""
+    return lambda wildcards: inputs.RULES[rule](complete(), wildcards)
 
 
 def threads(wildcards):
@@ -44,6 +46,4 @@ def compared(wildcards):
 
 def drawing(wildcards):
     """What a table or a figure is drawn from."""
-    if workflow.is_main_process:
-        missing.stop_if_missing(run)
-    return targets.drawing(run, wildcards.experiment, wildcards.drawing)
+    return targets.drawing(complete(), wildcards.experiment, wildcards.drawing)

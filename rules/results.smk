@@ -24,7 +24,7 @@ rule metrics:
 
 rule summary:
     input:
-        lambda w: targets.summary_files(run),
+        lambda w: targets.summary_files(complete()),
     output:
         report(
             "results/tables/summary.csv",

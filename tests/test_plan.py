@@ -107,6 +107,13 @@ def test_a_rule_reads_what_its_entry_names():
     assert "bank" not in inputs.score(run, head)
 
 
+def test_build_gets_an_entry_without_what_is_for_the_workflow():
+    run = run_of()
+    assert run.entry("drawings", "per_class") == {"kind": "per_class"}  # no label
+    assert "monitor" not in run.entry("generators", "digits_ve")
+    assert run.digest("drawings", "per_class") != run.digest("drawings", "roc")
+
+
 def test_every_rule_with_inputs_from_entries_is_answered():
     text = "".join(file.read_text() for file in ROOT.glob("rules/*.smk"))
     assert {rule for rule in inputs.RULES if f'inputs_of("{rule}")' in text} == set(inputs.RULES)

@@ -45,6 +45,8 @@ def outside(config: dict[str, Any], section: str, name: str) -> dict[str, tuple[
     or a path inside a mirror, is fetched once, like the archive of a dataset.
     """
     spec, found = config[section][name], {}
+    if section not in plugins.STAGES:  # drawings take no files
+        return found
     for argument, facts in plugins.constant(section, spec["kind"], "FILES", {}).items():
         value = spec.get(argument)
         words = facts.get("words", [])
