@@ -24,6 +24,9 @@ object, and may state, as literals that are read without importing the file:
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
+    TOY        (backbones, fakes) arguments with which the contract tests build it, where the
+               defaults are too heavy or need a file: {name: value}. "pictures" is a folder that the
+               tests make, with one folder of images for each class
     MAKES      (tables_figures) "table" or "figure"
     READS      (tables_figures) what it draws from: see `Drawing`
 """
