@@ -18,9 +18,9 @@ BELOW = {
     "networks": {"contracts", "files", "jobs"},
     "plugins": set(),
     "tasks": set(),
-    "config": {"plugins", "tasks"},
+    "config": {"plugins", "tasks", "jobs"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
-    "stages": {"contracts", "files", "jobs", "networks", "report"},
+    "stages": {"contracts", "files", "jobs", "networks", "report", "plugins"},
     "plan": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks", "config"},
     "cli": {"files", "report", "plan", "config"},
 }
@@ -104,6 +104,7 @@ LIGHT = (
             "fidelity",
             "closeness",
             "fakes",
+            "samplers",
             "tables_figures",
         ]
         for kind in plugins.available(stage)

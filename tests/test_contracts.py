@@ -1,14 +1,22 @@
 """What contracts.py promises, for every plugin there is: a new file is tested by being there."""
 
 import inspect
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 
 from nearnd import plugins
 from nearnd.contracts import Images, silent
+from nearnd.files.snapshots import snapshots
+from nearnd.generators._discrete import DDPM, SMLD
+from nearnd.generators._noise import ImageNoise
+from nearnd.generators._reference import FREQUENCIES, slots
+from nearnd.generators._sde import VE, VP, SubVP
+from nearnd.networks.unet import UNet
 from nearnd.plugins import constant
 from nearnd.report.reads import READS
 
@@ -338,3 +346,108 @@ def test_fakes_that_cannot_be_drawn_are_refused(kind, sources):
     nothing |= {name: sources[name][:0] for name in ("others", "names")}
     with pytest.raises(ValueError, match=r"there are|has no|measure"):
         drawn(kind, 4, 1, sources | nothing)
+
+
+# ---- generators and samplers ----
+
+
+def checkpoint_of(file, model):
+    """A file of the official code with the weights of a network of this entry."""
+    net = UNet(size=8, channels=1, **plugins.build("generators", model).network)
+    tensors = {s.name: s.target.mT if s.matrix else s.target for s in slots(net)}
+    shadow = [t for name, t in tensors.items() if name != FREQUENCIES]
+    model = {f"module.{name}": t for name, t in tensors.items()}
+    torch.save({"model": model, "ema": {"shadow_params": shadow}, "step": 12}, file)
+
+
+@kinds("generators")
+def test_generators_keep_to_their_plan_and_an_image_depends_on_its_seed_alone(
+    kind, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NEARND_DEVICE", "cpu")
+    arguments = dict(constant("generators", kind, "TOY", {}))
+    for name in constant("generators", kind, "FILES", {}):  # a file from outside
+        arguments[name] = str(tmp_path / "file")
+        checkpoint_of(tmp_path / "file", arguments["model"])
+    generator = build("generators", kind, **arguments)
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype(np.uint8)
+
+    def train(folder, progress=silent, ends=False):
+        seen = []
+        (tmp_path / folder).mkdir(exist_ok=True)
+        generator.train(
+            pixels,
+            labels=np.arange(12) % 2,
+            seed=3,
+            folder=tmp_path / folder,
+            monitor=lambda step, file: seen.append((step, file)) or ends,
+            progress=progress,
+        )
+        return dict(seen)
+
+    whole, plan = train("whole"), generator.plan()
+    assert list(whole) == plan.snapshots == sorted(set(plan.snapshots))
+    assert whole == snapshots(tmp_path / "whole")
+    assert plan.steps == plan.snapshots[-1]
+
+    def kill(step, total, **_):
+        if step == total // 2 + 1:
+            raise InterruptedError
+
+    with suppress(InterruptedError):
+        train("killed", kill)
+    assert list(train("ended", ends=True)) == plan.snapshots[:1]
+    for folder in ("killed", "ended"):  # go on, to the same bytes
+        train(folder)
+        for step, file in snapshots(tmp_path / folder).items():
+            assert file.read_bytes() == whole[step].read_bytes()
+
+    seeds = np.array([5, 2**40 + 5, 9, 5, 2**63 + 1, 0], dtype=np.uint64)
+    last = whole[plan.steps]
+    images = generator.sample(last, seeds)
+    assert images.dtype == np.uint8
+    assert images.shape == (6, 8, 8, 1)
+    assert (images[0] == images[3]).all()
+    assert (images[0] != images[1]).any()  # all 64 bits of a seed count
+    assert (generator.sample(last, seeds[::-1])[::-1] == images).all()
+    assert (generator.sample(last, seeds[2:3])[0] == images[2]).all()
+    if "sampler" in plugins.arguments("generators", kind):
+        counted, calls = generator.sample_counted(last, seeds)
+        assert (counted == images).all()
+        assert calls == plan.calls
+
+
+PROCESSES = [
+    VE(0.01, 50.0),
+    VP(),
+    SubVP(),
+    SMLD(0.01, 50.0, num_scales=1000),
+    DDPM(num_scales=1000),
+]
+
+
+@kinds("samplers")
+@pytest.mark.parametrize("sde", PROCESSES, ids=lambda sde: type(sde).__name__)
+def test_samplers_give_back_the_law_of_an_exact_score_each_image_by_itself(kind, sde):
+    settings = constant("samplers", kind, "TOY", {})
+    process = {"sde": sde.name, "continuous": type(sde) not in (SMLD, DDPM)}
+    try:
+        plugins.call("samplers", {"kind": kind, **settings, **process}, "check")
+    except ValueError as error:
+        pytest.skip(str(error))
+    mean, spread = 0.5, 0.25
+
+    def score(x, t):
+        m, std = (a[:, None, None, None] for a in sde.marginal(t))
+        return -(x - m * mean) / ((spread * m) ** 2 + std**2)
+
+    def draw(*seeds):
+        noise = ImageNoise(np.array(seeds), (3, 8, 8), torch.device("cpu"))
+        return build("samplers", kind, **settings)(sde, score, noise)
+
+    x = draw(*range(100))
+    assert x.dtype == torch.float32
+    assert x.shape == (100, 3, 8, 8)
+    assert float(x.mean()) == pytest.approx(mean, abs=0.02)
+    assert float(x.std()) == pytest.approx(spread, rel=0.06)
+    assert torch.allclose(draw(7)[0], x[7], rtol=1e-5, atol=1e-6)

@@ -111,7 +111,8 @@ CATALOG["datasets"]["own"] = {"kind": "image_folder", "path": "nowhere"}
 LINK = "https://example.org/a"
 CATALOG["fakes"]["own"] = {"kind": "imported", "file": f"{LINK}.npy", "per_class": 3}
 CATALOG["generators"]["own"] = {
-    "kind": "checkpoint", "monitor": "glyph_vit", "weights": f"{LINK}.pth", "model": {"nf": 8}
+    "kind": "checkpoint", "monitor": "glyph_vit", "weights": f"{LINK}.pth",
+    "model": {"kind": "score_sde", "nf": 8},
 }  # fmt: skip
 WORDS = words_of(CATALOG)
 
