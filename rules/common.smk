@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from snakemake.exceptions import InputFunctionException, WorkflowError
 from snakemake.logging import logger
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.plan import archives as gated
 from nearnd.plan import dataset_sizes
 
@@ -26,9 +26,7 @@ def checked(config):
     """The config over the catalog, or one sentence about what is wrong with it."""
     base = Path(workflow.basedir)
     try:
-        whole = settings.lay_over(
-            settings.read_catalog(base / "config/catalog"), settings.typed(config)
-        )
+        whole = catalog.whole(base / "config/catalog", config)
         validate(whole, str(base / "workflow/schemas/config.schema.yaml"))
         settings.check(whole)
     except ValueError as error:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = {  # a catalog so small that thousands of configs can be checked
@@ -40,6 +40,10 @@ def pruned(whole: dict) -> dict:
     return found
 
 
+def over(whole: dict, config: dict) -> dict:
+    return catalog.derive(catalog.lay_over(copy.deepcopy(whole), catalog.typed(config)))
+
+
 class Planning:
     """The functions of rules/ that are called before any job, in one name space."""
 
@@ -51,11 +55,7 @@ class Planning:
         for name in ("common", "inputs", "experiments"):
             text = (ROOT / f"rules/{name}.smk").read_text()
             exec(compile(text, f"{name}.smk", "exec"), self.space)
-        self.catalog = CATALOG
-        self.space["settings"] = SimpleNamespace(**{
-            **{name: getattr(settings, name) for name in dir(settings)},
-            "read_catalog": lambda _: copy.deepcopy(self.catalog),
-        })  # fmt: skip
+        self.space["catalog"] = SimpleNamespace(whole=lambda _, config: over(CATALOG, config))
 
     files = (("fakes", "own"), ("generators", "own"))  # that name some
 
@@ -64,7 +64,7 @@ class Planning:
 
     def __call__(self, changes):
         """What snakemake does with a config until the first job: checks it, asks for files."""
-        config = settings.lay_over(copy.deepcopy(TOY), changes)
+        config = catalog.lay_over(copy.deepcopy(TOY), changes)
         config = self.space["checked"](config)
         self.space["config"] = config
         for function in list(self.space.values()):
@@ -119,7 +119,7 @@ def words_of(catalog) -> list[str]:
     return sorted(map(str, found))
 
 
-CATALOG = pruned(settings.read_catalog(ROOT / "config/catalog"))
+CATALOG = pruned(catalog.whole(ROOT / "config/catalog"))
 CATALOG["datasets"]["own"] = {"kind": "image_folder", "path": "nowhere"}
 LINK = "https://example.org/a"
 CATALOG["fakes"]["own"] = {"kind": "imported", "file": f"{LINK}.npy", "per_class": 3}
@@ -239,7 +239,7 @@ def test_a_catalog_file_of_any_bytes_is_read_or_named(tmp_path_factory, content)
     folder.mkdir(exist_ok=True)
     (folder / "odd.yaml").write_bytes(content)
     try:
-        settings.read_catalog(folder)
+        catalog.read_catalog(folder)
     except ValueError as error:
         said = str(error)
     else:
