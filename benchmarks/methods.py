@@ -5,8 +5,9 @@
 The digits' size: 8x8 grey images, 100 normal ones and 200 outliers of noise, and the small ViT of
 backbones: glyph_vit with random weights. A kind takes the settings of the first method's detector
 whose name ends in `digits`, or else its defaults, but trains for one epoch (ten iterations); the
-name of the row says of how many. Scores compare 300 images with a bank of 100, with the arrays of the first
-detector that embeds what they read. There is no yardstick. Kinds that fail are listed at the end.
+name of the row says of how many. Scores compare 300 images with a bank of 100, with the arrays of
+the first detector that embeds what they read. There is no yardstick. Kinds that fail are listed at
+the end.
 """
 
 from __future__ import annotations

@@ -113,12 +113,17 @@ def _names(section: str) -> dict[str, str]:
 def _with_defaults(config: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
     """The nearest normal images say how novel an image is; a score that reads no bank has none."""
     method = {"score": "knn2"} | method
-    scores = config.get("scores")
-    score = scores.get(method["score"]) if isinstance(method["score"], str) and scores else None
-    kind = score.get("kind") if isinstance(score, dict) else None
+    kind = _entry(config, "scores", method["score"]).get("kind")
     known = kind in plugins.available("scores")
     bank = "full" if not known or plugins.constant("scores", kind, "BANK", True) else "none"
     return {"bank": bank} | method
+
+
+def _entry(config: dict[str, Any], section: str | None, name: Any) -> dict[str, Any]:
+    """An entry by name; an empty one where there is none."""
+    entries = config.get(section)
+    found = entries.get(name) if isinstance(entries, dict) and isinstance(name, str) else None
+    return found if isinstance(found, dict) else {}
 
 
 # ---- copies, and entries in the place of a name ----
@@ -225,12 +230,9 @@ def _members(config, section: str, name: Any, entry: dict[str, Any]) -> list[tup
     for short, value in values.items():
         one = _changed(fixed, section, path, value)
         text = f"{short:g}" if isinstance(short, float) else str(short)
-        known = config.get(of) if of else None
-        behind = known.get(value) if isinstance(known, dict) and isinstance(value, str) else None
         for key in OWN:
             if isinstance(one.get(key), str):
-                own = behind.get(key, text) if isinstance(behind, dict) else text
-                one[key] = one[key].replace("{}", str(own))
+                one[key] = one[key].replace("{}", str(_entry(config, of, value).get(key, text)))
         found.append((name.replace("{}", text.replace(".", "")), one))
     return found
 
