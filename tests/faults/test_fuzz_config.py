@@ -113,7 +113,7 @@ def words_of(catalog) -> list[str]:
     """Every key and name that means something, for the fuzzer to put elsewhere."""
     found = set()
     for section, entries in catalog.items():
-        found |= {section, *entries}
+        found |= {section, *entries, "like", "vary"}
         for entry in entries.values():
             found |= set(entry)
     return sorted(map(str, found))
@@ -127,6 +127,7 @@ CATALOG["generators"]["own"] = {
     "kind": "checkpoint", "monitor": "glyph_vit", "weights": f"{LINK}.pth", "model": {"nf": 8}
 }  # fmt: skip
 WORDS = words_of(CATALOG)
+words = st.sampled_from(WORDS)
 
 
 def alike(old):
@@ -138,10 +139,8 @@ def alike(old):
     if isinstance(old, dict):
         keys = st.sampled_from([*old, "x"])
         return st.builds(lambda key, value: {**old, key: value}, keys, plain | words)
-    return st.sampled_from([str(old).upper(), f" {old}", [old], {"kind": old}, 3, True, ""])
-
-
-words = st.sampled_from(WORDS)
+    odd = [str(old).upper(), f" {old}", [old], {"kind": old}, {"like": old}, 3, True, ""]
+    return st.sampled_from(odd) | st.dictionaries(words, words | plain, max_size=2)
 
 
 @st.composite
@@ -163,7 +162,7 @@ def changed(draw):
             changes[section][name] = draw(anything)
             continue
         old = {**CATALOG[section].get(name, {}), **TOY.get(section, {}).get(name, {})}
-        known = sorted({*old, *arguments(section, old)}) or ["kind"]
+        known = sorted({*old, *arguments(section, old), "like", "vary"})
         key = draw(st.sampled_from(known) if depth > 3 else words)
         value = draw(st.one_of(alike(old.get(key)), words, anything))
         entry = changes[section].setdefault(name, old)
