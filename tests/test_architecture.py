@@ -19,10 +19,11 @@ BELOW = {
     "plugins": set(),
     "tasks": {"contracts"},
     "config": {"plugins", "tasks"},
+    "catalog": {"plugins", "config"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
     "stages": {"contracts", "files", "jobs", "networks", "report"},
     "plan": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks", "config"},
-    "cli": {"files", "report", "plan", "config"},
+    "cli": {"files", "report", "plan", "config", "catalog"},
 }
 
 
