@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from nearnd import plugins
+from nearnd.tasks import NOT, Normal, TestSet
 
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
 # something; every other key is an argument of the plugin's `build`.
@@ -63,7 +63,7 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
             raise plugins.unknown("class", name, names, f"datasets: {dataset}: only")
     names = [name for name in names if name in only]
     for name in names:  # they become parts of paths, beside the words for other normals
-        odd = set("/{}") & set(name) or name.startswith((".", "not-")) or not name.isprintable()
+        odd = set("/{}") & set(name) or name.startswith((".", NOT)) or not name.isprintable()
         if odd or name in ("", "all", "any"):
             raise ValueError(
                 f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be empty,"
@@ -99,10 +99,10 @@ def normals(config: dict[str, Any], experiment: str) -> list[str]:
         trained = plugins.call("datasets", dataset, "trained") or names
         return [name for name in names if name in trained]
     if chosen == "each-not":
-        return [f"not-{name}" for name in names]
+        return [f"{NOT}{name}" for name in names]
     if chosen == "all":
         return ["all"]
-    known = [*names, *(f"not-{name}" for name in names), "all"]
+    known = [*names, *(f"{NOT}{name}" for name in names), "all"]
     for normal in chosen:
         if normal not in known:
             raise plugins.unknown("normal", normal, known, f"experiments: {experiment}: normals")
@@ -139,9 +139,11 @@ def check(config: dict[str, Any]) -> None:
                 lookup(config, section, method[key], f"methods: {name}: {key}")
         _check_method(config, name, method)
     for name in config["run"]:
-        lookup(config, "experiments", name, "run")
-        _check_experiment(config, name)
-        normals(config, name)
+        entry = lookup(config, "experiments", name, "run")
+        _check_united(config, name)
+        for part in entry.get("of", [name]):
+            _check_experiment(config, part)
+            normals(config, part)
 
 
 def _check_copy(config: dict[str, Any], name: str, entry: dict[str, Any]) -> None:
@@ -233,8 +235,7 @@ def _check_labels(config: dict[str, Any], experiment: str, method: str) -> None:
         return
     count = len(classes(config, config["experiments"][experiment]["dataset"]))
     for normal in normals(config, experiment):
-        known = count if normal == "all" else count - 1 if normal.startswith("not-") else 1
-        if known < 2:
+        if Normal.parse(normal).count(count) < 2:
             raise ValueError(
                 f"experiments: {experiment}: method {method} tells normal classes apart, but normal"
                 f" {normal} is one class; use normals: all or each-not, with more classes"
@@ -254,6 +255,47 @@ def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) ->
                 raise ValueError(f"samplers: {sampler}: {error}") from None
 
 
+def _check_united(config: dict[str, Any], name: str) -> None:
+    """That an experiment unites ones with tasks of their own, and names each method's row once."""
+    where, entry = f"experiments: {name}", config["experiments"][name]
+    if "of" not in entry:
+        return
+    rows: dict[tuple[str, str], str] = {}
+    for part in entry["of"]:
+        spec = lookup(config, "experiments", part, f"{where}: of")
+        if "of" in spec:
+            raise ValueError(f"{where}: of: {part} unites others itself; name these")
+        for method in spec["methods"]:
+            row = lookup(config, "methods", method, f"experiments: {part}").get("row", method)
+            other = rows.setdefault((spec["dataset"], row), method)
+            if other != method:
+                raise ValueError(
+                    f"{where}: methods {other} and {method} of dataset {spec['dataset']} both fill"
+                    f" the row {row}; give one of them another `row`"
+                )
+    for drawing in entry.get("drawings", []):
+        lookup(config, "drawings", drawing, f"{where}: drawings")
+        _check_drawing(config, where, drawing, [config["experiments"][p] for p in entry["of"]])
+
+
+def _check_drawing(config: dict[str, Any], where: str, drawing: str, parts: list[dict]) -> None:
+    """That the experiments behind a drawing have what it shows."""
+    reads = constant(config, "drawings", drawing, "READS", [])
+    methods = [method for part in parts for method in part["methods"]]
+    if "samplers" in reads and not any("samplers" in part for part in parts):
+        raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
+    if "samplers" not in reads and not methods:
+        raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
+    if "maps" in reads and not any(
+        "map" in constant(config, "detectors", config["methods"][m]["detector"], "EMBEDS", [])
+        for m in methods
+    ):
+        raise ValueError(
+            f"{where}: drawing {drawing} shows anomaly maps, which none of its methods has;"
+            " add one, such as patchcore"
+        )
+
+
 def _check_experiment(config: dict[str, Any], name: str) -> None:
     where = f"experiments: {name}"
     entry = config["experiments"][name]
@@ -267,19 +309,7 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
         lookup(config, "metrics", metric, f"{where}: metrics")
     for drawing in entry.get("drawings", []):
         lookup(config, "drawings", drawing, f"{where}: drawings")
-        reads = constant(config, "drawings", drawing, "READS", [])
-        if "samplers" in reads and "samplers" not in entry:
-            raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
-        if "samplers" not in reads and not entry["methods"]:
-            raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
-        if "maps" in reads and not any(
-            "map" in constant(config, "detectors", config["methods"][m]["detector"], "EMBEDS", [])
-            for m in entry["methods"]
-        ):
-            raise ValueError(
-                f"{where}: drawing {drawing} shows anomaly maps, which none of its methods has;"
-                " add one, such as patchcore"
-            )
+        _check_drawing(config, where, drawing, [entry])
     if "samplers" in entry:
         _check_samplers(config, f"{where}: samplers", entry["samplers"])
     if "closeness" in entry:
@@ -287,8 +317,10 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
     if "fakes" in entry:
         lookup(config, "fakes", entry["fakes"], f"{where}: fakes")
     for test in entry.get("tests", DEFAULTS["tests"]):
-        if test != "test":
-            if not re.fullmatch(r".+\.test", test):
-                raise ValueError(f"{where}: tests: {test!r} may be test or <dataset>.test")
-            lookup(config, "datasets", test.removesuffix(".test"), f"{where}: tests")
-            _check_split(config, test.removesuffix(".test"), "test", f"{where}: tests")
+        try:
+            other = TestSet.parse(test).other
+        except ValueError as error:
+            raise ValueError(f"{where}: tests: {error}") from None
+        if other:
+            lookup(config, "datasets", other, f"{where}: tests")
+            _check_split(config, other, "test", f"{where}: tests")

@@ -1,6 +1,6 @@
 rule generator:
     input:
-        unpack(generator_input),
+        unpack(inputs_of("generator")),
     output:
         snapshots=directory(
             "results/generators/{dataset}/{normal}/{generator}/seed{seed}/snapshots"
@@ -19,30 +19,32 @@ rule generator:
     priority: 10
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of(w.dataset)
+    threads: threads
     resources:
-        gpu=gpus(),
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
-        runtime=lambda w: runtime_of(w.dataset, steps_of(w.generator)),
+        gpu=resources.gpus(run.config["device"]),
+        mem_mb=memory,
+        runtime=lambda w: resources.runtime(
+            run, w.dataset, run.config["generators"][w.generator].get("steps", 0)
+        ),
     params:
-        entry=lambda w: entry("generators", w.generator),
-        digest=lambda w: digest("generators", w.generator),
-        monitor=lambda w: monitor_of(w.generator),
-        watcher=lambda w: entry("detectors", monitor_of(w.generator)["detector"]),
-        watcher_digest=lambda w: digest(
-            "detectors", monitor_of(w.generator)["detector"]
+        entry=lambda w: run.entry("generators", w.generator),
+        digest=lambda w: run.digest("generators", w.generator),
+        monitor=lambda w: run.monitor(w.generator),
+        watcher=lambda w: run.entry("detectors", run.monitor(w.generator)["detector"]),
+        watcher_digest=lambda w: run.digest(
+            "detectors", run.monitor(w.generator)["detector"]
         ),
         # training ends when these have what they need; no reason to run again, since
         # snakemake takes no function of `threads` for one: that is `asked`
-        fakes=lambda w, threads: fakes_asked(w),
-        asked=lambda w: asked_before(w),
+        fakes=lambda w, threads: [],
+        asked=lambda w: [],
     script:
         "../workflow/scripts/generator.py"
 
 
 rule costs:
     input:
-        lambda w: files_in({"costs": costs_sources()}),
+        lambda w: [source["file"] for source in targets.costs(run)],
     output:
         "results/tables/costs.tsv",
     log:
@@ -50,6 +52,6 @@ rule costs:
     conda:
         "../envs/tables.yaml"
     params:
-        sources=lambda w: costs_sources(),
+        sources=lambda w: targets.costs(run),
     script:
         "../workflow/scripts/costs.py"

@@ -323,10 +323,10 @@ def test_what_was_read_survives_the_files_between_stages(kind, tmp_path):
     splits, classes = build(kind).read(archives(files))
     for split, images in splits.items():
         tables.save_images(tmp_path / "stored", split, images, classes)
-        again, names = tables.load_images(tmp_path / "stored" / f"{split}.npy")
+        again = tables.load_images(tmp_path / "stored" / f"{split}.npy")
         assert np.array_equal(again.pixels, images.pixels)
         assert again.ids.tolist() == images.ids.tolist()
-        assert names.tolist() == [classes[label] for label in images.labels]
+        assert again.names.tolist() == [classes[label] for label in images.labels]
 
 
 @kinds

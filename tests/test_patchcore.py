@@ -16,7 +16,7 @@ from nearnd.files.arrays import save_tensors
 from nearnd.metrics.auroc import auroc
 from nearnd.networks.coreset import coreset
 from nearnd.networks.nearest import nearest
-from nearnd.report import drawing_data
+from nearnd.report import reads
 from nearnd.tables_figures import _maps, anomaly_maps, localisation
 
 
@@ -263,7 +263,7 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
     files = {"images": tmp_path / "test.npy", "maps": tmp_path / "maps"}
     files |= {"detector": tmp_path / "detector"}
     about = {key: task[key] for key in ("dataset", "normal", "method", "seed")}
-    data = drawing_data.collect({"methods": {}, "sources": {"maps": [about | {"file": files}]}})
+    data = {"maps": reads.READS["maps"].load([about | {"file": files}]), "labels": {}}
     (found,) = data["maps"]
     assert found["share"] == 224 / 256
     assert (found["is_anomaly"] == task["is_anomaly"]).all()

@@ -12,10 +12,12 @@ from _fuzz import inputs
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
 from nearnd import catalog, plugins
 from nearnd import config as settings
+from nearnd.plan import inputs as rules_read
+from nearnd.plan import resources, start
+from nearnd.plan.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = {  # a catalog so small that thousands of configs can be checked
@@ -40,22 +42,8 @@ def pruned(whole: dict) -> dict:
     return found
 
 
-def over(whole: dict, config: dict) -> dict:
-    return catalog.derive(catalog.lay_over(copy.deepcopy(whole), catalog.typed(config)))
-
-
 class Planning:
-    """The functions of rules/ that are called before any job, in one name space."""
-
-    def __init__(self):
-        self.space = {
-            "workflow": SimpleNamespace(basedir=str(ROOT)),
-            "validate": lambda data, schema: validate(data, schema),
-        }
-        for name in ("common", "inputs", "experiments"):
-            text = (ROOT / f"rules/{name}.smk").read_text()
-            exec(compile(text, f"{name}.smk", "exec"), self.space)
-        self.space["catalog"] = SimpleNamespace(whole=lambda _, config: over(CATALOG, config))
+    """What snakemake does with a config until the first job: checks it, asks for files."""
 
     files = (("fakes", "own"), ("generators", "own"))  # that name some
 
@@ -63,25 +51,25 @@ class Planning:
         return "Planning()"
 
     def __call__(self, changes):
-        """What snakemake does with a config until the first job: checks it, asks for files."""
         config = catalog.lay_over(copy.deepcopy(TOY), changes)
-        config = self.space["checked"](config)
-        self.space["config"] = config
-        for function in list(self.space.values()):
-            if hasattr(function, "cache_clear"):
-                function.cache_clear()
-        for experiment in config["run"]:
-            self.space["metrics_input"](SimpleNamespace(experiment=experiment))
-        for dataset in config["datasets"]:
-            self.space["size_of"](dataset)
-        for generator in config.get("generators", {}):
-            self.space["steps_of"](generator)
-        for section, name in set(self.files) & {(s, n) for s, _ in self.files for n in config[s]}:
-            try:  # as `missing_files` does
-                self.space["outside"](section, name)
-                plugins.call(section, self.space["entry"](section, name), "inputs")
-            except ValueError as error:
-                raise WorkflowError(f"{section}: {name}: {error}") from None
+        try:
+            config = catalog.lay_over(copy.deepcopy(CATALOG), catalog.typed(config))
+            config = catalog.derive(config)
+            start.check(config, ROOT)
+            run = Run(config)
+            for experiment in run.experiments:
+                rules_read.metrics(run, SimpleNamespace(experiment=experiment))
+            for dataset in config["datasets"]:
+                resources.size(config, dataset)
+        except ValueError as error:
+            raise WorkflowError(f"config: {error}") from None
+        for section, name in self.files:
+            if name in config.get(section, {}):
+                try:  # as `missing_files` does
+                    run.outside(section, name)
+                    plugins.call(section, run.entry(section, name), "inputs")
+                except ValueError as error:
+                    raise WorkflowError(f"{section}: {name}: {error}") from None
         return config
 
 

@@ -5,12 +5,10 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import feature_cache, job, monitor
-from nearnd.tasks import is_normal
 
 with job.start(snakemake, apart=["fakes", "asked"]) as run:
     p, files, out = snakemake.params, snakemake.input, snakemake.output
-    images, classes = tables.load_images(files.pixels)
-    normal = images.pixels[is_normal(classes, snakemake.wildcards.normal)]  # (N, H, W, C)
+    normal = tables.load_task(files.pixels, snakemake.wildcards.normal).pixels  # (N, H, W, C)
     watcher = plugins.build("detectors", p.watcher)
     watcher.load(files.watcher)
     real = feature_cache.features_of(normal, watcher.embed, files.watcher, p.watcher_digest)
