@@ -2,11 +2,13 @@
 
 import contextlib
 import copy
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from nearnd import catalog
+from nearnd import catalog, config
 
 FOLDER = Path(__file__).parents[1] / "config" / "catalog"
 PARTS = {
@@ -191,3 +193,15 @@ def test_what_is_no_entry_is_left_to_the_schema_or_named():
             config = PARTS | {"methods": {"m": {"detector": {"like": "d"}}}, section: odd}
             with contextlib.suppress(ValueError):
                 catalog.derive(config)
+
+
+def test_the_examples_of_the_config_guide_are_sound(shipped):
+    guide = (FOLDER.parent / "README.md").read_text()
+    base = yaml.safe_load((FOLDER.parent / "config.yaml").read_text())
+    for text in re.findall(r"```yaml\n(.*?)```", guide, re.S):
+        config.check(catalog.whole(FOLDER, base, yaml.safe_load(text)))
+    short = catalog.whole(FOLDER, yaml.safe_load(re.search(r"```yaml\n(.*?)```", guide, re.S)[1]))
+    assert short["methods"]["my_hsc"]["detector"] == "my_hsc"
+    assert short["methods"]["fitymi_slow"]["detector"] == "fitymi_digits_slow"
+    assert short["fakes"]["digits_near_ratio4"] == shipped["fakes"]["digits_near"] | {"ratio": 4}
+    assert short["methods"]["frozen_by_trees"]["label"] == "by isolation forest"
