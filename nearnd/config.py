@@ -1,12 +1,9 @@
-"""The configuration: config.yaml laid over the catalog, checked before any job runs."""
+"""The configuration, checked before any job runs; catalog.py puts it together."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from nearnd import plugins
 from nearnd.jobs import early_end
@@ -18,7 +15,7 @@ KEYS: dict[str, dict[str, str]] = {
     # of: a changed copy of that dataset's test images; only: the classes that are kept; most: so
     # many training images of each class
     "datasets": {"of": "datasets", "only": "", "most": ""},
-    "backbones": {"dataset": "datasets"},
+    "backbones": {"dataset": "datasets", "label": ""},
     # until: when training ends before its last step
     "generators": {"monitor": "monitors", "until": ""},
     # vary: {setting: values}, each value drawn with by an experiment's `samplers`
@@ -26,7 +23,7 @@ KEYS: dict[str, dict[str, str]] = {
     "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
     "detectors": {"backbone": "backbones", "outliers": "fakes"},
     "banks": {},
-    "scores": {},
+    "scores": {"label": ""},
     "metrics": {},
     "closeness": {"detector": "detectors"},
     "drawings": {"label": ""},
@@ -36,58 +33,6 @@ ENTRIES = {"generators": {"sampler": "samplers", "model": "generators"}}
 STAGE = {"drawings": "tables_figures"}  # where the folder is not called like the section
 METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
 DEFAULTS = {"tests": ["test"], "metrics": ["auroc", "aupr_normal", "aupr_anomaly", "fpr95"]}
-
-
-def typed(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with numbers for seeds: snakemake's `--config seeds=[0,1]` gives texts."""
-    seeds = config.get("seeds")
-    if not isinstance(seeds, list):
-        return config
-    return config | {"seeds": [int(s) if str(s).isdigit() else s for s in seeds]}
-
-
-def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """The catalog with the config's entries: one with a `kind` replaces, one without changes."""
-    merged = dict(catalog)
-    for section, entries in config.items():
-        if not isinstance(entries, dict) or not isinstance(catalog.get(section, {}), dict):
-            merged[section] = entries
-            continue
-        merged[section] = dict(catalog.get(section, {}))
-        for name, entry in entries.items():
-            old = merged[section].get(name)
-            partial = isinstance(entry, dict) and isinstance(old, dict) and "kind" not in entry
-            merged[section][name] = {**old, **entry} if partial else entry
-    return merged
-
-
-def read_catalog(folder: Path) -> dict[str, Any]:
-    """All sections of all files of a folder; a name given twice is an error."""
-    catalog: dict[str, Any] = {}
-    origin: dict[tuple[str, str], Path] = {}
-    for file in sorted(folder.glob("*.yaml")):
-        for section, entries in _sections(file).items():
-            for name, entry in entries.items():
-                if (section, name) in origin:
-                    first = origin[section, name].name
-                    raise ValueError(f"{section}: {name} stands in both {first} and {file.name}")
-                origin[section, name] = file
-                catalog.setdefault(section, {})[name] = entry
-    return catalog
-
-
-def _sections(file: Path) -> dict[str, dict[str, Any]]:
-    """What a catalog file holds; ValueError naming it if that is not sections of named entries."""
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not readable as YAML: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} holds {found!r}; it may hold sections, such as `scores:`")
-    for section, entries in found.items():
-        if not isinstance(entries, dict | None):
-            raise ValueError(f"{file}: {section} is {entries!r}; it may hold entries by name")
-    return {section: entries or {} for section, entries in found.items()}
 
 
 def arguments(config: dict[str, Any], section: str, name: str, via: tuple = ()) -> dict[str, Any]:

@@ -19,10 +19,12 @@ BELOW = {
     "plugins": set(),
     "tasks": set(),
     "config": {"plugins", "tasks", "jobs"},
+    "catalog": {"plugins", "config"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
     "stages": {"contracts", "files", "jobs", "networks", "report", "plugins"},
-    "plan": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks", "config"},
-    "cli": {"files", "report", "plan", "config"},
+    "plan": {"contracts", "files", "jobs", "networks", "report"}
+    | {"plugins", "tasks", "config", "catalog"},
+    "cli": {"files", "report", "plan", "config", "catalog"},
 }
 
 
