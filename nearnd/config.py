@@ -1,16 +1,13 @@
-"""The configuration: config.yaml laid over the catalog, checked before any job runs."""
+"""The configuration, checked before any job runs; catalog.py puts it together."""
 
 from __future__ import annotations
 
 import math
-import re
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from nearnd import plugins
 from nearnd.jobs import early_end
+from nearnd.tasks import NOT, Normal, TestSet
 
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
 # something; every other key is an argument of the plugin's `build`.
@@ -18,7 +15,7 @@ KEYS: dict[str, dict[str, str]] = {
     # of: a changed copy of that dataset's test images; only: the classes that are kept; most: so
     # many training images of each class
     "datasets": {"of": "datasets", "only": "", "most": ""},
-    "backbones": {"dataset": "datasets"},
+    "backbones": {"dataset": "datasets", "label": ""},
     # until: when training ends before its last step
     "generators": {"monitor": "monitors", "until": ""},
     # vary: {setting: values}, each value drawn with by an experiment's `samplers`
@@ -26,7 +23,7 @@ KEYS: dict[str, dict[str, str]] = {
     "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
     "detectors": {"backbone": "backbones", "outliers": "fakes"},
     "banks": {},
-    "scores": {},
+    "scores": {"label": ""},
     "metrics": {},
     "closeness": {"detector": "detectors"},
     "drawings": {"label": ""},
@@ -36,58 +33,6 @@ ENTRIES = {"generators": {"sampler": "samplers", "model": "generators"}}
 STAGE = {"drawings": "tables_figures"}  # where the folder is not called like the section
 METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
 DEFAULTS = {"tests": ["test"], "metrics": ["auroc", "aupr_normal", "aupr_anomaly", "fpr95"]}
-
-
-def typed(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with numbers for seeds: snakemake's `--config seeds=[0,1]` gives texts."""
-    seeds = config.get("seeds")
-    if not isinstance(seeds, list):
-        return config
-    return config | {"seeds": [int(s) if str(s).isdigit() else s for s in seeds]}
-
-
-def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """The catalog with the config's entries: one with a `kind` replaces, one without changes."""
-    merged = dict(catalog)
-    for section, entries in config.items():
-        if not isinstance(entries, dict) or not isinstance(catalog.get(section, {}), dict):
-            merged[section] = entries
-            continue
-        merged[section] = dict(catalog.get(section, {}))
-        for name, entry in entries.items():
-            old = merged[section].get(name)
-            partial = isinstance(entry, dict) and isinstance(old, dict) and "kind" not in entry
-            merged[section][name] = {**old, **entry} if partial else entry
-    return merged
-
-
-def read_catalog(folder: Path) -> dict[str, Any]:
-    """All sections of all files of a folder; a name given twice is an error."""
-    catalog: dict[str, Any] = {}
-    origin: dict[tuple[str, str], Path] = {}
-    for file in sorted(folder.glob("*.yaml")):
-        for section, entries in _sections(file).items():
-            for name, entry in entries.items():
-                if (section, name) in origin:
-                    first = origin[section, name].name
-                    raise ValueError(f"{section}: {name} stands in both {first} and {file.name}")
-                origin[section, name] = file
-                catalog.setdefault(section, {})[name] = entry
-    return catalog
-
-
-def _sections(file: Path) -> dict[str, dict[str, Any]]:
-    """What a catalog file holds; ValueError naming it if that is not sections of named entries."""
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not readable as YAML: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} holds {found!r}; it may hold sections, such as `scores:`")
-    for section, entries in found.items():
-        if not isinstance(entries, dict | None):
-            raise ValueError(f"{file}: {section} is {entries!r}; it may hold entries by name")
-    return {section: entries or {} for section, entries in found.items()}
 
 
 def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]:
@@ -158,7 +103,7 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
             raise plugins.unknown("class", name, names, f"datasets: {dataset}: only")
     names = [name for name in names if name in only]
     for name in names:  # they become parts of paths, beside the words for other normals
-        odd = set("/{}") & set(name) or name.startswith((".", "not-")) or not name.isprintable()
+        odd = set("/{}") & set(name) or name.startswith((".", NOT)) or not name.isprintable()
         if odd or name in ("", "all", "any"):
             raise ValueError(
                 f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be empty,"
@@ -196,10 +141,10 @@ def normals(config: dict[str, Any], experiment: str) -> list[str]:
         trained = plugins.call("datasets", dataset, "trained") or names
         return [name for name in names if name in trained]
     if chosen == "each-not":
-        return [f"not-{name}" for name in names]
+        return [f"{NOT}{name}" for name in names]
     if chosen == "all":
         return ["all"]
-    known = [*names, *(f"not-{name}" for name in names), "all"]
+    known = [*names, *(f"{NOT}{name}" for name in names), "all"]
     for normal in chosen:
         if normal not in known:
             raise plugins.unknown("normal", normal, known, f"experiments: {experiment}: normals")
@@ -240,9 +185,11 @@ def check(config: dict[str, Any]) -> None:
                 lookup(config, section, method[key], f"methods: {name}: {key}")
         _check_method(config, name, method)
     for name in config["run"]:
-        lookup(config, "experiments", name, "run")
-        _check_experiment(config, name)
-        normals(config, name)
+        entry = lookup(config, "experiments", name, "run")
+        _check_united(config, name)
+        for part in entry.get("of", [name]):
+            _check_experiment(config, part)
+            normals(config, part)
 
 
 def _check_entry(section: str, entry: dict[str, Any], where: str) -> None:
@@ -371,8 +318,7 @@ def _check_labels(config: dict[str, Any], experiment: str, method: str) -> None:
         return
     count = len(classes(config, config["experiments"][experiment]["dataset"]))
     for normal in normals(config, experiment):
-        known = count if normal == "all" else count - 1 if normal.startswith("not-") else 1
-        if known < 2:
+        if Normal.parse(normal).count(count) < 2:
             raise ValueError(
                 f"experiments: {experiment}: method {method} tells normal classes apart, but normal"
                 f" {normal} is one class; use normals: all or each-not, with more classes"
@@ -393,6 +339,47 @@ def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) ->
                 raise ValueError(f"samplers: {sampler}: {error}") from None
 
 
+def _check_united(config: dict[str, Any], name: str) -> None:
+    """That an experiment unites ones with tasks of their own, and names each method's row once."""
+    where, entry = f"experiments: {name}", config["experiments"][name]
+    if "of" not in entry:
+        return
+    rows: dict[tuple[str, str], str] = {}
+    for part in entry["of"]:
+        spec = lookup(config, "experiments", part, f"{where}: of")
+        if "of" in spec:
+            raise ValueError(f"{where}: of: {part} unites others itself; name these")
+        for method in spec["methods"]:
+            row = lookup(config, "methods", method, f"experiments: {part}").get("row", method)
+            other = rows.setdefault((spec["dataset"], row), method)
+            if other != method:
+                raise ValueError(
+                    f"{where}: methods {other} and {method} of dataset {spec['dataset']} both fill"
+                    f" the row {row}; give one of them another `row`"
+                )
+    for drawing in entry.get("drawings", []):
+        lookup(config, "drawings", drawing, f"{where}: drawings")
+        _check_drawing(config, where, drawing, [config["experiments"][p] for p in entry["of"]])
+
+
+def _check_drawing(config: dict[str, Any], where: str, drawing: str, parts: list[dict]) -> None:
+    """That the experiments behind a drawing have what it shows."""
+    reads = constant(config, "drawings", drawing, "READS", [])
+    methods = [method for part in parts for method in part["methods"]]
+    if "samplers" in reads and not any("samplers" in part for part in parts):
+        raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
+    if "samplers" not in reads and not methods:
+        raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
+    if "maps" in reads and not any(
+        "map" in constant(config, "detectors", config["methods"][m]["detector"], "EMBEDS", [])
+        for m in methods
+    ):
+        raise ValueError(
+            f"{where}: drawing {drawing} shows anomaly maps, which none of its methods has;"
+            " add one, such as patchcore"
+        )
+
+
 def _check_experiment(config: dict[str, Any], name: str) -> None:
     where = f"experiments: {name}"
     entry = config["experiments"][name]
@@ -406,19 +393,7 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
         lookup(config, "metrics", metric, f"{where}: metrics")
     for drawing in entry.get("drawings", []):
         lookup(config, "drawings", drawing, f"{where}: drawings")
-        reads = constant(config, "drawings", drawing, "READS", [])
-        if "samplers" in reads and "samplers" not in entry:
-            raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
-        if "samplers" not in reads and not entry["methods"]:
-            raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
-        if "maps" in reads and not any(
-            "map" in constant(config, "detectors", config["methods"][m]["detector"], "EMBEDS", [])
-            for m in entry["methods"]
-        ):
-            raise ValueError(
-                f"{where}: drawing {drawing} shows anomaly maps, which none of its methods has;"
-                " add one, such as patchcore"
-            )
+        _check_drawing(config, where, drawing, [entry])
     if "samplers" in entry:
         _check_samplers(config, f"{where}: samplers", entry["samplers"])
     if "closeness" in entry:
@@ -430,8 +405,10 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
         if fakes is not None:
             _check_reached(config, fakes)
     for test in entry.get("tests", DEFAULTS["tests"]):
-        if test != "test":
-            if not re.fullmatch(r".+\.test", test):
-                raise ValueError(f"{where}: tests: {test!r} may be test or <dataset>.test")
-            lookup(config, "datasets", test.removesuffix(".test"), f"{where}: tests")
-            _check_split(config, test.removesuffix(".test"), "test", f"{where}: tests")
+        try:
+            other = TestSet.parse(test).other
+        except ValueError as error:
+            raise ValueError(f"{where}: tests: {error}") from None
+        if other:
+            lookup(config, "datasets", other, f"{where}: tests")
+            _check_split(config, other, "test", f"{where}: tests")

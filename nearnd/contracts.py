@@ -24,7 +24,9 @@ object, and may state, as literals that are read without importing the file:
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
-    TOY        (generators, samplers) arguments with which the contract tests build it: small
+    TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
+               build it, where the defaults are too heavy or need a file: {name: value}. "pictures"
+               is a folder that the tests make, with one folder of images for each class
     MAKES      (tables_figures) "table" or "figure"
     READS      (tables_figures) what it draws from: see `Drawing`
 """
@@ -54,14 +56,14 @@ class Images(NamedTuple):
     labels: np.ndarray  # int64 (N,), index into the dataset's class names
     ids: np.ndarray  # str (N,), the name of the image in its source
     masks: np.ndarray | None = None  # uint8 (N, H, W), 1 where anomalous, if the set says so
+    names: np.ndarray | None = None  # str (N,), the images' class names, of a stored set
 
     def __len__(self) -> int:  # the number of images, not of fields
         return len(self.pixels)
 
     def rows(self, index) -> Images:
         """The images at `index` (any numpy index along the first axis)."""
-        masks = None if self.masks is None else self.masks[index]
-        return Images(self.pixels[index], self.labels[index], self.ids[index], masks)
+        return Images(*(None if field is None else field[index] for field in self))
 
 
 class Dataset(Protocol):
@@ -215,31 +217,11 @@ class Closeness(Protocol):
 
 
 class Drawing(Protocol):
-    """A table or a figure of one experiment.
+    """A table or a figure of one experiment, or of several that one unites.
 
-    `data` holds what READS asks for:
-        "metrics"    DataFrame dataset, normal, method, test, seed, metric, anomaly, value
-        "slices"     DataFrame dataset, normal, method, test, seed, corruption, severity, metric,
-                     value: of the test sets that are changed copies, no rows if there are none
-        "scores"     DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score
-        "fidelity"   DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>
-        "fakes"      DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>
-        "samples"    list of dicts: dataset, normal, real, anomalies {class: images}, fakes {kind:
-                     images}, and, where the experiment has them, near (a class), previews, steps
-        "images"     list of dicts, one for each image set: dataset, images ("train" or a test set),
-                     classes {name: {n: how many, pixels: some of them, masks: theirs or None}}
-        "maps"       list of dicts, one for each task and each method whose detector embeds a
-                     "map": dataset, normal, method, seed; of the dataset's own test images pixels,
-                     masks (or None), class, is_anomaly (N,), map (N, h, w), and share: the part of
-                     the image's side, around its centre, that the map covers
-        "samplers"   DataFrame dataset, normal, seed, sampler, label, setting, value, repeat,
-                     n_real, n_fake, calls, seconds, <measures>
-        "overlap"    DataFrame dataset, normal, seed, fakes, method, test, n, in_fakes: of the n
-                     images of a test set, those that are among the fakes of training
-        "closeness"  DataFrame dataset, test, normal, anomaly, closeness; None if it has none
-        "published"  DataFrame source, table, row, column, value, note
-    and always "labels", the display names {entry: words}, and "copies", the test sets that are
-    changed copies of another one.
+    `data` holds what READS asks for, each described in nearnd/report/reads.py, and always "labels",
+    the display names {entry: words}, and "copies", the test sets that are changed copies of another
+    one.
     """
 
     def __call__(self, data: dict[str, Any]) -> Any:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.generators._reference import FREQUENCIES, slots
 from nearnd.generators._sampling import load_snapshot
 from nearnd.networks.unet import UNet
@@ -20,7 +20,7 @@ from nearnd.networks.unet import UNet
 ROOT = Path(__file__).resolve().parents[1]
 PARITY = Path(os.environ.get("NEARND_PARITY", ROOT.parent / "shared/fixtures/score_sde"))
 PAIRS = sorted(p for p in PARITY.glob("*.json") if p.with_suffix(".npz").exists())
-CATALOG = settings.read_catalog(ROOT / "config/catalog")
+CATALOG = catalog.whole(ROOT / "config/catalog")
 TINY = {"nf": 16, "channel_mult": [1, 2], "blocks": 1, "attention": [4], "sigma_max": 8.0}
 SAMPLER = {"kind": "heun", "steps": 3}
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from synthetic import experiment
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.jobs.sampler_cost import sampler_cost, snapshot_at
 
 ROOT = Path(__file__).parents[1]
@@ -89,8 +89,8 @@ def test_the_figure_has_a_line_for_each_sampler_in_a_band_of_the_first():
 
 @pytest.fixture(scope="module")
 def whole():
-    catalog = settings.read_catalog(ROOT / "config" / "catalog")
-    return settings.lay_over(catalog, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return catalog.whole(ROOT / "config/catalog", config)
 
 
 @pytest.mark.parametrize(

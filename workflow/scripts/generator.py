@@ -5,13 +5,11 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import feature_cache, job, monitor
-from nearnd.tasks import is_normal
 
 with job.start(snakemake, apart=["until"]) as run:
     p, files, out = snakemake.params, snakemake.input, snakemake.output
-    images, classes = tables.load_images(files.pixels)
-    chosen = is_normal(classes, snakemake.wildcards.normal)
-    normal, labels = images.pixels[chosen], images.labels[chosen]  # (N, H, W, C), (N,)
+    images = tables.load_task(files.pixels, snakemake.wildcards.normal)
+    normal, labels = images.pixels, images.labels  # (N, H, W, C), (N,)
     watcher = plugins.build("detectors", p.watcher)
     watcher.load(files.watcher)
     real = feature_cache.features_of(normal, watcher.embed, files.watcher, p.watcher_digest)
