@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nearnd import plugins
-from nearnd.contracts import Images
+from nearnd.contracts import Images, score_of
 from nearnd.plugins import constant
 
 ROOT = Path(__file__).parents[1]
@@ -71,16 +71,22 @@ def test_scores_rise_with_the_distance_from_normal(kind):
         bank = embedding(kind, 60, 0) | {"label": np.arange(60) % 3}
     near, far = embedding(kind, 30, 1), embedding(kind, 30, 2, shift=8.0)
     queries = {name: np.concatenate([near[name], far[name]]) for name in near}
-    values = score(bank, queries, seed=1)
+    found = score(bank, queries, seed=1)
+    values = score_of(found)
+    if isinstance(found, dict):
+        assert set(found) == {"score", "map"}
+        assert found["map"].dtype == np.float32
+        assert found["map"].shape[0] == 60
+        assert found["map"].ndim == 3
     assert values.dtype == np.float32
     assert values.shape == (60,)
     assert values[:30].max() < values[30:].min()
-    assert (score(bank, queries, seed=1) == values).all()
+    assert (score_of(score(bank, queries, seed=1)) == values).all()
     order = np.random.default_rng(3).permutation(60)
     shuffled = score(bank, {name: array[order] for name, array in queries.items()}, seed=1)
-    assert np.allclose(shuffled, values[order], rtol=1e-5)
+    assert np.allclose(score_of(shuffled), values[order], rtol=1e-5)
     one = score(bank, {name: array[:1] for name, array in queries.items()}, seed=1)
-    assert one == pytest.approx(values[:1], rel=1e-5)
+    assert score_of(one) == pytest.approx(values[:1], rel=1e-5)
 
 
 @kinds("banks")
@@ -190,22 +196,29 @@ def test_detectors_embed_each_image_by_itself_and_survive_a_file(
         return detector
 
     detector = fitted()
-    embedding = detector.embed(pixels)
+    seeds = rng.integers(0, 2**64, 19, np.uint64)
+    embedding = detector.embed(pixels, seeds=seeds)
     assert list(embedding) == constant("detectors", kind, "EMBEDS")
     for array in embedding.values():
         assert array.dtype == np.float32
         assert len(array) == 19
         assert np.isfinite(array).all()
-    alone = detector.embed(pixels[7:8])
+    steps = []
+    alone = detector.embed(
+        pixels[7:8], seeds=seeds[7:8], progress=lambda step, total, **_: steps.append((step, total))
+    )
+    assert set(steps) <= {(1, 1)}
+    none = detector.embed(pixels[:0], seeds=seeds[:0])
     for name, array in embedding.items():
         assert np.allclose(alone[name][0], array[7], rtol=1e-3, atol=1e-4)
+        assert none[name].shape == (0, *array.shape[1:])
     detector.save(tmp_path / "file")
     loaded = build("detectors", kind, **short)
     loaded.load(tmp_path / "file")
     twin = fitted()
     for name, array in embedding.items():
-        assert (loaded.embed(pixels)[name] == array).all()
-        assert (twin.embed(pixels)[name] == array).all()  # the same seed, the same bytes
+        for again in (loaded, twin):  # the same seed, the same bytes
+            assert (again.embed(pixels, seeds=seeds)[name] == array).all()
 
 
 @kinds("detectors")

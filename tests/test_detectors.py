@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from nearnd.contracts import Images, silent
-from nearnd.detectors import binary, frozen, pixels
-from nearnd.detectors._vit import view_of
+from nearnd.detectors import _trained, binary, frozen, pixels
+from nearnd.detectors._freeze import freeze as freeze_blocks
+from nearnd.detectors._trained import view_of
 from nearnd.detectors.binary import add_dropout
-from nearnd.detectors.binary import freeze as freeze_blocks
 from nearnd.networks import precision
 from nearnd.networks.backbone import (
     Classifier,
@@ -133,8 +133,8 @@ def test_parameters_of_the_official_recipe():
     """FITYMI section 2: 43,272,962 of 85,800,194 are trained; the frozen ones are blocks 0-5."""
     with torch.device("meta"):
         net = Classifier(create({"model": "vit_base_patch16_224.orig_in21k", "kwargs": {}}), 2)
-    options = binary.build().options
-    freeze_blocks(net.backbone, options["freeze"], options["freeze_stem"])
+    options = binary.build()
+    freeze_blocks(net.backbone, options.freeze, options.freeze_stem)
     sizes = {name: p.numel() for name, p in net.named_parameters()}
     trained = {name for name, p in net.named_parameters() if p.requires_grad}
     assert sum(sizes.values()) == 85_800_194
@@ -220,7 +220,7 @@ def test_frozen_blocks_run_with_dropout_and_frozen_batch_norms_do_not_drift(tmp_
     net = Classifier(create({"model": VIT, "kwargs": TINY}), 2)
     freeze_blocks(net.backbone, 0.5, True)
     add_dropout(net.backbone, 0.5)
-    binary._train_mode(net)
+    binary.train_mode(net)
     x = torch.randn(1, 16).expand(64, 1, 16)
     assert net.backbone.blocks[0](x).std(0).max() > 0  # trap C10: the 64 copies differ
 
@@ -268,10 +268,8 @@ def test_the_seed_decides_everything(backbone, channels):
 
 
 def test_a_killed_fit_goes_on_to_the_same_weights(backbone, channels, tmp_path, monkeypatch):
-    import nearnd.jobs.training_loop as training
-
-    plain = training.train
-    monkeypatch.setattr(training, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
+    plain = _trained.train
+    monkeypatch.setattr(_trained, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
     whole = weights(fitted(backbone, channels, tmp_path / "whole", momentum=0.9))
 
     class Killed(Exception):
@@ -310,7 +308,7 @@ def test_bf16_features_are_close_and_leave_the_weights_alone(backbone, channels)
     rough.fit(None, backbone=backbone)
     a, b = exact.embed(images)["features"], rough.embed(images)["features"]
     assert 0 < np.linalg.norm(a - b) / np.linalg.norm(a) < 0.02
-    assert all(p.dtype == torch.float32 for p in rough.backbone.parameters())
+    assert all(p.dtype == torch.float32 for p in rough.net.parameters())
 
 
 # ---- errors ----

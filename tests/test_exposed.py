@@ -14,11 +14,12 @@ from torchvision.transforms.functional import adjust_hue
 
 from nearnd import plugins
 from nearnd.contracts import Images, silent
-from nearnd.detectors import _deep_svdd, _exposed, adib, deep_sad, deep_svdd, exposed
-from nearnd.detectors._exposed_scratch import levels
+from nearnd.detectors import _deep_svdd, _exposed, _trained, adib, deep_sad, deep_svdd, exposed
 from nearnd.metrics.auroc import auroc
 from nearnd.networks import augment, contrast, lenet
 from nearnd.networks.backbone import create, describe, save_backbone
+from nearnd.networks.schedules import tenths
+from nearnd.networks.transform import statistics
 from nearnd.networks.wide_resnet import WideResNet
 
 SMALL = {"widths": [8, 16], "hidden": 16, "code": 8, "batch": 16, "epochs": 10, "milestones": [8],
@@ -141,7 +142,7 @@ def test_every_batch_is_half_outliers_in_one_pass(monkeypatch):
             seen.append(x.mean((1, 2, 3)))
             return super().forward(x)
 
-    monkeypatch.setattr("nearnd.detectors._exposed_scratch.Exposed", Spy)
+    monkeypatch.setattr("nearnd.detectors.exposed.Exposed", Spy)
     dark, bright = np.zeros((32, 8, 8, 1), np.uint8), np.full((50, 8, 8, 1), 255, np.uint8)
     fitted("exposed", dark, bright, **SMALL | {"mean": 0, "std": 1})
     assert len(seen) == 10 * 32 // 16
@@ -159,7 +160,7 @@ def test_outliers_come_equally_often_or_with_replacement_if_they_are_few():
 
 
 def test_the_rate_falls_to_a_tenth_at_the_published_epochs():
-    rate = _exposed.tenths((100, 150), 5000, 128)
+    rate = tenths((100, 150), 5000, 128)
     at = [rate(step) for step in (0, 3906, 3907, 5859, 5860)]
     assert at == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
@@ -239,10 +240,10 @@ def test_random_changes_differ_between_images_and_keep_their_bounds(channels):
 def test_statistics_of_the_training_images():
     pixels = noise(20, channels=3, high=100)
     scaled = pixels / 255
-    found = levels(pixels)
-    assert found["mean"] == pytest.approx(scaled.mean((0, 1, 2)))
-    assert found["std"] == pytest.approx(scaled.std((0, 1, 2)))
-    assert levels(np.zeros((2, 4, 4, 1), np.uint8))["std"][0] > 0
+    mean, std = statistics(pixels)
+    assert mean == pytest.approx(scaled.mean((0, 1, 2)))
+    assert std == pytest.approx(scaled.std((0, 1, 2)))
+    assert statistics(np.zeros((2, 4, 4, 1), np.uint8))[1][0] > 0
 
 
 def test_contrast_and_brightness_do_not_matter_and_extrema_are_those_of_the_training_images():
@@ -390,18 +391,15 @@ CASES = [
 @pytest.mark.parametrize(("kind", "options"), CASES)
 @pytest.mark.parametrize("share", [0.3, 0.8])  # of an autoencoder's training, and after it
 def test_a_killed_fit_goes_on_to_the_same_weights(kind, options, share, vit, tmp_path, monkeypatch):
-    from nearnd.jobs import training_loop
-
     class Killed(Exception):
         pass
 
-    plain, steps = training_loop.train, []
+    plain, steps = _trained.train, []
 
     def often(*a, **k):
         plain(*a, **k, save_every=0.0)
 
-    monkeypatch.setattr("nearnd.detectors._exposed.train", often)
-    monkeypatch.setattr("nearnd.detectors._deep_svdd.train", often)
+    monkeypatch.setattr(_trained, "train", often)
 
     def run(folder, seed=0, progress=lambda step, total, **values: steps.append((step, total))):
         return fitted(

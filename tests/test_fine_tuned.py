@@ -9,10 +9,10 @@ from scipy.stats import multivariate_normal
 from torch import nn
 
 from nearnd.contracts import Images, silent
-from nearnd.detectors import _fisher, frozen, msad, panda, panda_oe, transformaly
-from nearnd.detectors._augment import augmentation, views
+from nearnd.detectors import _fisher, _trained, frozen, msad, panda, panda_oe, transformaly
 from nearnd.detectors._freeze import freeze_as
-from nearnd.detectors._imitation import Imitation, xavier
+from nearnd.detectors.msad import augmentation, views
+from nearnd.detectors.transformaly import Imitation, xavier
 from nearnd.files.arrays import save_tensors
 from nearnd.networks.backbone import create, describe, features, load_backbone, save_backbone
 from nearnd.networks.transform import View, view
@@ -70,8 +70,7 @@ def fitted(kind, backbone, pixels=None, folder=None, seed=0, progress=silent, **
 
 
 def weights(detector):
-    net = detector.pair if hasattr(detector, "pair") else detector.net
-    return {name: t.clone() for name, t in net.state_dict().items()}
+    return {name: t.clone() for name, t in detector.net.state_dict().items()}
 
 
 def auroc(low, high):
@@ -100,10 +99,8 @@ def test_one_normal_image_is_enough_to_train_on(vit, kind):
 
 @KINDS
 def test_a_killed_fit_goes_on_to_the_same_weights(vit, kind, tmp_path, monkeypatch):
-    import nearnd.jobs.training_loop as training
-
-    plain = training.train
-    monkeypatch.setattr(training, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
+    plain = _trained.train
+    monkeypatch.setattr(_trained, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
     options = {"ewc": 100.0} if kind is panda else {}
     whole = weights(fitted(kind, vit, folder=tmp_path / "whole", **options))
 
@@ -423,7 +420,7 @@ def test_the_teacher_stays_and_the_students_improve(vit):
     start = load_backbone(vit)[0].state_dict()
     pixels = noise(12, 8, 8, 3)
     short, long = (fitted(transformaly, vit, pixels, epochs=e, lr=1e-2) for e in (1, 40))
-    assert all(torch.equal(t, start[name]) for name, t in long.pair.teacher.state_dict().items())
+    assert all(torch.equal(t, start[name]) for name, t in long.net.teacher.state_dict().items())
     assert (long.embed(pixels)["errors"].mean(0) < short.embed(pixels)["errors"].mean(0)).all()
     plain = frozen.build()
     plain.fit(None, backbone=vit)

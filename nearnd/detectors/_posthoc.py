@@ -7,13 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nearnd.contracts import Progress, silent
+from nearnd.contracts import Progress
+from nearnd.detectors._trained import batched
 from nearnd.networks.backbone import Classifier
 from nearnd.networks.dropout import Dropout
 from nearnd.networks.transform import View, view
 from nearnd.networks.wide_resnet import Block, WideResNet
-
-BATCH = 64
 
 
 class Trunk(WideResNet):
@@ -35,21 +34,20 @@ class Trunk(WideResNet):
         return h
 
 
-def odin(
-    net: Classifier, pixels: np.ndarray, how: View, temperature: float, eps: float,
-    progress: Progress = silent,
-) -> np.ndarray:  # fmt: skip
-    """ODIN's score float32 (N,) of uint8 (N, H, W, C), for a network in evaluation mode."""
-    on, out = net.head.weight.device, np.empty(len(pixels), np.float32)
+def odin(net: Classifier, pixels: np.ndarray, how: View, t: float, eps: float, progress: Progress):
+    """ODIN's score float32 (N,) of uint8 (N, H, W, C), for a network in evaluation mode; t: the
+    temperature."""
+    on = net.head.weight.device
     std = torch.tensor(how.std, device=on)[:, None, None]
-    for i in range(0, len(pixels), BATCH):
-        x = stepped(net, view(pixels[i : i + BATCH], how).to(on), std, temperature, eps)
-        with torch.inference_mode():
-            p = (net(x).double() / temperature).softmax(dim=1)  # (n, K)
+
+    def of(some: np.ndarray) -> list[Tensor]:
+        with torch.inference_mode(False):  # the step needs a gradient
+            x = stepped(net, view(some, how).to(on), std, t, eps)
+        p = (net(x).double() / t).softmax(dim=1)  # (n, K)
         # 1 - max p, as the sum of the others: no digits are lost next to 0
-        out[i : i + BATCH] = p.sort(dim=1).values[:, :-1].sum(dim=1).cpu().numpy()  # (n,)
-        progress(min(i + BATCH, len(pixels)), len(pixels))
-    return out
+        return [p.sort(dim=1).values[:, :-1].sum(dim=1)]  # (n,)
+
+    return batched(of, pixels, progress)[0]
 
 
 def stepped(net: nn.Module, x: Tensor, std: Tensor, temperature: float, eps: float) -> Tensor:
@@ -60,19 +58,3 @@ def stepped(net: nn.Module, x: Tensor, std: Tensor, temperature: float, eps: flo
     loss = F.cross_entropy(f, f.detach().argmax(dim=1), reduction="sum")
     (gradient,) = torch.autograd.grad(loss, x)
     return x.detach() - eps * gradient.sign() / std  # (n, C, H, W)
-
-
-def normalisation(pixels: np.ndarray) -> dict:
-    """How a network without a file sees uint8 (N, H, W, C): size, and each channel's mean and
-    standard deviation over all pixels in [0, 1]."""
-    n, height, width, channels = pixels.shape
-    levels = np.zeros((channels, 256))  # how often each grey level comes
-    for i in range(0, n, 1024):
-        part = np.asarray(pixels[i : i + 1024]).reshape(-1, channels)
-        levels += [np.bincount(channel, minlength=256) for channel in part.T]
-    share, value = levels / levels.sum(axis=1, keepdims=True), np.arange(256) / 255
-    mean = share @ value  # (C,)
-    std = np.sqrt((share * (value - mean[:, None]) ** 2).sum(axis=1))  # (C,)
-    size = min(height, width)
-    facts = {"model": "wide_resnet", "channels": channels, "size": size, "resize": size}
-    return facts | {"mean": mean.tolist(), "std": np.maximum(std, 1 / 255).tolist()}

@@ -91,14 +91,13 @@ def _maps(source: dict[str, Any]) -> dict[str, Any]:
     """The test images of a task with the anomaly maps of a method's detector."""
     files = source["file"]
     images, classes = load_images(files["images"])
-    view = load_facts(files["detector"]).get("view")  # resize, crop, ...
     return {key: value for key, value in source.items() if key != "file"} | {
         "pixels": images.pixels,
         "masks": images.masks,
         "class": classes,
         "is_anomaly": ~is_normal(classes, source["normal"]),
         "map": load_tensors(files["maps"])[0]["map"],
-        "share": view[1] / view[0] if view else 1.0,
+        "share": load_facts(files["detector"]).get("map_share", 1.0),
     }
 
 
