@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from nearnd.contracts import Images, silent
-from nearnd.detectors import _trained, binary, frozen, pixels
+from nearnd.detectors import binary, frozen, pixels
 from nearnd.detectors._freeze import freeze as freeze_blocks
 from nearnd.detectors._trained import view_of
 from nearnd.detectors.binary import add_dropout
@@ -108,22 +108,6 @@ def test_an_embedding_does_not_depend_on_its_batch(backbone, channels, kind):
         parts = [detector.embed(images[i : i + 3])[name] for i in range(0, 70, 3)]
         assert np.allclose(np.concatenate(parts), whole, rtol=1e-5, atol=1e-5)
         assert np.array_equal(detector.embed(images)[name], whole)
-
-
-@pytest.mark.parametrize("kind", [frozen, binary])
-def test_a_saved_detector_embeds_the_same(backbone, channels, tmp_path, kind):
-    if kind is frozen:
-        detector = frozen.build(resize=9)
-        detector.fit(None, backbone=backbone)
-    else:
-        detector = fitted(backbone, channels, normalise=True)
-    detector.save(tmp_path / "d.safetensors")
-    again = kind.build()  # what the file says wins over the entry
-    again.load(tmp_path / "d.safetensors")
-    images = noise(4, 12, 12, channels)
-    first, second = detector.embed(images), again.embed(images)
-    assert first.keys() == second.keys()
-    assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 # ---- binary: the recipe ----
@@ -258,36 +242,6 @@ def test_normalised_features_have_length_one_and_the_same_direction(backbone, ch
     length = np.linalg.norm(plain["features"], axis=1, keepdims=True)
     assert np.allclose(unit["features"] * length, plain["features"], atol=1e-5)
     assert np.array_equal(unit["logit"], plain["logit"])
-
-
-def test_the_seed_decides_everything(backbone, channels):
-    first, second = weights(fitted(backbone, channels)), weights(fitted(backbone, channels))
-    other = weights(fitted(backbone, channels, seed=1))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert not torch.equal(first["head.weight"], other["head.weight"])
-
-
-def test_a_killed_fit_goes_on_to_the_same_weights(backbone, channels, tmp_path, monkeypatch):
-    plain = _trained.train
-    monkeypatch.setattr(_trained, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
-    whole = weights(fitted(backbone, channels, tmp_path / "whole", momentum=0.9))
-
-    class Killed(Exception):
-        pass
-
-    def die(step, total, **values):
-        if step == 6:
-            raise Killed
-
-    with pytest.raises(Killed):
-        fitted(backbone, channels, tmp_path / "part", momentum=0.9, progress=die)
-    steps = []
-    rest = fitted(
-        backbone, channels, tmp_path / "part", momentum=0.9,
-        progress=lambda step, total, **values: steps.append(step),
-    )  # fmt: skip
-    assert steps == [7, 8, 9, 10]
-    assert all(torch.equal(whole[name], t) for name, t in weights(rest).items())
 
 
 # ---- precision ----

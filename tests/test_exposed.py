@@ -14,7 +14,7 @@ from torchvision.transforms.functional import adjust_hue
 
 from nearnd import plugins
 from nearnd.contracts import Images, silent
-from nearnd.detectors import _deep_svdd, _exposed, _trained, adib, deep_sad, deep_svdd, exposed
+from nearnd.detectors import _deep_svdd, _exposed, adib, deep_sad, deep_svdd, exposed
 from nearnd.metrics.auroc import auroc
 from nearnd.networks import augment, contrast, lenet
 from nearnd.networks.backbone import create, describe, save_backbone
@@ -375,53 +375,6 @@ def test_adib_stays_nearer_to_its_start_the_stronger_it_is_held(vit):
         return adib.how_far(adib.matrices(detector.net.network.backbone), start).item()
 
     assert moved(1.0) < moved(0.1) < moved(0.0)
-
-
-# ---- seeds, and going on ----
-
-CASES = [
-    ("exposed", SMALL | {"flip": True, "pad": 1, "noise": 0.01, "jitter": 0.1}),
-    ("adib", {"epochs": 10, "milestones": [5], "batch": 16, "lr": 0.05}),
-    ("exposed_pretrained", {"epochs": 10, "milestones": [5], "batch": 16}),
-    ("deep_sad", SVDD | {"epochs": 6, "ae_epochs": 4}),
-    ("deep_svdd", SVDD | {"epochs": 6, "ae_epochs": 4, "objective": "soft_boundary", "warm_up": 2}),
-]
-
-
-@pytest.mark.parametrize(("kind", "options"), CASES)
-@pytest.mark.parametrize("share", [0.3, 0.8])  # of an autoencoder's training, and after it
-def test_a_killed_fit_goes_on_to_the_same_weights(kind, options, share, vit, tmp_path, monkeypatch):
-    class Killed(Exception):
-        pass
-
-    plain, steps = _trained.train, []
-
-    def often(*a, **k):
-        plain(*a, **k, save_every=0.0)
-
-    monkeypatch.setattr(_trained, "train", often)
-
-    def run(folder, seed=0, progress=lambda step, total, **values: steps.append((step, total))):
-        return fitted(
-            kind, noise(40), noise(30, 1) // 2, backbone=vit, folder=folder, seed=seed,
-            progress=progress, **options,
-        )  # fmt: skip
-
-    def die(step, total, **values):
-        if step >= share * total:
-            raise Killed
-
-    whole = run(tmp_path / "whole").net.state_dict()
-    count = len(steps)
-    assert steps == [(i + 1, count) for i in range(count)]
-    with pytest.raises(Killed):
-        run(tmp_path / "part", progress=die)
-    steps.clear()
-    rest = run(tmp_path / "part").net.state_dict()
-    assert 0 < len(steps) < count
-    assert all(torch.equal(whole[name], t) for name, t in rest.items())
-    other = run(None, seed=1).net.state_dict()
-    assert any(not torch.equal(whole[name], t) for name, t in other.items())
 
 
 # ---- errors ----

@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from torch import nn
 
 from nearnd.contracts import Images, silent
-from nearnd.detectors import _fisher, _trained, frozen, msad, panda, panda_oe, transformaly
+from nearnd.detectors import _fisher, frozen, msad, panda, panda_oe, transformaly
 from nearnd.detectors._freeze import freeze_as
 from nearnd.detectors.msad import augmentation, views
 from nearnd.detectors.transformaly import Imitation, xavier
@@ -81,44 +81,9 @@ def auroc(low, high):
 
 
 @KINDS
-@pytest.mark.parametrize("channels", [1, 3])
-def test_an_embedding_does_not_depend_on_its_batch(vit, kind, channels):
-    detector = fitted(kind, vit, noise(12, 8, 8, channels))
-    images = noise(65, 8, 8, channels, seed=1)  # batches of 64 or 32, and a last one of one image
-    whole = detector.embed(images)
-    for name, array in whole.items():
-        parts = [detector.embed(images[i : i + 5])[name] for i in range(0, 65, 5)]
-        assert np.allclose(np.concatenate(parts), array, rtol=1e-4, atol=1e-5), name
-
-
-@KINDS
 def test_one_normal_image_is_enough_to_train_on(vit, kind):
     detector = fitted(kind, vit, noise(1, 8, 8, 3))
     assert all(np.isfinite(array).all() for array in detector.embed(noise(3, 8, 8, 3)).values())
-
-
-@KINDS
-def test_a_killed_fit_goes_on_to_the_same_weights(vit, kind, tmp_path, monkeypatch):
-    plain = _trained.train
-    monkeypatch.setattr(_trained, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
-    options = {"ewc": 100.0} if kind is panda else {}
-    whole = weights(fitted(kind, vit, folder=tmp_path / "whole", **options))
-
-    class Killed(Exception):
-        pass
-
-    def die(step, total, **values):
-        if step == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        fitted(kind, vit, folder=tmp_path / "part", progress=die, **options)
-    steps = []
-    rest = fitted(
-        kind, vit, folder=tmp_path / "part", progress=lambda s, t, **v: steps.append(s), **options
-    )
-    assert steps[0] == 4
-    assert all(torch.equal(whole[name], t) for name, t in weights(rest).items())
 
 
 @TUNED
