@@ -294,7 +294,7 @@ def test_odin_without_step_and_temperature_is_msp(detector):
 def test_odins_step_makes_the_answer_surer(detector):
     import torch
 
-    from nearnd.detectors._posthoc import stepped
+    from nearnd.detectors.classifier import stepped
     from nearnd.networks.transform import view
 
     x = view(stripes(30, 1, flat=True).pixels, detector.how)
@@ -348,7 +348,7 @@ def test_one_class_is_refused_in_words():
 
 
 def test_the_published_network():
-    from nearnd.detectors._posthoc import Trunk
+    from nearnd.detectors.classifier import Trunk
 
     facts = {"depth": 40, "width": 2, "dropout": 0.3, "channels": 3}
     weights = sum(p.numel() for p in Trunk(facts).parameters())

@@ -7,9 +7,7 @@ batch norms and bounded activations allow it, so there are none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +18,7 @@ from nearnd.detectors._trained import Given, Trained, batched
 from nearnd.jobs.device import device
 from nearnd.networks.augment import as_tensor
 from nearnd.networks.batches import batch_rows
-from nearnd.networks.contrast import contrast_normalised
+from nearnd.networks.contrast import contrast_normalised, extrema
 from nearnd.networks.lenet import Decoder, lenet
 from nearnd.networks.schedules import tenths
 
@@ -46,25 +44,21 @@ class Sphere(nn.Module):
         return z, (z - self.centre).square().sum(1)
 
 
-class Task(NamedTuple):
-    """What a method makes of its images."""
-
-    pixels: np.ndarray  # uint8 (N, H, W, C), the normal ones first
-    normal: int  # how many of them are normal
-    extrema: list[float] | None  # see `contrast_normalised`; None leaves pixels in [0, 1]
-    loss: Callable[[Sphere, Tensor, np.ndarray, int], Tensor]
-    # loss(sphere, squared distances (B,) of the images, their rows (B,), step)
-
-
 class Compact(Trained):
-    """Codes near a centre, and how far each is. A kind adds `task(given)`, what it makes of its
-    images."""
+    """Codes near a centre, and how far each is.
+
+    A kind adds `images(given)`, all pixels (N, H, W, C) with the normal ones first, and how many
+    are normal; and `loss(d, rows, step, normals)` of squared distances d (B,) of the images in
+    these rows.
+    """
+
+    contrast = False  # True: normalised, see `contrast_normalised`; else pixels stay in [0, 1]
 
     def see(self, pixels: np.ndarray) -> Tensor:
         """The network's input of uint8 (N, H, W, C)."""
         x = as_tensor(pixels)
-        extrema = self.facts["extrema"]
-        return x if extrema is None else contrast_normalised(x, *extrema)  # (N, C, H, W)
+        ends = self.facts["extrema"]
+        return x if ends is None else contrast_normalised(x, *ends)  # (N, C, H, W)
 
     def untrained(self) -> Sphere:
         return Sphere(self.facts)
@@ -72,10 +66,11 @@ class Compact(Trained):
     def learn(self, given: Given) -> None:
         """Pretrains an autoencoder, sets the centre to that of the normal images, and draws their
         codes to it. ValueError if all codes have collapsed in the end."""
-        pixels, normals, extrema, loss = self.task(given)
+        pixels, normals = self.images(given)
         _check_images(self.kind, pixels)
         seed, batch, (n, side, _, channels) = given.seed, self.batch, pixels.shape
-        self.facts = {"extrema": extrema, "side": side, "channels": channels}
+        self.facts = {"extrema": extrema(pixels) if self.contrast else None}
+        self.facts |= {"side": side, "channels": channels}
         self.facts |= {name: getattr(self, name) for name in NETWORK[2:]}
         first = self.ae_epochs and max(1, self.ae_epochs * n // batch)
         second = max(1, self.epochs * n // batch)
@@ -114,7 +109,7 @@ class Compact(Trained):
 
         def objective(step: int) -> Tensor:
             x, rows = input_of(step)
-            return loss(net, net(x)[1], rows, step)
+            return self.loss(net(x)[1], rows, step, normals)
 
         adam = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay)
         schedule = tenths(self.milestones, n, batch)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nearnd.detectors._deep_svdd import Compact, Task
+from nearnd.detectors._deep_svdd import Compact
 from nearnd.detectors._trained import Given
 
 NEEDS = ["outliers"]
@@ -47,14 +47,13 @@ class DeepSAD(Compact):
     ae_lr: float = 1e-4
     ae_weight_decay: float = 0.5e-6
 
-    def task(self, given: Given) -> Task:
+    def images(self, given: Given) -> tuple[np.ndarray, int]:
         reals, others = given.pair("deep_sad")
+        return np.concatenate([reals, others]), len(reals)
 
-        def loss(sphere, d, rows, step):
-            known = torch.from_numpy(rows >= len(reals)).to(d.device)
-            return losses(d, known, self.eta).mean()
-
-        return Task(np.concatenate([reals, others]), len(reals), None, loss)
+    def loss(self, d: Tensor, rows: np.ndarray, step: int, normals: int) -> Tensor:
+        known = torch.from_numpy(rows >= normals).to(d.device)
+        return losses(d, known, self.eta).mean()
 
 
 def losses(d: Tensor, known: Tensor, eta: float) -> Tensor:

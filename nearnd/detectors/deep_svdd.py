@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from nearnd.detectors._deep_svdd import Compact, Task
+from nearnd.detectors._deep_svdd import Compact
 from nearnd.detectors._trained import Given
-from nearnd.networks.contrast import extrema
 
 NEEDS = []
 EMBEDS = ["features", "logit"]
@@ -53,17 +53,14 @@ class DeepSVDD(Compact):
         if not 0 < self.nu < 1:
             raise ValueError(f"deep_svdd: nu is {self.nu}, a share of the images between 0 and 1")
 
-    def task(self, given: Given) -> Task:
-        pixels = given.normal.pixels
+    def images(self, given: Given) -> tuple[np.ndarray, int]:
+        return given.normal.pixels, len(given.normal)
 
-        def loss(sphere, d, rows, step):
-            if self.objective == "one_class":
-                return d.mean()
-            moves = step * self.batch >= self.warm_up * len(pixels)
-            return soft_boundary(d, sphere.radius, self.nu, moves=moves)
-
-        found = extrema(pixels) if self.contrast and len(pixels) else None
-        return Task(pixels, len(pixels), found, loss)
+    def loss(self, d: Tensor, rows: np.ndarray, step: int, normals: int) -> Tensor:
+        if self.objective == "one_class":
+            return d.mean()
+        moves = step * self.batch >= self.warm_up * normals
+        return soft_boundary(d, self.net.radius, self.nu, moves=moves)
 
 
 def soft_boundary(d: Tensor, radius: Tensor, nu: float, *, moves: bool) -> Tensor:

@@ -64,10 +64,9 @@ class Scratch(Trained):
         """Trains on normal images (label 0) against outliers (label 1)."""
         reals, _ = given.pair("exposed")
         side, channels = square(reals)
-        mean, std = statistics(reals)
         levels = [
-            channel_values(self.mean, mean, channels, "mean"),
-            channel_values(self.std, std, channels, "std"),
+            channel_values(getattr(self, name), own, channels, name)
+            for name, own in zip(("mean", "std"), statistics(reals), strict=True)
         ]
         self.facts = {name: getattr(self, name) for name in NETWORK}
         self.facts |= {"side": side, "channels": channels, "levels": levels}
