@@ -23,9 +23,7 @@ all_processes = pytest.mark.parametrize(
     "sde", CONTINUOUS + DISCRETE, ids=lambda s: type(s).__name__
 )
 PAIRS = sorted(p for p in NUMBERS.glob("*.json") if p.with_suffix(".npz").exists())
-networks = pytest.mark.parametrize(
-    "file", PAIRS or [NUMBERS / "*.json"], ids=lambda p: p.stem
-)
+networks = pytest.mark.parametrize("file", PAIRS or [NUMBERS / "*.json"], ids=lambda p: p.stem)
 
 
 def numbers(name: str) -> dict[str, torch.Tensor]:
