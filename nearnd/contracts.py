@@ -24,6 +24,9 @@ object, and may state, as literals that are read without importing the file:
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
+    TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
+               build it, where the defaults are too heavy or need a file: {name: value}. "pictures"
+               is a folder that the tests make, with one folder of images for each class
     MAKES      (tables_figures) "table" or "figure"
     READS      (tables_figures) what it draws from: see `Drawing`
 """
@@ -53,14 +56,14 @@ class Images(NamedTuple):
     labels: np.ndarray  # int64 (N,), index into the dataset's class names
     ids: np.ndarray  # str (N,), the name of the image in its source
     masks: np.ndarray | None = None  # uint8 (N, H, W), 1 where anomalous, if the set says so
+    names: np.ndarray | None = None  # str (N,), the images' class names, of a stored set
 
     def __len__(self) -> int:  # the number of images, not of fields
         return len(self.pixels)
 
     def rows(self, index) -> Images:
         """The images at `index` (any numpy index along the first axis)."""
-        masks = None if self.masks is None else self.masks[index]
-        return Images(self.pixels[index], self.labels[index], self.ids[index], masks)
+        return Images(*(None if field is None else field[index] for field in self))
 
 
 class Dataset(Protocol):
@@ -109,21 +112,37 @@ class Generator(Protocol):
         self,
         pixels: np.ndarray,
         *,
+        labels: np.ndarray | None = None,
         seed: int,
         folder: Path,
         monitor: Callable[[int, Path], bool],
         progress: Progress,
     ) -> None:
-        """Fits uint8 (N, H, W, C). Writes snapshots `folder/step0000400.safetensors` and goes on
-        from what it finds in `folder`; calls `monitor(step, file)` after each snapshot and ends
-        there if it returns True. Called again with that `folder` it trains further."""
+        """Fits uint8 (N, H, W, C). labels: int64 (N,), index into the dataset's class names; None
+        where the images are of one class. Writes snapshots `files.snapshots.snapshot(folder, step)`
+        and goes on from what it finds in `folder`; calls `monitor(step, file)` after each snapshot
+        and ends there if it returns True. Called again with that `folder` it trains further."""
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """uint8 (n, H, W, C): image i depends on the snapshot and seeds[i] alone."""
 
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
-        """(of those with several samplers) As `sample`, and how often the network was called for
-        each image, on average."""
+        """(of those whose `build` has an argument `sampler`, an entry of samplers) As `sample`, and
+        how often the network was called for each image, on average."""
+
+
+class Sampler(Protocol):
+    """`build` looks at the settings (ValueError) and loads no torch. What does not go together, or
+    not with an SDE, a function `check(*, sde, continuous, **settings)` may refuse, likewise."""
+
+    def __call__(self, sde: Any, score: Callable, noise: Callable) -> Any:
+        """Images, a float32 tensor (N, C, H, W) in the range of the SDE, a process with methods
+        such as those of generators/_sde.py.
+
+        score(x, t)  of (N, C, H, W), t (1,) if all images are at the same time, else (N,), float32
+        noise()      the next standard-normal draw (N, C, H, W); image i's depends on its seed alone
+        Image i depends on its own noise alone, but for settings that say otherwise.
+        """
 
 
 class Fidelity(Protocol):
@@ -140,10 +159,6 @@ class Fakes(Protocol):
         self, n: int, *, seed: int, normal: np.ndarray, **sources: Any
     ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
-
-    def enough(self, fidelity: list[dict]) -> bool:
-        """(of those with a generator) Whether these rows of its fidelity table, in order of
-        training, settle which snapshot is taken, so that training may end."""
 
 
 class Detector(Protocol):
@@ -202,31 +217,11 @@ class Closeness(Protocol):
 
 
 class Drawing(Protocol):
-    """A table or a figure of one experiment.
+    """A table or a figure of one experiment, or of several that one unites.
 
-    `data` holds what READS asks for:
-        "metrics"    DataFrame dataset, normal, method, test, seed, metric, anomaly, value
-        "slices"     DataFrame dataset, normal, method, test, seed, corruption, severity, metric,
-                     value: of the test sets that are changed copies, no rows if there are none
-        "scores"     DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score
-        "fidelity"   DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>
-        "fakes"      DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>
-        "samples"    list of dicts: dataset, normal, real, anomalies {class: images}, fakes {kind:
-                     images}, and, where the experiment has them, near (a class), previews, steps
-        "images"     list of dicts, one for each image set: dataset, images ("train" or a test set),
-                     classes {name: {n: how many, pixels: some of them, masks: theirs or None}}
-        "maps"       list of dicts, one for each task and each method whose detector embeds a
-                     "map": dataset, normal, method, seed; of the dataset's own test images pixels,
-                     masks (or None), class, is_anomaly (N,), map (N, h, w), and share: the part of
-                     the image's side, around its centre, that the map covers
-        "samplers"   DataFrame dataset, normal, seed, sampler, label, setting, value, repeat,
-                     n_real, n_fake, calls, seconds, <measures>
-        "overlap"    DataFrame dataset, normal, seed, fakes, method, test, n, in_fakes: of the n
-                     images of a test set, those that are among the fakes of training
-        "closeness"  DataFrame dataset, test, normal, anomaly, closeness; None if it has none
-        "published"  DataFrame source, table, row, column, value, note
-    and always "labels", the display names {entry: words}, and "copies", the test sets that are
-    changed copies of another one.
+    `data` holds what READS asks for, each described in nearnd/report/reads.py, and always "labels",
+    the display names {entry: words}, and "copies", the test sets that are changed copies of another
+    one.
     """
 
     def __call__(self, data: dict[str, Any]) -> Any:

@@ -17,8 +17,8 @@ from typing import Any
 PACKAGE = Path(__file__).parent
 
 STAGES = (
-    "datasets", "backbones", "generators", "fakes", "detectors", "banks", "scores", "metrics",
-    "fidelity", "closeness", "tables_figures",
+    "datasets", "backbones", "generators", "samplers", "fakes", "detectors", "banks", "scores",
+    "metrics", "fidelity", "closeness", "tables_figures",
 )  # fmt: skip
 
 
@@ -126,9 +126,11 @@ def _literals(file: Path, name: str) -> list[Any]:
     ]
 
 
-def check_entry(stage: str, name: str, entry: dict[str, Any]) -> None:
-    """Raises ValueError if the entry's kind or one of its arguments does not exist."""
-    where = f"{stage}: {name}"
+def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -> None:
+    """Raises ValueError if the entry's kind or one of its arguments does not exist.
+
+    where: in which entry it stands if it has no name of its own."""
+    where = where or f"{stage}: {name}"
     if "kind" not in entry:
         raise ValueError(f"{where}: has no kind; there is {', '.join(available(stage))}")
     if entry["kind"] not in available(stage):
@@ -159,10 +161,7 @@ def imports(file: Path) -> set[Path]:
         if parts[0] == PACKAGE.name and len(parts) > 1:
             path = PACKAGE.joinpath(*parts[1:]).with_suffix(".py")
             files |= {path} if path.is_file() else set()
-    for node in _tree(file).body:  # LOADS = "_sampler_*.py": neighbours that are imported by name
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LOADS":
-            files |= set(file.parent.glob(ast.literal_eval(node.value)))
-    return files
+    return files - {PACKAGE / "plugins.py"}  # which computes nothing; see `config.digest`
 
 
 @cache

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from reference import entry, levels, network, networks
 
-from nearnd import plugins
+from nearnd import catalog, plugins
+from nearnd import config as settings
 from nearnd.generators._reference import FREQUENCIES, slots
 from nearnd.generators._sampling import load_snapshot
 from nearnd.networks.unet import UNet
 
 ROOT = Path(__file__).resolve().parents[1]
-CATALOG = yaml.safe_load((ROOT / "config/catalog/generators.yaml").read_text())["generators"]
+CATALOG = catalog.whole(ROOT / "config/catalog")
 TINY = {"nf": 16, "channel_mult": [1, 2], "blocks": 1, "attention": [4], "sigma_max": 8.0}
 SAMPLER = {"kind": "heun", "steps": 3}
 
@@ -121,7 +121,8 @@ def test_the_averaged_weights_compute_what_the_reference_computes(file, tmp_path
     ids=["ve", "ddpmpp", "subvp", "smld", "ddpm", "256"],
 )
 def test_a_snapshot_of_a_checkpoint_makes_images(variant, tmp_path):
-    """Ours, written as the reference writes it, comes back; the sampler is the entry's."""
+    """Ours, written as the reference writes it, comes back; the sampler is the model's, or the
+    entry's own."""
     given = NETWORK | variant
     entry = plugins.build("generators", {"kind": "score_sde", **given})
     net = UNet(size=8, channels=1, **entry.network)
@@ -136,6 +137,8 @@ def test_a_snapshot_of_a_checkpoint_makes_images(variant, tmp_path):
     assert images.shape == (3, 8, 8, 1)
     assert images.dtype == np.uint8
     assert calls == generator.plan().calls == 5  # 2 * 3 - 1
+    own = plugins.build("generators", entry | {"sampler": {"kind": "dpm_solver", "steps": 3}})
+    assert own.plan().calls == 3
 
 
 def test_old_files_are_read_too(good, tmp_path):
@@ -301,6 +304,7 @@ def test_what_is_cut_off_or_something_else_is_refused(good, tmp_path):
         ({"weights": "a.pth", "model": {"sigma_max": "data"}}, "must be the number of the"),
         ({"weights": "a.pth", "model": {"sde": "smld"}}, "it may be one of ve, vp, subvp"),
         ({"weights": "a.pth", "model": {"nff": 3}}, "nff"),
+        ({"weights": "a.pth", "model": {"kind": "checkpoint"}}, "model is of kind checkpoint"),
     ],
 )
 def test_an_entry_that_cannot_work_is_named(entry, words):
@@ -342,7 +346,7 @@ COUNTS = {  # modules, tensors of the state dict, averaged tensors, trained para
 @pytest.mark.parametrize("name", COUNTS)
 def test_published_presets_have_the_published_sizes(name):
     """The counts of the deep NCSN++ for VP, which is not released, follow from the others."""
-    arguments = {k: v for k, v in CATALOG[name].items() if k != "monitor"}
+    arguments = settings.arguments(CATALOG, "generators", name)
     network = plugins.build("generators", arguments).network
     size = 256 if "256" in name or "church" in name or "bedroom" in name else 32
     size = 64 if "celeba_" in name else size
@@ -357,14 +361,13 @@ def test_published_presets_have_the_published_sizes(name):
     assert trained == parameters
 
 
-OFFICIAL = [name for name in CATALOG if name.endswith("_official")]
+OFFICIAL = [name for name in CATALOG["generators"] if name.endswith("_official")]
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_an_official_file_is_read_as_the_preset_of_its_name(name):
-    preset = name.removesuffix("_official")
+    entry, preset = CATALOG["generators"][name], name.removesuffix("_official")
     assert preset in COUNTS
-    assert CATALOG[name]["model"] == CATALOG[preset]
-    assert Path(CATALOG[name]["weights"]).parent.as_posix().replace("/", "_") == preset
-    arguments = {k: v for k, v in CATALOG[name].items() if k != "monitor"}
-    plugins.call("generators", arguments, "check")
+    assert entry["model"] == preset
+    assert Path(entry["weights"]).parent.as_posix().replace("/", "_") == preset
+    plugins.call("generators", settings.arguments(CATALOG, "generators", name), "check")

@@ -1,18 +1,26 @@
 """What contracts.py promises, for every plugin there is: a new file is tested by being there."""
 
+import inspect
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 
 from nearnd import plugins
-from nearnd.contracts import Images
+from nearnd.contracts import Images, silent
+from nearnd.files.snapshots import snapshots
+from nearnd.generators._discrete import DDPM, SMLD
+from nearnd.generators._noise import ImageNoise
+from nearnd.generators._reference import FREQUENCIES, slots
+from nearnd.generators._sde import VE, VP, SubVP
+from nearnd.networks.unet import UNet
 from nearnd.plugins import constant
+from nearnd.report.reads import READS
 
 ROOT = Path(__file__).parents[1]
-READS = {"metrics", "scores", "fidelity", "fakes", "samples", "images", "samplers",
-         "slices", "overlap", "closeness", "published", "maps"}  # fmt: skip
 
 
 def kinds(stage):
@@ -21,6 +29,11 @@ def kinds(stage):
 
 def build(stage, kind, **arguments):
     return plugins.build(stage, {"kind": kind, **arguments})
+
+
+def toy(stage, kind):
+    """A kind as small as it can be, and in need of no file from outside."""
+    return build(stage, kind, **constant(stage, kind, "TOY", {}))
 
 
 def points(n, seed, shift=0.0, d=5):
@@ -155,9 +168,7 @@ def backbones(tmp_path_factory):
     ):
         net = port.FeatureExtractorInceptionV3("inception", ["2048"])
     save_tensors(folder / "inception", {k: t.numpy() for k, t in net.state_dict().items()})
-    small = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
-    entry = {"model": "vit_tiny_patch16_224", "weights": "none", "kwargs": small}
-    weights, facts = build("backbones", "timm", **entry).make(
+    weights, facts = toy("backbones", "timm").make(
         None, [], seed=0, folder=folder, progress=lambda *_, **__: None
     )
     save_tensors(folder / "vit", weights, **facts)
@@ -222,6 +233,221 @@ def test_a_detector_says_what_it_needs(kind):
 @kinds("tables_figures")
 def test_drawings_say_what_they_make_and_read_and_have_a_caption(kind):
     assert constant("tables_figures", kind, "MAKES") in ("table", "figure")
-    assert set(constant("tables_figures", kind, "READS")) <= READS
+    assert set(constant("tables_figures", kind, "READS")) <= set(READS)
     caption = (ROOT / "workflow" / "report" / f"{kind}.rst").read_text()
     assert len(caption.split()) >= 15
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    def refuse(*_, **__):
+        pytest.fail("asks the network")
+
+    monkeypatch.setenv("NEARND_OFFLINE", "1")
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+
+
+FROM_OUTSIDE = [k for k in plugins.available("backbones") if constant("backbones", k, "FILES")]
+COMPLETE = [k for k in plugins.available("backbones")
+            if k not in FROM_OUTSIDE or constant("backbones", k, "TOY")]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COMPLETE)
+def test_backbones_describe_a_network_that_embeds_and_give_the_same_bytes_twice(
+    kind, offline, tmp_path
+):
+    import torch
+
+    from nearnd.files.arrays import save_tensors
+    from nearnd.networks.backbone import features, load_backbone
+    from nearnd.networks.transform import View, view
+
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 1)).astype(np.uint8)
+    images = Images(pixels, np.arange(24) % 2, np.arange(24).astype(str))
+
+    def file(name):
+        made = toy("backbones", kind).make(
+            images, ["a", "b"], seed=1, folder=tmp_path / name, progress=silent
+        )
+        save_tensors(tmp_path / f"{name}.safetensors", made[0], **made[1])
+        return tmp_path / f"{name}.safetensors"
+
+    one, two = file("one"), file("two")
+    assert one.read_bytes() == two.read_bytes()
+    net, facts = load_backbone(one)
+    how = View(facts["resize"], facts["size"], facts["mean"], facts["std"]).check()
+    with torch.inference_mode():
+        h = features(net, view(pixels, how)).numpy()  # (N, D)
+    assert h.dtype == np.float32
+    assert h.shape == (24, net.num_features)
+    assert np.isfinite(h).all()
+    assert len(np.unique(h, axis=0)) == 24
+
+
+@pytest.mark.parametrize("kind", FROM_OUTSIDE)
+def test_backbones_from_outside_say_where_their_file_may_be_put(kind, offline, tmp_path):
+    with pytest.raises(OSError, match=r"NEARND_OFFLINE is set") as error:
+        build("backbones", kind).make(None, [], seed=0, folder=tmp_path, progress=silent)
+    for argument in constant("backbones", kind, "FILES"):
+        assert f"`{argument}: <that file>`" in str(error.value)
+
+
+@pytest.fixture(params=[1, 3])
+def sources(request, tmp_path, monkeypatch):
+    """All that fakes are ever drawn from; nothing of it may be written to."""
+    from PIL import Image
+
+    shape, rng = (8, 8, request.param), np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (45, *shape)).astype(np.uint8)
+    pixels.flags.writeable = False
+    monkeypatch.chdir(tmp_path)
+    for i, image in enumerate(pixels[15:30]):
+        file = Path("pictures", "cat" if i < 11 else "dog", f"{i}.png")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.squeeze()).save(file)
+
+    def sample(snapshot, seeds):
+        draw = [np.random.default_rng(int(seed)).integers(0, 256, shape) for seed in seeds]
+        return np.stack(draw).astype(np.uint8)
+
+    fidelity = [{"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 10.0)]]
+    return {
+        "normal": pixels[:15], "sample": sample, "snapshots": "x", "fidelity": fidelity,
+        "others": pixels[30:], "names": np.repeat(["a", "b", "c"], 5),
+        "classes": {"dog": False, "cat": True},
+    }  # fmt: skip
+
+
+def drawn(kind, n, seed, sources):
+    fakes = toy("fakes", kind)
+    known = inspect.signature(fakes.draw).parameters
+    return fakes.draw(n, seed=seed, **{k: v for k, v in sources.items() if k in known})
+
+
+@kinds("fakes")
+def test_fakes_are_images_like_the_normal_ones_and_fewer_are_part_of_more(kind, sources):
+    few, _ = drawn(kind, 4, 1, sources)
+    many, facts = drawn(kind, 9, 1, sources)
+    assert many.dtype == np.uint8
+    assert many.shape == (9, *sources["normal"].shape[1:])
+    assert {image.tobytes() for image in few} < {image.tobytes() for image in many}
+    assert len({image.tobytes() for image in many}) == 9
+    assert (drawn(kind, 9, 1, sources)[0] == many).all()
+    assert (drawn(kind, 9, 2, sources)[0] != many).any()
+    assert drawn(kind, 9, 1, sources)[1] == facts
+    for value in facts.values():  # for a table
+        assert isinstance(value, str) or np.isfinite(value)
+
+
+@kinds("fakes")
+def test_fakes_that_cannot_be_drawn_are_refused(kind, sources):
+    nothing = {"fidelity": [{"step": 1}], "classes": {"bird": True}}
+    nothing |= {name: sources[name][:0] for name in ("others", "names")}
+    with pytest.raises(ValueError, match=r"there are|has no|measure"):
+        drawn(kind, 4, 1, sources | nothing)
+
+
+# ---- generators and samplers ----
+
+
+def checkpoint_of(file, model):
+    """A file of the official code with the weights of a network of this entry."""
+    net = UNet(size=8, channels=1, **plugins.build("generators", model).network)
+    tensors = {s.name: s.target.mT if s.matrix else s.target for s in slots(net)}
+    shadow = [t for name, t in tensors.items() if name != FREQUENCIES]
+    model = {f"module.{name}": t for name, t in tensors.items()}
+    torch.save({"model": model, "ema": {"shadow_params": shadow}, "step": 12}, file)
+
+
+@kinds("generators")
+def test_generators_keep_to_their_plan_and_an_image_depends_on_its_seed_alone(
+    kind, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NEARND_DEVICE", "cpu")
+    arguments = dict(constant("generators", kind, "TOY", {}))
+    for name in constant("generators", kind, "FILES", {}):  # a file from outside
+        arguments[name] = str(tmp_path / "file")
+        checkpoint_of(tmp_path / "file", arguments["model"])
+    generator = build("generators", kind, **arguments)
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype(np.uint8)
+
+    def train(folder, progress=silent, ends=False):
+        seen = []
+        (tmp_path / folder).mkdir(exist_ok=True)
+        generator.train(
+            pixels,
+            labels=np.arange(12) % 2,
+            seed=3,
+            folder=tmp_path / folder,
+            monitor=lambda step, file: seen.append((step, file)) or ends,
+            progress=progress,
+        )
+        return dict(seen)
+
+    whole, plan = train("whole"), generator.plan()
+    assert list(whole) == plan.snapshots == sorted(set(plan.snapshots))
+    assert whole == snapshots(tmp_path / "whole")
+    assert plan.steps == plan.snapshots[-1]
+
+    def kill(step, total, **_):
+        if step == total // 2 + 1:
+            raise InterruptedError
+
+    with suppress(InterruptedError):
+        train("killed", kill)
+    assert list(train("ended", ends=True)) == plan.snapshots[:1]
+    for folder in ("killed", "ended"):  # go on, to the same bytes
+        train(folder)
+        for step, file in snapshots(tmp_path / folder).items():
+            assert file.read_bytes() == whole[step].read_bytes()
+
+    seeds = np.array([5, 2**40 + 5, 9, 5, 2**63 + 1, 0], dtype=np.uint64)
+    last = whole[plan.steps]
+    images = generator.sample(last, seeds)
+    assert images.dtype == np.uint8
+    assert images.shape == (6, 8, 8, 1)
+    assert (images[0] == images[3]).all()
+    assert (images[0] != images[1]).any()  # all 64 bits of a seed count
+    assert (generator.sample(last, seeds[::-1])[::-1] == images).all()
+    assert (generator.sample(last, seeds[2:3])[0] == images[2]).all()
+    if "sampler" in plugins.arguments("generators", kind):
+        counted, calls = generator.sample_counted(last, seeds)
+        assert (counted == images).all()
+        assert calls == plan.calls
+
+
+PROCESSES = [
+    VE(0.01, 50.0),
+    VP(),
+    SubVP(),
+    SMLD(0.01, 50.0, num_scales=1000),
+    DDPM(num_scales=1000),
+]
+
+
+@kinds("samplers")
+@pytest.mark.parametrize("sde", PROCESSES, ids=lambda sde: type(sde).__name__)
+def test_samplers_give_back_the_law_of_an_exact_score_each_image_by_itself(kind, sde):
+    settings = constant("samplers", kind, "TOY", {})
+    process = {"sde": sde.name, "continuous": type(sde) not in (SMLD, DDPM)}
+    try:
+        plugins.call("samplers", {"kind": kind, **settings, **process}, "check")
+    except ValueError as error:
+        pytest.skip(str(error))
+    mean, spread = 0.5, 0.25
+
+    def score(x, t):
+        m, std = (a[:, None, None, None] for a in sde.marginal(t))
+        return -(x - m * mean) / ((spread * m) ** 2 + std**2)
+
+    def draw(*seeds):
+        noise = ImageNoise(np.array(seeds), (3, 8, 8), torch.device("cpu"))
+        return build("samplers", kind, **settings)(sde, score, noise)
+
+    x = draw(*range(100))
+    assert x.dtype == torch.float32
+    assert x.shape == (100, 3, 8, 8)
+    assert float(x.mean()) == pytest.approx(mean, abs=0.02)
+    assert float(x.std()) == pytest.approx(spread, rel=0.06)
+    assert torch.allclose(draw(7)[0], x[7], rtol=1e-5, atol=1e-6)

@@ -5,8 +5,8 @@ import pytest
 
 from nearnd import plugins
 from nearnd.fakes._levels import match_levels
-from nearnd.fakes._stops import choose
 from nearnd.jobs import duplicates
+from nearnd.jobs.early_end import choose
 
 ROWS = [
     {"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 8.0), (9, 9.0)]
@@ -64,11 +64,6 @@ def test_several_snapshots_give_the_same_share_each_and_a_longer_set_begins_like
     sources["sample"] = lambda file, seeds: seeds
     seeds, _ = fakes.draw(9, seed=1, **sources)
     assert len(set(seeds.tolist())) == 9  # no two images from the same noise
-
-
-def test_training_for_several_snapshots_ends_at_the_last():
-    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"step": [2, 8]}})
-    assert [fakes.enough(ROWS[:n]) for n in range(1, 6)] == [False, False, False, True, True]
 
 
 def test_exposure_repeats_images_only_when_it_must():

@@ -14,8 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from synthetic import MEASURES, experiment
 
-from nearnd import config as settings
-from nearnd import plugins
+from nearnd import catalog, plugins
 from nearnd.files.tables import load_table
 from nearnd.metrics.auroc import auroc
 from nearnd.report import summary
@@ -393,7 +392,7 @@ def test_published_table_sets_ours_beside_theirs(data):
 
 
 PAPERS = ["fitymi", "reth", "surv"]
-CATALOG = settings.read_catalog(ROOT / "config" / "catalog")
+CATALOG = catalog.whole(ROOT / "config" / "catalog")
 
 
 def paper(name: str) -> pd.DataFrame:

@@ -32,7 +32,7 @@ THEIRS = {
     "kind": "checkpoint",
     "monitor": "raw",
     "weights": "net.pth",
-    "model": NETWORK | {"sampler": {"kind": "heun", "steps": 3}},
+    "model": NETWORK | {"kind": "score_sde", "sampler": {"kind": "heun", "steps": 3}},
 }
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.detectors._patches import patches
 from nearnd.files import tables
@@ -16,7 +16,7 @@ from nearnd.files.arrays import save_tensors
 from nearnd.metrics.auroc import auroc
 from nearnd.networks.coreset import coreset
 from nearnd.networks.nearest import nearest
-from nearnd.report import drawing_data
+from nearnd.report import reads
 from nearnd.tables_figures import _maps, anomaly_maps, localisation
 
 
@@ -263,7 +263,7 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
     files = {"images": tmp_path / "test.npy", "maps": tmp_path / "maps"}
     files |= {"detector": tmp_path / "detector"}
     about = {key: task[key] for key in ("dataset", "normal", "method", "seed")}
-    data = drawing_data.collect({"methods": {}, "sources": {"maps": [about | {"file": files}]}})
+    data = {"maps": reads.READS["maps"].load([about | {"file": files}]), "labels": {}}
     (found,) = data["maps"]
     assert found["share"] == 224 / 256
     assert (found["is_anomaly"] == task["is_anomaly"]).all()
@@ -274,7 +274,7 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
 
 
 def test_a_figure_of_maps_without_a_method_that_has_some_is_refused():
-    whole = settings.read_catalog(Path(__file__).parents[1] / "config" / "catalog")
+    whole = catalog.whole(Path(__file__).parents[1] / "config" / "catalog")
     bad = {"dataset": "digits", "normals": "each", "methods": ["pixels"]}
     whole["experiments"]["bad"] = bad | {"drawings": ["anomaly_maps"]}
     with pytest.raises(ValueError, match=r"anomaly_maps shows anomaly maps.*such as patchcore"):

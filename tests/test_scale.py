@@ -212,11 +212,11 @@ def test_a_generator_is_built_and_planned_without_timm():
 
 
 def test_the_whole_config_is_checked_without_torch():
-    code = ["from pathlib import Path", "from nearnd import config, plugins", "import yaml",
+    code = ["from pathlib import Path", "from nearnd import catalog, config, plugins",
+            "import yaml",
             f"root = Path({str(ROOT)!r})",
-            "base = config.read_catalog(root / 'config/catalog')",
-            "for name in ('config.yaml', 'paper.yaml'):\n"
-            "    base = config.lay_over(base, yaml.safe_load((root / 'config' / name).open()))",
+            "files = [root / 'config' / name for name in ('config.yaml', 'paper.yaml')]",
+            "base = catalog.whole(root / 'config/catalog', *map(yaml.safe_load, map(open, files)))",
             "config.check(base)",
             "[plugins.digest(config.STAGE.get(s, s), e['kind'])"
             " for s in config.KEYS for e in base[s].values()]"]  # fmt: skip

@@ -30,7 +30,7 @@ class RunsOut:
 @pytest.fixture
 def task(toy, monkeypatch):
     monkeypatch.setenv("NEARND_DEVICE", "cpu")
-    images, _ = load_images(toy.folder / IMAGES[0])
+    images = load_images(toy.folder / IMAGES[0])
     outliers = 255 - np.asarray(images.pixels[::2])
     return images, outliers, toy.folder / STAGES["detector"]["input"]["backbone"]
 

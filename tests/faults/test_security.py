@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from nearnd import config
+from nearnd import catalog, config
 from nearnd.files import arrays, fetch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def test_a_config_file_makes_no_objects(tmp_path):
     text = f"scores: {{x: !!python/object/apply:os.system ['touch {mark}']}}"
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ValueError, match=r"a\.yaml"):
-        config.read_catalog(tmp_path)
+        catalog.read_catalog(tmp_path)
     assert not mark.exists()
 
 

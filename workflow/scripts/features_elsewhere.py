@@ -8,7 +8,7 @@ from nearnd.files import arrays, tables
 from nearnd.jobs import job
 
 with job.start(snakemake) as run:
-    images, _ = tables.load_images(snakemake.input.pixels)
+    images = tables.load_images(snakemake.input.pixels)
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.load(snakemake.input.detector)
     embedding = detector.embed(images.pixels, progress=run.progress)
