@@ -1,7 +1,6 @@
 """Official checkpoints: what is read from them, and what is refused; the presets they belong to."""
 
 import io
-import json
 import os
 import zipfile
 from collections import OrderedDict
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from reference import entry, levels, network, networks
 
 from nearnd import catalog, plugins
 from nearnd import config as settings
@@ -18,8 +18,6 @@ from nearnd.generators._sampling import load_snapshot
 from nearnd.networks.unet import UNet
 
 ROOT = Path(__file__).resolve().parents[1]
-PARITY = Path(os.environ.get("NEARND_PARITY", ROOT.parent / "shared/fixtures/score_sde"))
-PAIRS = sorted(p for p in PARITY.glob("*.json") if p.with_suffix(".npz").exists())
 CATALOG = catalog.whole(ROOT / "config/catalog")
 TINY = {"nf": 16, "channel_mult": [1, 2], "blocks": 1, "attention": [4], "sigma_max": 8.0}
 SAMPLER = {"kind": "heun", "steps": 3}
@@ -86,77 +84,26 @@ def save(content, file):
 # ---- what is read ----
 
 
-def entry_of(config):
-    """Our arguments for a configuration of the reference; skips what is not told by them here."""
-    m, d, t = config["model"], config["data"], config["training"]
-    known = {"name": "ncsnpp", "nonlinearity": "swish", "fir_kernel": [1, 3, 3, 1]}
-    for key, value in known.items():
-        if m.get(key, value) != value:
-            pytest.skip(f"{key}: {m[key]}")
-    if not m.get("conditional", True):
-        pytest.skip("not in any published configuration")
-    if d["centered"] != (t["sde"] != "vesde") or m["scale_by_sigma"] != (t["sde"] == "vesde"):
-        pytest.skip("a mixture of VE and VP")
-    if (m["embedding_type"] == "fourier") != (t["sde"] == "vesde" and t.get("continuous", True)):
-        pytest.skip("an embedding that its SDE does not have")
-    name = t["sde"].removesuffix("sde")
-    levels = {"sigma_min": m["sigma_min"], "sigma_max": float(m["sigma_max"])}
-    others = {  # what no published configuration changes
-        "resblock": (m.get("resblock_type", "biggan"), "biggan"),
-        "resample_conv": (m.get("resamp_with_conv", True), True),
-        "combine": (m.get("progressive_combine", "sum"), "sum"),
-        "rescale": (m.get("skip_rescale", True), True),
-    }
-    return {
-        "sde": name, "nf": m["nf"], "channel_mult": m["ch_mult"], "blocks": m["num_res_blocks"],
-        "attention": m["attn_resolutions"], "dropout": m["dropout"], "fir": m["fir"],
-        "inner": m["progressive_input"].removeprefix("input_"),
-        "outer": m["progressive"].removeprefix("output_"),
-        "continuous": t.get("continuous", True),
-        "network": {name: value for name, (value, usual) in others.items() if value != usual},
-        **({} if t.get("continuous", True) else {"num_scales": m["num_scales"]}),
-        **(levels if name == "ve" else {}),
-    }  # fmt: skip
-
-
-def sine_weights(state_dict):
-    """The weights of a fixture, by the rule in its `fill`."""
-    tensors = {}
-    for i, (name, shape) in enumerate(state_dict):
-        k = np.arange(int(np.prod(shape)), dtype=np.float64)
-        w = 0.05 * np.sin(0.7 * k + 1.3 * i)
-        if len(shape) == 1:
-            w += 1.0 if name.endswith(".weight") else 0.0
-            w *= 20 if name.endswith(".W") else 1
-        tensors[name] = torch.from_numpy(w.astype(np.float32)).reshape(shape)
-    return tensors
-
-
-@pytest.mark.skipif(not PAIRS, reason=f"no pairs in {PARITY}; set NEARND_PARITY")
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda p: p.stem)
-def test_the_averaged_weights_compute_what_the_reference_computes(pair, tmp_path):
-    j, z = json.loads(pair.read_text()), np.load(pair.with_suffix(".npz"))
-    entry = entry_of(j["config"])
-    tensors = sine_weights(j["state_dict"])
-    levels = j["config"]["model"]["sigma_min"], j["config"]["model"]["sigma_max"]
+@networks
+def test_the_averaged_weights_compute_what_the_reference_computes(file, tmp_path):
+    config, tensors, z = network(file)
+    ours, sigmas = entry(config), torch.tensor(levels(config))
     later = {name: t if name == FREQUENCIES else 1.1 * t for name, t in tensors.items()}
-    content = official(later, tensors, levels)
-    content["model"]["module.sigmas"] = torch.tensor(
-        np.geomspace(*reversed(levels), j["config"]["model"]["num_scales"])
-    )
-    file = save(content, tmp_path / "checkpoint_24.pth")
-    x, cond, y = (torch.from_numpy(z[k]) for k in ("x", "cond", "y"))
+    content = official(later, tensors)
+    content["model"]["module.sigmas"] = sigmas
+    weights = save(content, tmp_path / "checkpoint_24.pth")
+    x, cond, y = z["x"], z["cond"], z["y"]
     shape = (1, *x.shape[2:], x.shape[1])
     away = []
     for take in ("ema", "model"):
         (tmp_path / take).mkdir()
-        snapshot = imported(file, shape, tmp_path / take, take, **entry)
+        snapshot = imported(weights, shape, tmp_path / take, take, **ours)
         assert snapshot.name == "step1200000.safetensors"
         net = load_snapshot(snapshot)[1].eval()
         with torch.no_grad():
             got = net(x, cond)
-        if entry["sde"] == "ve" and not entry["continuous"]:  # ours is divided outside
-            got = got / content["model"]["module.sigmas"].float()[cond.long(), None, None, None]
+        if ours["sde"] == "ve" and not ours["continuous"]:  # ours is divided outside
+            got = got / sigmas.float()[cond.long(), None, None, None]
         away.append(float((got - y).abs().max() / y.abs().max()))
     assert away[0] < 1e-4 < 0.01 < away[1]
 

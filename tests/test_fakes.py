@@ -100,10 +100,14 @@ def test_copies_are_counted_and_fresh_draws_are_not():
     assert duplicates.share(mixed, training) == 0.5
 
 
-def test_nearest_does_not_depend_on_the_chunk(monkeypatch):
-    x = np.random.default_rng(0).normal(size=(50, 7))
-    whole = duplicates.nearest(x, x, skip_self=True)
-    brute = np.linalg.norm(x[:, None] - x, axis=2) + np.diag(np.full(50, np.inf))
-    assert np.allclose(whole[1], brute.min(1))
-    monkeypatch.setattr(duplicates, "ROWS", 8)
-    assert (duplicates.nearest(x, x, skip_self=True)[0] == whole[0]).all()
+def test_a_copy_is_nearer_than_half_the_way_to_the_next_training_image():
+    rng = np.random.default_rng(0)
+    training = rng.integers(0, 5, (60, 2, 2, 1)).astype(np.uint8)  # some of them equal
+    fakes = rng.integers(0, 5, (80, 2, 2, 1)).astype(np.uint8)
+    x, y = training.reshape(60, -1).astype(float), fakes.reshape(80, -1).astype(float)
+    between = np.linalg.norm(x[:, None] - x, axis=2) + np.diag(np.full(60, np.inf))
+    distance = np.linalg.norm(y[:, None] - x, axis=2)  # (80, 60)
+    nearest = distance.argmin(1)
+    copies = distance.min(1) < 0.5 * between.min(1)[nearest]
+    assert 0 < copies.mean() < 1
+    assert duplicates.share(fakes, training) == copies.mean()

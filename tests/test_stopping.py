@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from test_workflow import copy_of_the_repository, digests, overlay, planned, run
+from toy import copy_of_the_repository, digests, overlay, planned, run
 
 PLACE = Path("results/generators/digits/3/digits_ve/seed0")
 FAKES = ("--nolock", "results/fakes/digits/3/digits_near/seed0.npy")
