@@ -21,13 +21,6 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/inputs.smk"
-include: "rules/experiments.smk"
-
-
-config.update(checked(config))
-workflow_environment(config)
-check_files()
 
 
 # one GPU job at a time on this machine; a cluster counts its own (profiles/default)
@@ -67,7 +60,6 @@ include: "rules/banks.smk"
 include: "rules/scores.smk"
 include: "rules/results.smk"
 include: "rules/listing.smk"
-include: "rules/graph.smk"
 include: "rules/estimate.smk"
 include: "rules/targets.smk"
 include: "rules/housekeeping.smk"
@@ -89,12 +81,9 @@ localrules:
 rule all:
     default_target: True
     input:
-        summary_of_run,
-        costs_of_run,
-        drawings_of_run,
+        lambda w: targets.whole(complete()),
 
 
 rule prefetch:
     input:
-        archives_of_run,
-        weights_of_run,
+        lambda w: targets.fetched(complete()),

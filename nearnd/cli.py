@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from nearnd.files.paths import RESULTS, path
 from nearnd.files.tables import load_table
 
-SUMMARY = Path("results/tables/summary.csv")
+SUMMARY = Path(path("summary"))
 
 
 def show(folder: Path = Path()) -> str:
@@ -41,27 +42,27 @@ def show(folder: Path = Path()) -> str:
         wide = table.pivot(index=index, columns="metric", values="value").fillna("")
         wide = wide[list(dict.fromkeys(table["metric"]))].reset_index()
         wide = order.merge(wide, on=index).to_markdown(index=False)
-    places = {
-        "tables": "results/tables", "figures": "results/figures", "scores": "results/scores",
-        "report": "results/report.html",
-    }  # fmt: skip
-    found = [f"  {name:8s} {path}" for name, path in places.items() if (folder / path).exists()]
+    places = {name: RESULTS / name for name in ("tables", "figures", "scores")}
+    places["report"] = Path(path("report"))
+    found = [f"  {name:8s} {at}" for name, at in places.items() if (folder / at).exists()]
     return f"{wide}\n(percent; ± over seeds)\n\n" + "\n".join(found)
 
 
-def export(options) -> str:
+def export_method(options) -> str:
     """A trained method into a folder of its own (model_folder.py)."""
     import yaml
 
-    from nearnd import config as settings
-    from nearnd.report import model_folder
+    from nearnd import catalog
+    from nearnd.plan.export import export
+    from nearnd.plan.run import Run
 
-    root = Path(__file__).parents[1]
-    config = settings.read_catalog(root / "config" / "catalog")
-    for file in (root / "config" / "config.yaml", *options.configfile):
-        config = settings.lay_over(config, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    folder = Path(__file__).parents[1] / "config"
+    files = (folder / "config.yaml", *options.configfile)
+    config = catalog.whole(
+        folder / "catalog", *(yaml.safe_load(f.read_text(encoding="utf-8")) or {} for f in files)
+    )
     task = (options.dataset, options.normal, options.method, options.seed)
-    return model_folder.export(config, *task, options.folder)
+    return export(Run(config), *task, options.folder)
 
 
 def score(options) -> str:
@@ -102,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
     two.add_argument("folder", type=Path, help="where to put it")
     two.add_argument("--seed", type=int, default=0)
     two.add_argument("--configfile", type=Path, nargs="+", default=[], help="those of the run")
-    two.set_defaults(run=export)
+    two.set_defaults(run=export_method)
     three = commands.add_parser("score", help="score new images with an exported method")
     three.add_argument("model", type=Path, help="the folder that export made")
     three.add_argument("images", type=Path, help="an image or a folder of images")

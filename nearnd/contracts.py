@@ -4,7 +4,8 @@ Words and signs are fixed here once: images are uint8, scores are higher for mor
 label 1 is an anomaly, one seed per generated image.
 
 A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
-object, and may state, as literals that are read without importing the file:
+object, or `build = Name`, a dataclass of that file, whose fields are the arguments. It may state,
+as literals that are read without importing the file:
 
     NEEDS      what an entry must name beside its arguments: a list out of "backbone", "outliers",
                "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
@@ -34,12 +35,16 @@ object, and may state, as literals that are read without importing the file:
     LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
+    TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
+               build it, where the defaults are too heavy or need a file: {name: value}. "pictures"
+               is a folder that the tests make, with one folder of images for each class
     MAKES      (tables_figures) "table" or "figure"
     READS      (tables_figures) what it draws from: see `Drawing`
 
 and functions, which get an entry's arguments over the defaults of `build`:
 
-    check(**arguments)           ValueError in one sentence if they cannot work together
+    check(**arguments)           ValueError in one sentence if they cannot work together (of
+                                 samplers see `Sampler`)
     count(of, **arguments)       (datasets) in place of IMAGES; `of`: that of the set it changes, or
                                  None
     training_steps(**arguments)  (generators) of a whole training, 0 if nothing is trained: for the
@@ -76,14 +81,14 @@ class Images(NamedTuple):
     labels: np.ndarray  # int64 (N,), index into the dataset's class names
     ids: np.ndarray  # str (N,), the name of the image in its source
     masks: np.ndarray | None = None  # uint8 (N, H, W), 1 where anomalous, if the set says so
+    names: np.ndarray | None = None  # str (N,), the images' class names, of a stored set
 
     def __len__(self) -> int:  # the number of images, not of fields
         return len(self.pixels)
 
     def rows(self, index) -> Images:
         """The images at `index` (any numpy index along the first axis)."""
-        masks = None if self.masks is None else self.masks[index]
-        return Images(self.pixels[index], self.labels[index], self.ids[index], masks)
+        return Images(*(None if field is None else field[index] for field in self))
 
 
 class Dataset(Protocol):
@@ -162,21 +167,37 @@ class Generator(Protocol):
         self,
         pixels: np.ndarray,
         *,
+        labels: np.ndarray | None = None,
         seed: int,
         folder: Path,
         monitor: Callable[[int, Path], bool],
         progress: Progress,
     ) -> None:
-        """Fits uint8 (N, H, W, C). Writes snapshots `folder/step0000400.safetensors` and goes on
-        from what it finds in `folder`; calls `monitor(step, file)` after each snapshot and ends
-        there if it returns True. Called again with that `folder` it trains further."""
+        """Fits uint8 (N, H, W, C). labels: int64 (N,), index into the dataset's class names; None
+        where the images are of one class. Writes snapshots `files.snapshots.snapshot(folder, step)`
+        and goes on from what it finds in `folder`; calls `monitor(step, file)` after each snapshot
+        and ends there if it returns True. Called again with that `folder` it trains further."""
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """uint8 (n, H, W, C): image i depends on the snapshot and seeds[i] alone."""
 
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
-        """(of those with several samplers) As `sample`, and how often the network was called for
-        each image, on average."""
+        """(of those whose `build` has an argument `sampler`, an entry of samplers) As `sample`, and
+        how often the network was called for each image, on average."""
+
+
+class Sampler(Protocol):
+    """`build` looks at the settings (ValueError) and loads no torch. What does not go together, or
+    not with an SDE, a function `check(*, sde, continuous, **settings)` may refuse, likewise."""
+
+    def __call__(self, sde: Any, score: Callable, noise: Callable) -> Any:
+        """Images, a float32 tensor (N, C, H, W) in the range of the SDE, a process with methods
+        such as those of generators/_sde.py.
+
+        score(x, t)  of (N, C, H, W), t (1,) if all images are at the same time, else (N,), float32
+        noise()      the next standard-normal draw (N, C, H, W); image i's depends on its seed alone
+        Image i depends on its own noise alone, but for settings that say otherwise.
+        """
 
 
 class Fidelity(Protocol):
@@ -194,15 +215,11 @@ class Fakes(Protocol):
     ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
 
-    def enough(self, fidelity: list[dict]) -> bool:
-        """(of those with a generator) Whether these rows of its fidelity table, in order of
-        training, settle which snapshot is taken, so that training may end."""
-
 
 class Detector(Protocol):
     def fit(
         self,
-        normal: Images,
+        normal: Images | None,
         *,
         outliers: np.ndarray | None,
         backbone: Path | None,
@@ -210,10 +227,18 @@ class Detector(Protocol):
         folder: Path,
         progress: Progress,
     ) -> None:
-        """Trains on normal images and, where NEEDS says so, outliers uint8 (M, H, W, C)."""
+        """Trains on normal images (None for ONE_MODEL) and, where NEEDS says so, outliers uint8
+        (M, H, W, C)."""
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
-        """float32 arrays (N, ...), independent of batch size."""
+    def embed(
+        self, pixels: np.ndarray, *, seeds: np.ndarray | None = None, progress: Progress = silent
+    ) -> Embedding:
+        """float32 arrays (N, ...), independent of batch size; no images give arrays of no rows.
+
+        `seeds` uint64 (N,), one for each image, are for a detector that looks at images changed by
+        chance: image i's rows depend on the image and seeds[i] alone. One that draws nothing takes
+        no notice of them.
+        """
 
     def save(self, path: Path) -> None:
         """One safetensors file."""
@@ -231,11 +256,19 @@ class Bank(Protocol):
 
 
 class Score(Protocol):
-    def __call__(self, bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
-        """float32 (N,), higher = more anomalous. Memory does not grow with N times the bank.
+    def __call__(
+        self, bank: Embedding, queries: Embedding, *, seed: int = 0
+    ) -> np.ndarray | Embedding:
+        """float32 (N,), higher = more anomalous, or {"score": such, "map": float32 (N, h, w)} of a
+        kind that also says where. Memory does not grow with N times the bank.
 
         Each image's score depends on the bank, the seed and that image alone.
         """
+
+
+def score_of(found: np.ndarray | Embedding) -> np.ndarray:
+    """The scores (N,) of what a Score gives, with a map or without."""
+    return found["score"] if isinstance(found, dict) else found
 
 
 class Metric(Protocol):
@@ -255,31 +288,11 @@ class Closeness(Protocol):
 
 
 class Drawing(Protocol):
-    """A table or a figure of one experiment.
+    """A table or a figure of one experiment, or of several that one unites.
 
-    `data` holds what READS asks for:
-        "metrics"    DataFrame dataset, normal, method, test, seed, metric, anomaly, value
-        "slices"     DataFrame dataset, normal, method, test, seed, corruption, severity, metric,
-                     value: of the test sets that are changed copies, no rows if there are none
-        "scores"     DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score
-        "fidelity"   DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>
-        "fakes"      DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>
-        "samples"    list of dicts: dataset, normal, real, anomalies {class: images}, fakes {kind:
-                     images}, and, where the experiment has them, near (a class), previews, steps
-        "images"     list of dicts, one for each image set: dataset, images ("train" or a test set),
-                     classes {name: {n: how many, pixels: some of them, masks: theirs or None}}
-        "maps"       list of dicts, one for each task and each method whose detector embeds a
-                     "map": dataset, normal, method, seed; of the dataset's own test images pixels,
-                     masks (or None), class, is_anomaly (N,), map (N, h, w), and share: the part of
-                     the image's side, around its centre, that the map covers
-        "samplers"   DataFrame dataset, normal, seed, sampler, label, setting, value, repeat,
-                     n_real, n_fake, calls, seconds, <measures>
-        "overlap"    DataFrame dataset, normal, seed, fakes, method, test, n, in_fakes: of the n
-                     images of a test set, those that are among the fakes of training
-        "closeness"  DataFrame dataset, test, normal, anomaly, closeness; None if it has none
-        "published"  DataFrame source, table, row, column, value, note
-    and always "labels", the display names {entry: words}, and "copies", the test sets that are
-    changed copies of another one.
+    `data` holds what READS asks for, each described in nearnd/report/reads.py, and always "labels",
+    the display names {entry: words}, and "copies", the test sets that are changed copies of another
+    one.
     """
 
     def __call__(self, data: dict[str, Any]) -> Any:

@@ -1,15 +1,67 @@
-"""What counts as normal in a task: a class, `not-<class>`, or `all`."""
+"""What is normal in a task, and what a test set is: their names are taken apart here and nowhere
+else."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
+NOT, TEST = "not-", ".test"
 
 
-def is_normal(classes: np.ndarray, normal: str) -> np.ndarray:
-    """Which images are normal, bool (N,), from their class names (N,)."""
-    classes = np.asarray(classes)
-    if normal == "all":
-        return np.ones(len(classes), bool)
-    if normal.startswith("not-"):
-        return classes != normal.removeprefix("not-")
-    return classes == normal
+@dataclass(frozen=True)
+class Normal:
+    """What counts as normal: one class (`cat`), all but one (`not-cat`), or all (`all`)."""
+
+    name: str | None  # of the class; None: all classes
+    inverted: bool = False
+
+    @staticmethod
+    def parse(text: str) -> Normal:
+        """`any`, of what no task trains, is all classes too."""
+        if text in ("all", "any"):
+            return Normal(None)
+        return Normal(text.removeprefix(NOT), text.startswith(NOT))
+
+    def holds(self, name: str) -> bool:
+        """Whether the images of a class are normal."""
+        return self.name is None or (name == self.name) != self.inverted
+
+    def of(self, names):
+        """Which images are normal, bool (N,), from their class names str (N,)."""
+        import numpy as np  # planning asks about names alone
+
+        return np.array([self.holds(name) for name in np.asarray(names).tolist()], bool)
+
+    def count(self, classes: int) -> int:
+        """How many of so many classes are normal."""
+        if self.name is None:
+            return classes
+        return classes - 1 if self.inverted else 1
+
+    @property
+    def alike(self) -> str:
+        """A word for normals whose jobs cost the same but for chance."""
+        if self.name is None:
+            return "all"
+        return f"{NOT}one" if self.inverted else "one"
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Images to score: the dataset's own test split (`test`), or another's (`svhn.test`)."""
+
+    __test__ = False  # to pytest: this is no test
+    other: str | None  # the name of the other dataset; None: the own one
+
+    @staticmethod
+    def parse(text: str) -> TestSet:
+        """ValueError if it is neither."""
+        if text == "test":
+            return TestSet(None)
+        if not text.endswith(TEST) or text == TEST:
+            raise ValueError(f"{text!r} may be test or <dataset>.test")
+        return TestSet(text.removesuffix(TEST))
+
+    def dataset(self, own: str) -> str:
+        """Whose images they are, in a task of the dataset `own`."""
+        return self.other or own

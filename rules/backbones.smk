@@ -1,6 +1,6 @@
 rule backbone:
     input:
-        unpack(backbone_input),
+        unpack(inputs_of("backbone")),
     output:
         "results/backbones/{backbone}.safetensors",
     log:
@@ -11,11 +11,11 @@ rule backbone:
         "../envs/torch.yaml"
     threads: 8
     resources:
-        gpu=gpus(),
+        gpu=resources.gpus(run.config["device"]),
         mem_mb=lambda w, attempt: min(attempt, 2) * 8000,
         runtime=480,
     params:
-        entry=lambda w: entry("backbones", w.backbone),
-        digest=lambda w: digest("backbones", w.backbone),
+        entry=lambda w: run.entry("backbones", w.backbone),
+        digest=lambda w: run.digest("backbones", w.backbone),
     script:
         "../workflow/scripts/backbone.py"

@@ -1,6 +1,6 @@
 rule bank:
     input:
-        unpack(bank_input),
+        unpack(inputs_of("bank")),
     output:
         "results/banks/{dataset}/{normal}/{detector}/{bank}/seed{seed}.safetensors",
     log:
@@ -8,9 +8,9 @@ rule bank:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt) // 2,
+        mem_mb=less_memory,
     params:
-        entry=lambda w: entry("banks", w.bank),
-        digest=lambda w: digest("banks", w.bank),
+        entry=lambda w: run.entry("banks", w.bank),
+        digest=lambda w: run.digest("banks", w.bank),
     script:
         "../workflow/scripts/bank.py"

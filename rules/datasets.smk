@@ -8,16 +8,14 @@ rule fetch:
     conda:
         "../envs/tables.yaml"
     params:
-        archive=lambda w: archive_of(w.kind, w.archive),
+        archive=lambda w: archives.about(run.config, w.kind, w.archive),
     script:
         "../workflow/scripts/fetch.py"
 
 
 rule images:
     input:
-        archives=archives_input,
-        folders=folders_input,
-        clean=clean_input,
+        unpack(inputs_of("images")),
     output:
         multiext(
             "results/images/{dataset}/",
@@ -34,13 +32,18 @@ rule images:
         "../envs/tables.yaml"
     threads: 8
     resources:
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
-        runtime=lambda w: runtime_of(w.dataset),
+        mem_mb=memory,
+        runtime=runtime,
     params:
-        entry=lambda w: entry("datasets", w.dataset),
-        selection=lambda w: selection_of(w.dataset),
-        archives=lambda w: archives_of(w.dataset),
-        digest=lambda w: digest("datasets", w.dataset),
-        stamp=lambda w: stamp(folders_input(w)),
+        entry=lambda w: run.entry("datasets", w.dataset),
+        # which images are kept: all where the entry says nothing
+        selection=lambda w: {
+            key: value
+            for key, value in run.config["datasets"][w.dataset].items()
+            if key in ("only", "most")
+        },
+        archives=lambda w: archives.records(run.config, w.dataset),
+        digest=lambda w: run.digest("datasets", w.dataset),
+        stamp=lambda w: inputs.stamp(inputs.folders(run, "datasets", w.dataset)),
     script:
         "../workflow/scripts/images.py"

@@ -1,6 +1,6 @@
 rule detector:
     input:
-        unpack(detector_input),
+        unpack(inputs_of("detector")),
     output:
         "results/detectors/{dataset}/{normal}/{detector}/seed{seed}.safetensors",
     log:
@@ -9,13 +9,13 @@ rule detector:
         "results/benchmarks/detectors/{dataset}/{normal}/{detector}/seed{seed}.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of(w.dataset)
+    threads: threads
     resources:
-        gpu=gpus(),
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
-        runtime=lambda w: runtime_of(w.dataset),
+        gpu=resources.gpus(run.config["device"]),
+        mem_mb=memory,
+        runtime=runtime,
     params:
-        entry=lambda w: entry("detectors", w.detector),
-        digest=lambda w: digest("detectors", w.detector),
+        entry=lambda w: run.entry("detectors", w.detector),
+        digest=lambda w: run.digest("detectors", w.detector),
     script:
         "../workflow/scripts/detector.py"

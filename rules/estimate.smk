@@ -6,9 +6,12 @@ rule estimate:
     conda:
         "../envs/torch.yaml"
     params:
-        parts=lambda w: {name: counted([name]) for name in config["run"]},
-        whole=lambda w: counted(config["run"]),
-        missing=lambda w: missing_files(),
-        config=lambda w: {k: v for k, v in config.items() if k != "captions"},
+        parts=lambda w: {
+            name: job_graph.counted(run, workflow.rules, [name])
+            for name in run.config["run"]
+        },
+        whole=lambda w: job_graph.counted(run, workflow.rules, run.config["run"]),
+        missing=lambda w: missing.missing_files(run),
+        config=run.config,
     script:
         "../workflow/scripts/estimate.py"

@@ -1,6 +1,6 @@
 rule fakes:
     input:
-        unpack(fakes_input),
+        unpack(inputs_of("fakes")),
     output:
         images="results/fakes/{dataset}/{normal}/{fakes}/seed{seed}.npy",
         facts="results/fakes/{dataset}/{normal}/{fakes}/seed{seed}.csv",
@@ -8,16 +8,20 @@ rule fakes:
         "results/logs/fakes/{dataset}/{normal}/{fakes}/seed{seed}.log",
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of(w.dataset)
+    threads: threads
     resources:
-        gpu=gpus(),
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
-        runtime=lambda w: runtime_of(w.dataset),
+        gpu=resources.gpus(run.config["device"]),
+        mem_mb=memory,
+        runtime=runtime,
     params:
-        entry=lambda w: entry("fakes", w.fakes),
-        digest=lambda w: digest("fakes", w.fakes),
-        ratio=lambda w: config["fakes"][w.fakes].get("ratio", 1),
-        generator=lambda w: generator_behind(w.fakes),
-        stamp=lambda w: stamp(fakes_input(w)["outside"]),
+        entry=lambda w: run.entry("fakes", w.fakes),
+        digest=lambda w: run.digest("fakes", w.fakes),
+        ratio=lambda w: run.config["fakes"][w.fakes].get("ratio", 1),
+        generator=lambda w: (
+            run.entry("generators", run.config["fakes"][w.fakes]["generator"])
+            if "generator" in run.config["fakes"][w.fakes]
+            else None
+        ),
+        stamp=lambda w: inputs.stamp(inputs.fakes(run, w)["outside"]),
     script:
         "../workflow/scripts/fakes.py"

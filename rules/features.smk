@@ -1,6 +1,6 @@
 rule features:
     input:
-        unpack(features_input),
+        unpack(inputs_of("features")),
     output:
         train="results/features/{dataset}/{normal}/{detector}/seed{seed}/train.safetensors",
         test="results/features/{dataset}/{normal}/{detector}/seed{seed}/test.safetensors",
@@ -8,34 +8,34 @@ rule features:
         "results/logs/features/{dataset}/{normal}/{detector}/seed{seed}/own.log",
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of(w.dataset)
+    threads: threads
     resources:
-        gpu=gpus(),
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
-        runtime=lambda w: runtime_of(w.dataset),
+        gpu=resources.gpus(run.config["device"]),
+        mem_mb=memory,
+        runtime=runtime,
     params:
-        entry=lambda w: entry("detectors", w.detector),
-        digest=lambda w: digest("detectors", w.detector),
+        entry=lambda w: run.entry("detectors", w.detector),
+        digest=lambda w: run.digest("detectors", w.detector),
     script:
         "../workflow/scripts/features.py"
 
 
 rule features_elsewhere:
     input:
-        unpack(features_elsewhere_input),
+        unpack(inputs_of("features_elsewhere")),
     output:
         "results/features/{dataset}/{normal}/{detector}/seed{seed}/{other}.test.safetensors",
     log:
         "results/logs/features/{dataset}/{normal}/{detector}/seed{seed}/{other}.test.log",
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of(w.dataset)
+    threads: threads
     resources:
-        gpu=gpus(),
-        mem_mb=lambda w, attempt: memory_of(w.other, attempt),
-        runtime=lambda w: runtime_of(w.other),
+        gpu=resources.gpus(run.config["device"]),
+        mem_mb=lambda w, attempt: resources.memory(run, w.other, attempt),
+        runtime=lambda w: resources.runtime(run, w.other),
     params:
-        entry=lambda w: entry("detectors", w.detector),
-        digest=lambda w: digest("detectors", w.detector),
+        entry=lambda w: run.entry("detectors", w.detector),
+        digest=lambda w: run.digest("detectors", w.detector),
     script:
         "../workflow/scripts/features_elsewhere.py"

@@ -1,16 +1,12 @@
 rule generator:
     input:
-        unpack(generator_input),
+        unpack(inputs_of("generator")),
     output:
         snapshots=directory(
             "results/generators/{dataset}/{normal}/{generator}/seed{seed}/snapshots"
         ),
         fidelity="results/generators/{dataset}/{normal}/{generator}/seed{seed}/fidelity.csv",
         previews="results/generators/{dataset}/{normal}/{generator}/seed{seed}/previews.npy",
-        # read by `asked_before`; not deleted when the job runs again
-        reached=update(
-            "results/generators/{dataset}/{normal}/{generator}/seed{seed}/reached.json"
-        ),
         cost="results/generators/{dataset}/{normal}/{generator}/seed{seed}/cost.tsv",
     log:
         "results/logs/generators/{dataset}/{normal}/{generator}/seed{seed}.log",
@@ -19,30 +15,30 @@ rule generator:
     priority: 10
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of(w.dataset)
+    threads: threads
     resources:
-        gpu=gpus(),
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt),
-        runtime=lambda w: runtime_of(w.dataset, steps_of(w.generator)),
-    params:
-        entry=lambda w: entry("generators", w.generator),
-        digest=lambda w: digest("generators", w.generator),
-        monitor=lambda w: monitor_of(w.generator),
-        watcher=lambda w: entry("detectors", monitor_of(w.generator)["detector"]),
-        watcher_digest=lambda w: digest(
-            "detectors", monitor_of(w.generator)["detector"]
+        gpu=resources.gpus(run.config["device"]),
+        mem_mb=memory,
+        runtime=lambda w: resources.runtime(
+            run, w.dataset, job_cost.steps(run.config, w.generator)
         ),
-        # training ends when these have what they need; no reason to run again, since
-        # snakemake takes no function of `threads` for one: that is `asked`
-        fakes=lambda w, threads: fakes_asked(w),
-        asked=lambda w: asked_before(w),
+    params:
+        entry=lambda w: run.entry("generators", w.generator),
+        digest=lambda w: run.digest("generators", w.generator),
+        monitor=lambda w: run.monitor(w.generator),
+        watcher=lambda w: run.entry("detectors", run.monitor(w.generator)["detector"]),
+        watcher_digest=lambda w: run.digest(
+            "detectors", run.monitor(w.generator)["detector"]
+        ),
+        # when training ends early; with another one it goes on from its state
+        until=lambda w: run.config["generators"][w.generator].get("until"),
     script:
         "../workflow/scripts/generator.py"
 
 
 rule costs:
     input:
-        lambda w: files_in({"costs": costs_sources()}),
+        lambda w: [source["file"] for source in targets.costs(run)],
     output:
         "results/tables/costs.tsv",
     log:
@@ -50,6 +46,6 @@ rule costs:
     conda:
         "../envs/tables.yaml"
     params:
-        sources=lambda w: costs_sources(),
+        sources=lambda w: targets.costs(run),
     script:
         "../workflow/scripts/costs.py"

@@ -4,6 +4,6 @@ rule list_datasets:
     conda:
         "../envs/tables.yaml"
     params:
-        config={key: config[key] for key in ("datasets", "mirrors")},
+        config={key: run.config[key] for key in ("datasets", "mirrors")},
     script:
         "../workflow/scripts/list_datasets.py"

@@ -1,6 +1,6 @@
 rule metrics:
     input:
-        metrics_input,
+        unpack(inputs_of("metrics")),
     output:
         "results/metrics/{experiment}.csv",
         slices="results/metrics/{experiment}.slices.csv",
@@ -9,13 +9,14 @@ rule metrics:
     conda:
         "../envs/tables.yaml"
     params:
-        runs=lambda w: runs_of(w.experiment),
-        copies=lambda w: copies_of(w.experiment),
+        runs=lambda w: run.runs(w.experiment),
+        copies=lambda w: run.copies(w.experiment),
         entries=lambda w: {
-            m: entry("metrics", m) for m in experiment_of(w.experiment)["metrics"]
+            m: run.entry("metrics", m) for m in run.experiment(w.experiment)["metrics"]
         },
         digests=lambda w: {
-            m: digest("metrics", m) for m in experiment_of(w.experiment)["metrics"]
+            m: run.digest("metrics", m)
+            for m in run.experiment(w.experiment)["metrics"]
         },
     script:
         "../workflow/scripts/metrics.py"
@@ -23,7 +24,7 @@ rule metrics:
 
 rule summary:
     input:
-        summary_input,
+        lambda w: targets.summary_files(complete()),
     output:
         report(
             "results/tables/summary.csv",
@@ -35,14 +36,14 @@ rule summary:
     conda:
         "../envs/tables.yaml"
     params:
-        sources=lambda w: summary_sources(),
+        sources=lambda w: targets.summary(run),
     script:
         "../workflow/scripts/summary.py"
 
 
 rule table:
     input:
-        drawing_input,
+        lambda w: targets.drawing_files(drawing(w)),
     output:
         report(
             "results/tables/{experiment}/{drawing}.csv",
@@ -58,16 +59,18 @@ rule table:
     conda:
         "../envs/tables.yaml"
     params:
-        entry=lambda w: entry("drawings", w.drawing),
-        digest=lambda w: digest("drawings", w.drawing),
-        about=drawing_params,
+        entry=lambda w: run.entry("drawings", w.drawing),
+        digest=lambda w: run.digest("drawings", w.drawing),
+        about=drawing,
+        # of the report; snakemake runs no job again for a function of `threads`
+        caption=lambda w, threads: targets.caption(run, workflow.basedir, w.drawing),
     script:
         "../workflow/scripts/table.py"
 
 
 rule figure:
     input:
-        drawing_input,
+        lambda w: targets.drawing_files(drawing(w)),
     output:
         report(
             "results/figures/{experiment}/{drawing}.png",
@@ -82,8 +85,10 @@ rule figure:
     conda:
         "../envs/tables.yaml"
     params:
-        entry=lambda w: entry("drawings", w.drawing),
-        digest=lambda w: digest("drawings", w.drawing),
-        about=drawing_params,
+        entry=lambda w: run.entry("drawings", w.drawing),
+        digest=lambda w: run.digest("drawings", w.drawing),
+        about=drawing,
+        # of the report; snakemake runs no job again for a function of `threads`
+        caption=lambda w, threads: targets.caption(run, workflow.basedir, w.drawing),
     script:
         "../workflow/scripts/figure.py"

@@ -1,28 +1,29 @@
 rule sampler:
     input:
-        unpack(sampler_input),
+        unpack(inputs_of("sampler")),
     output:
         "results/samplers/{experiment}/{normal}/{sampler}/seed{seed}.tsv",
     log:
         "results/logs/samplers/{experiment}/{normal}/{sampler}/seed{seed}.log",
     conda:
         "../envs/torch.yaml"
-    threads: lambda w: threads_of(experiment_of(w.experiment)["dataset"])
+    threads: lambda w: resources.threads(run, compared(w)[0])
     resources:
-        gpu=gpus(),
-        mem_mb=lambda w, attempt: memory_of(
-            experiment_of(w.experiment)["dataset"], attempt
-        ),
-        runtime=lambda w: runtime_of(experiment_of(w.experiment)["dataset"]),
+        gpu=resources.gpus(run.config["device"]),
+        mem_mb=lambda w, attempt: resources.memory(run, compared(w)[0], attempt),
+        runtime=lambda w: resources.runtime(run, compared(w)[0]),
     params:
-        entries=sampler_entries,
-        step=lambda w: samplers_of(w.experiment).get("step"),
-        images=lambda w: samplers_of(w.experiment).get("images"),
-        repeats=lambda w: samplers_of(w.experiment).get("repeats", 3),
-        measures=lambda w: monitor_of(samplers_of(w.experiment)["generator"])[
-            "measures"
+        entries=lambda w: settings.with_sampler(
+            run.config, compared(w)[1]["generator"], w.sampler
+        ),
+        step=lambda w: compared(w)[1].get("step"),
+        images=lambda w: compared(w)[1].get("images"),
+        repeats=lambda w: compared(w)[1].get("repeats", 3),
+        measures=lambda w: run.monitor(compared(w)[1]["generator"])["measures"],
+        watcher=lambda w: run.entry("detectors", run.watcher(w.experiment)),
+        digest=lambda w: [
+            run.digest("generators", compared(w)[1]["generator"]),
+            run.digest("samplers", w.sampler),
         ],
-        watcher=lambda w: entry("detectors", watcher_of(w.experiment)),
-        digest=lambda w: digest("generators", samplers_of(w.experiment)["generator"]),
     script:
         "../workflow/scripts/sampler.py"

@@ -1,6 +1,6 @@
 rule score:
     input:
-        unpack(score_input),
+        unpack(inputs_of("score")),
     output:
         "results/scores/{dataset}/{normal}/{method}/{images}/seed{seed}.csv",
     log:
@@ -8,18 +8,18 @@ rule score:
     conda:
         "../envs/tables.yaml"
     resources:
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt) // 2,
+        mem_mb=less_memory,
     params:
-        entry=lambda w: entry("scores", config["methods"][w.method]["score"]),
-        digest=lambda w: digest("scores", config["methods"][w.method]["score"]),
-        own=lambda w: has_normal(w.dataset, w.images),
+        entry=lambda w: run.entry("scores", run.config["methods"][w.method]["score"]),
+        digest=lambda w: run.digest("scores", run.config["methods"][w.method]["score"]),
+        own=lambda w: run.has_normal(w.dataset, w.images),
     script:
         "../workflow/scripts/score.py"
 
 
 rule closeness:
     input:
-        unpack(closeness_input),
+        unpack(inputs_of("closeness")),
     output:
         "results/closeness/{dataset}/{closeness}/{images}.csv",
     log:
@@ -27,9 +27,9 @@ rule closeness:
     conda:
         "../envs/tables.yaml"
     resources:
-        mem_mb=lambda w, attempt: memory_of(w.dataset, attempt) // 2,
+        mem_mb=less_memory,
     params:
-        entry=lambda w: entry("closeness", w.closeness),
-        digest=lambda w: digest("closeness", w.closeness),
+        entry=lambda w: run.entry("closeness", w.closeness),
+        digest=lambda w: run.digest("closeness", w.closeness),
     script:
         "../workflow/scripts/closeness.py"

@@ -1,5 +1,7 @@
 # `snakemake digits`, `snakemake per_class_digits`: one experiment of the run, one table or figure.
-for _name, _files in targets_of_run().items():
+for _name, _files in targets.named(
+    run, {known.name for known in workflow.rules}
+).items():
 
     rule:
         name:

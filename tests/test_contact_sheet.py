@@ -7,7 +7,7 @@ from matplotlib.contour import ContourSet
 
 from nearnd.contracts import Images
 from nearnd.files import tables
-from nearnd.report import drawing_data
+from nearnd.report import reads
 from nearnd.tables_figures import contact_sheet
 
 
@@ -25,7 +25,7 @@ def data(tmp_path):
         images = Images(pixels, labels, ids, masks if split == "test" else None)
         tables.save_images(tmp_path, split, images, names)
         found.append({"dataset": "cups", "images": split, "file": str(tmp_path / f"{split}.npy")})
-    return drawing_data.collect({"methods": {}, "sources": {"images": found}})
+    return {"images": reads.READS["images"].load(found)}
 
 
 def test_classes_are_in_label_order_with_their_numbers(data):

@@ -261,8 +261,8 @@ def test_masks_are_stored_beside_the_images(tmp_path):
     for masked in (masks, None):
         images = Images(pixels, labels, ids, masked)
         tables.save_images(tmp_path, "test", images, ["good", "crack"])
-        found, names = tables.load_images(tmp_path / "test.npy")
-        assert names.tolist() == ["good"] * 2 + ["crack"] * 3
+        found = tables.load_images(tmp_path / "test.npy")
+        assert found.names.tolist() == ["good"] * 2 + ["crack"] * 3
         assert np.array_equal(found.pixels, pixels)
         if masked is None:
             assert found.masks is None

@@ -7,8 +7,7 @@ from synthetic import experiment
 
 from nearnd import plugins
 from nearnd.files.arrays import save_array
-from nearnd.report import summary
-from nearnd.report.drawing_data import collect
+from nearnd.report import reads, summary
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +112,7 @@ def test_test_images_among_the_fakes_are_counted_in_the_files(tmp_path):
                                 "images": str(tmp_path / f"{name}.npy")}}
         for name in ("leak", "fresh")
     ]  # fmt: skip
-    data = collect({"sources": {"overlap": sources}, "methods": {"m": {"label": "Method"}}})
+    data = {"overlap": reads.READS["overlap"].load(sources), "labels": {"m": "Method"}}
     table = draw("overlap", data).set_index("test")
     assert table.loc["leak.test", ["images", "among the fakes", "disjoint"]].tolist() == [
         14,

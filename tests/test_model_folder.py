@@ -12,6 +12,8 @@ from nearnd import plugins
 from nearnd.cli import main
 from nearnd.files.arrays import save_array, save_tensors
 from nearnd.files.tables import save_table
+from nearnd.plan.export import export
+from nearnd.plan.run import Run
 from nearnd.report import model_folder
 
 RNG = np.random.default_rng(0)
@@ -49,7 +51,7 @@ def results(tmp_path):
 
 def test_an_exported_method_gives_new_images_the_scores_of_the_workflow(results, tmp_path, capsys):
     folder, expected, pictures = results
-    said = model_folder.export(CONFIG, "mine", "normal", "pixels", 0, tmp_path / "m", folder)
+    said = export(Run(CONFIG), "mine", "normal", "pixels", 0, tmp_path / "m", folder.parent)
     assert "39 held-out normal images" in said
     assert (
         main(["score", str(tmp_path / "m"), str(pictures), "--out", str(tmp_path / "s.csv")]) == 0
@@ -65,9 +67,9 @@ def test_an_exported_method_gives_new_images_the_scores_of_the_workflow(results,
 def test_what_is_missing_is_named(results, tmp_path, capsys):
     folder, _, pictures = results
     with pytest.raises(ValueError, match=r"unknown entry of methods 'pixel'.*Did you mean"):
-        model_folder.export(CONFIG, "mine", "normal", "pixel", 0, tmp_path / "m", folder)
+        export(Run(CONFIG), "mine", "normal", "pixel", 0, tmp_path / "m", folder.parent)
     with pytest.raises(ValueError, match=r"not finished: there is no .*seed1\.safetensors"):
-        model_folder.export(CONFIG, "mine", "normal", "pixels", 1, tmp_path / "m", folder)
+        export(Run(CONFIG), "mine", "normal", "pixels", 1, tmp_path / "m", folder.parent)
     assert main(["score", str(tmp_path / "none"), str(pictures)]) == 1
     assert "make it with `nearnd export`" in capsys.readouterr().err
     assert main(["score", str(tmp_path / "none"), str(tmp_path / "no")]) == 1
@@ -97,7 +99,7 @@ def test_too_few_images_promise_nothing():
 
 def test_an_export_holds_no_path_of_the_machine(results, tmp_path):
     folder, *_ = results
-    model_folder.export(CONFIG, "mine", "normal", "pixels", 0, tmp_path / "m", folder)
+    export(Run(CONFIG), "mine", "normal", "pixels", 0, tmp_path / "m", folder.parent)
     facts = json.loads((tmp_path / "m" / "model.json").read_text())
     assert str(tmp_path) not in json.dumps(facts)
     assert facts["size"] == 8

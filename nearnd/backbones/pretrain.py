@@ -16,6 +16,7 @@ from nearnd.contracts import Images, Progress
 SMALL = {
     "img_size": 8, "patch_size": 2, "in_chans": 1, "embed_dim": 128, "depth": 4, "num_heads": 4,
 }  # fmt: skip
+TOY = {"epochs": 1, "batch": 8}
 HELD_OUT = 0.05  # share of the images on which the reported accuracy is measured
 
 

@@ -20,6 +20,10 @@ FILES = {
         "hint": "The file may be .safetensors, .npz or .pth.",
     }
 }
+TOY = {
+    "model": "vit_tiny_patch16_224", "weights": "none",
+    "kwargs": {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2},
+}  # fmt: skip
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 

@@ -40,6 +40,11 @@ class Exposure:
         """
         rng = np.random.default_rng(seed)
         there = self._of_classes(np.random.default_rng(seed), names, len(others))
+        if not len(there):
+            raise ValueError(
+                "exposure: there are no outliers to choose from: take another `dataset` in the"
+                " entry of the fakes"
+            )
         if self.images is not None:
             if self.images > len(there):
                 raise ValueError(f"exposure: images is {self.images}, there are {len(there)}")

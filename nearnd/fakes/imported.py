@@ -16,6 +16,7 @@ FILES = {
         " (Google Drive, so by hand).",
     }
 }
+TOY = {"folder": "pictures"}
 log = logging.getLogger("nearnd")
 
 

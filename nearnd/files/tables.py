@@ -9,6 +9,7 @@ import pandas as pd
 
 from nearnd.contracts import Images
 from nearnd.files.arrays import AGAIN, load_array, replacing, save_array
+from nearnd.tasks import Normal
 
 NAMES = {
     "id", "class", "normal", "anomaly", "near", "dataset", "method", "test", "metric", "measure",
@@ -61,8 +62,13 @@ def save_images(folder: str | Path, split: str, images: Images, classes: list[st
     )
 
 
-def load_images(pixels: str | Path) -> tuple[Images, np.ndarray]:
-    """The image set at `pixels` (.npy, its .csv and masks beside it), and its class names (N,)."""
+def load_names(pixels: str | Path) -> pd.DataFrame:
+    """id and class of the images at `pixels`, without their pixels."""
+    return load_table(Path(pixels).with_suffix(".csv"), "id", "class")
+
+
+def load_images(pixels: str | Path) -> Images:
+    """The image set at `pixels` (.npy, its .csv and masks beside it), with its class names."""
     pixels = Path(pixels)
     table = load_table(pixels.with_suffix(".csv"), "id", "label", "class")
     array = load_array(pixels, ndim=4, dtype="uint8")
@@ -72,7 +78,13 @@ def load_images(pixels: str | Path) -> tuple[Images, np.ndarray]:
             f"{pixels} has {len(array)} images, its table {file} {len(table)} rows{AGAIN}"
         )
     labels, ids = table["label"].to_numpy(np.int64), table["id"].to_numpy(str)
-    return Images(array, labels, ids, _masks(pixels, len(array))), table["class"].to_numpy(str)
+    return Images(array, labels, ids, _masks(pixels, len(array)), table["class"].to_numpy(str))
+
+
+def load_task(pixels: str | Path, normal: str) -> Images:
+    """The normal images of a stored set."""
+    images = load_images(pixels)
+    return images.rows(Normal.parse(normal).of(images.names))
 
 
 def _masks(pixels: Path, n: int) -> np.ndarray | None:

@@ -11,8 +11,9 @@ import numpy as np
 
 from nearnd.contracts import Embedding
 from nearnd.files.arrays import load_array, save_array
+from nearnd.files.paths import path
 
-FOLDER = Path("results/cache/features")  # may be deleted at any time
+FOLDER = Path(path("cached features"))  # may be deleted at any time
 CHUNK = 1 << 24  # bytes hashed at a time
 
 log = logging.getLogger("nearnd")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nearnd.files.arrays import remove_parts
+from nearnd.files.paths import path
 from nearnd.jobs.malloc import keep_freed_memory
 
 EVERY = 5.0  # seconds between two lines of progress
@@ -93,7 +94,7 @@ def _state_folder(rule: str, wildcards: dict[str, str], params: Any, inputs: lis
     stamps = [(file, os.stat(file).st_size, os.stat(file).st_mtime_ns) for file in inputs]
     text = json.dumps([params, stamps], sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return Path("results/state", rule, *wildcards.values(), key)
+    return Path(path("state"), rule, *wildcards.values(), key)
 
 
 @contextmanager

@@ -14,53 +14,67 @@ from torch import Tensor, nn
 
 from nearnd.files.arrays import replacing
 
+# What a training changes: a module, an optimizer, or tensors by name.
+Part = nn.Module | torch.optim.Optimizer | dict[str, Tensor]
 
-def save_state(
-    path: Path, step: int, model: nn.Module, optimizer, average: dict[str, Tensor] | None
-) -> None:
-    """Writes weights, their running average and the optimizer's moments after `step` updates."""
+
+def save_state(path: Path, step: int, parts: dict[str, Part]) -> None:
+    """Writes all that the parts have become after `step` steps: weights, buffers and moments."""
     from safetensors.torch import save_file
 
-    tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
-    tensors |= {f"ema.{name}": t for name, t in (average or {}).items()}
-    for i, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{k}": v for k, v in values.items() if v is not None}
+    tensors = {f"{part}/{name}": t for part in parts for name, t in _tensors(parts[part]).items()}
     tensors = {name: t.detach().contiguous() for name, t in tensors.items()}
-    with replacing(path) as part:
-        save_file(tensors, part, metadata={"nearnd": json.dumps({"step": step})})
+    with replacing(path) as file:
+        save_file(tensors, file, metadata={"nearnd": json.dumps({"step": step})})
 
 
-@torch.no_grad()
-def load_state(path: Path, model: nn.Module, optimizer, average: dict[str, Tensor] | None) -> int:
-    """Puts the saved tensors in their places, in the memory format of the parameters, and returns
-    the step. ValueError if the file is damaged or of another training."""
+def load_state(path: Path, parts: dict[str, Part]) -> int:
+    """Puts the saved tensors in their places and returns the step. ValueError if the file is
+    damaged or of another training."""
     from safetensors import SafetensorError, safe_open
 
+    saved: dict[str, dict[str, Tensor]] = {part: {} for part in parts}
     try:
         with safe_open(path, "pt") as file:
             step = json.loads(file.metadata()["nearnd"])["step"]
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        for name, t in model.state_dict().items():
-            t.copy_(tensors[f"model.{name}"])
-        for name, t in (average or {}).items():
-            t.copy_(tensors[f"ema.{name}"])
-        params = [p for group in optimizer.param_groups for p in group["params"]]
-        values: dict[int, dict[str, Tensor]] = {}
-        for name, t in tensors.items():
-            if name.startswith("optimizer."):
-                _, i, key = name.split(".", 2)
-                p = params[int(i)]
-                # Fused kernels walk raw memory: moments must lie in memory as their parameter does.
-                values.setdefault(int(i), {})[key] = (
-                    torch.empty_like(p, dtype=t.dtype).copy_(t) if t.shape == p.shape else t
-                )
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": values})
+            for key in file.keys():  # noqa: SIM118 - no dict
+                part, _, name = key.partition("/")
+                saved[part][name] = file.get_tensor(key)
+        for part, tensors in saved.items():
+            _put(parts[part], tensors)
     except (SafetensorError, OSError, TypeError, LookupError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{path} is not a state of this training ({type(error).__name__}: {error});"
             " delete the file to start again"
         ) from error
     return step
+
+
+def _tensors(part: Part) -> dict[str, Tensor]:
+    """The tensors of a part by name; of an optimizer, parameter by parameter."""
+    if not isinstance(part, torch.optim.Optimizer):
+        return part.state_dict() if isinstance(part, nn.Module) else part
+    moments = part.state_dict()["state"]
+    return {f"{i}.{k}": v for i in moments for k, v in moments[i].items() if v is not None}
+
+
+@torch.no_grad()
+def _put(part: Part, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `_tensors`, in the memory format that each tensor has in the part."""
+    if not isinstance(part, torch.optim.Optimizer):
+        for name, t in _tensors(part).items():
+            t.copy_(tensors[name])
+        return
+    params = [p for group in part.param_groups for p in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, t in tensors.items():
+        i, key = name.split(".", 1)
+        p = params[int(i)]
+        # Fused kernels walk raw memory: moments must lie in memory as their parameter does.
+        moments.setdefault(int(i), {})[key] = (
+            torch.empty_like(p, dtype=t.dtype).copy_(t) if t.shape == p.shape else t
+        )
+    part.load_state_dict(part.state_dict() | {"state": moments})
 
 
 class Stop:

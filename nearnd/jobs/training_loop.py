@@ -1,13 +1,25 @@
-"""The one optimisation loop: schedule, clipping, EMA, snapshots, and going on after a kill.
+"""The one training loop: snapshots, averages, errors in words, and going on after a kill.
 
 Every step draws its randomness from (seed, step) alone, so a run that was killed and went on ends
 with the same bytes as one that was not, and no generator state has to be kept.
+
+`train` is for one network, one optimizer and one loss. A GAN writes its own step:
+
+    adam = {name: torch.optim.Adam(net.parameters()) for name, net in [("d", d), ("g", g)]}
+    update = {name: Update(optimizer, clip=1.0, name=name) for name, optimizer in adam.items()}
+
+    def step(i):
+        real, z = images(i), torch.randn(batch, 64)
+        fake = lambda: softplus(-d(real)).mean() + softplus(d(g(z).detach())).mean()
+        return {"d": update["d"](i, fake), "g": update["g"](i, lambda: softplus(-d(g(z))).mean())}
+
+    parts = {"d_net": d, "g_net": g, "d_adam": adam["d"], "g_adam": adam["g"]}
+    loop(step, parts, steps=1000, seed=seed, folder=folder, ema={"g_net": 0.999})
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,148 +27,172 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from nearnd.contracts import Progress, silent
+from nearnd.jobs.average import Average
 from nearnd.jobs.resume import load_state, save_state, sigterm
+from nearnd.jobs.update import Update, check
 
 STATE = "last.safetensors"
-DIVERGED = 1e6  # times the first loss: weights that give such a one are of no use
 
 log = logging.getLogger("nearnd")
 
 
 def train(
-    model: nn.Module,
+    model: nn.Module,  # left in the mode (train or eval) that the caller chose
     optimizer: torch.optim.Optimizer,
-    loss: Callable[[int], Tensor | Iterable[Tensor]],
+    loss: Callable[[int], Tensor | Iterable[Tensor]],  # step -> its loss, whole or in parts that
+    # add up to it, from a batch and noise that it draws with torch's global generator
     *,
     steps: int,
     seed: int,
     folder: str | Path | None,
-    schedule: Callable[[int], float] | None = None,
-    clip: float | None = None,
-    ema: float | None = None,
+    schedule: Callable[[int], float] | None = None,  # step -> factor of the learning rate
+    clip: float | None = None,  # largest global gradient norm
+    ema: float | None = None,  # averaging rate of the weights, see `ema_rate`
     snapshots: Iterable[int] = (),
-    on_snapshot: Callable[[int, dict[str, Tensor]], bool | None] | None = None,
+    on_snapshot: Callable[[int, dict[str, Tensor]], bool | None] | None = None,  # gets a state dict
     save_every: float = 60.0,
-    out_of_memory: Callable[[], None] | None = None,
+    out_of_memory: Callable[[], None] | None = None,  # makes the parts smaller, or raises
     progress: Progress = silent,
 ) -> None:
     """Updates `model` `steps` times and leaves the final weights (their EMA if `ema`) in it.
 
-    `loss(step)` draws a batch and noise with torch's global generator, seeded here for each step.
-    It may give the loss in parts that add up to it: each is propagated back, and its memory freed,
-    before the next is asked for. Where the GPU's memory does not suffice, `out_of_memory()` makes
-    the parts smaller, or raises, and the step is done again; without it that is a MemoryError.
-    `schedule(step)` multiplies the learning rate, `clip` is the largest global gradient norm,
-    `ema` the averaging rate (see `ema_rate`). After as many updates as a number in `snapshots`,
-    `on_snapshot(step, weights)` gets a state dict of live tensors (copy what is kept) and returns
-    True to end the training there; it is called again if the job was killed before the next save,
-    or is started again later to train further. `folder` holds the state from which a killed
-    job goes on (None: none), written every `save_every` seconds, at snapshots and on SIGTERM, which
-    then ends the job with exit code 143.
-    The caller chooses train or eval mode. FloatingPointError if the loss or its gradient is not
-    finite, or the loss DIVERGED times that of the first step; the state on disk stays the last good
-    one.
+    Arguments without a comment, errors, and going on after a kill: see `loop`; see `Update` for a
+    loss in parts. Without `out_of_memory` too little memory on the GPU is a MemoryError.
     """
-    state = None if folder is None else Path(folder) / STATE
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    params = list(trained.values())
-    average = None if ema is None else {name: p.detach().clone() for name, p in trained.items()}
-    rates = [group["lr"] for group in optimizer.param_groups]
-    due = set(snapshots) if on_snapshot else set()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    update = Update(
+        optimizer, params=trained, schedule=schedule, clip=clip, out_of_memory=out_of_memory
+    )
+    loop(
+        lambda step: update(step, lambda: loss(step)),
+        {"model": model, "optimizer": optimizer},
+        steps=steps,
+        seed=seed,
+        folder=folder,
+        ema={} if ema is None else {"model": ema},
+        snapshots=snapshots,
+        on_snapshot=on_snapshot and (lambda step, weights: on_snapshot(step, weights["model"])),
+        save_every=save_every,
+        progress=progress,
+    )
 
-    step = 0
+
+def loop(
+    step: Callable[[int], float | dict[str, float]],  # does step i; returns its loss, or losses by
+    # name. Its random numbers are those of torch's global generator, and its updates `Update`s
+    parts: dict[str, nn.Module | torch.optim.Optimizer],  # by name, all that steps change: the
+    # state of a killed job. What is no weight or moment can be a buffer of a module
+    *,
+    steps: int,  # how many
+    seed: int,  # of all random numbers: torch is seeded with it and i before step i
+    folder: str | Path | None,  # where a killed job finds its state; None: there is none
+    ema: dict[str, float] | None = None,  # modules whose weights are averaged -> rate (`ema_rate`)
+    snapshots: Iterable[int] = (),  # after so many steps `on_snapshot` is called
+    on_snapshot: Callable[[int, dict[str, dict[str, Tensor]]], bool | None] | None = None,
+    # on_snapshot(step, weights): a state dict of each module, averages where there are any, of live
+    # tensors (copy what is kept); True ends the training there. Called again if the job was killed
+    # before the next save, or is started again later to train further
+    save_every: float = 60.0,  # seconds between two saves; also at snapshots, and on SIGTERM
+    progress: Progress = silent,  # told the step and its losses
+) -> None:
+    """Does `steps` steps, or those that are left of them, and leaves the averages in their modules.
+
+    SIGTERM lets the step end, saves, and ends the job with exit code 143. FloatingPointError if a
+    loss or gradient is not finite, or the loss DIVERGED times that of the first step; the state on
+    disk stays the last good one. MemoryError if the GPU's memory does not suffice for a step.
+    """
+    averages = {name: Average(parts[name], rate) for name, rate in (ema or {}).items()}
+    kept = parts | {f"ema of {name}": average.tensors for name, average in averages.items()}
+    state = None if folder is None else Path(folder) / STATE
+    due = set(snapshots) if on_snapshot else set()
+    first: dict[str, float] = {}
+
+    done = 0
     if state is not None and state.exists():
-        step = load_state(state, model, optimizer, average)
-        log.info(f"goes on from step {step} of {steps}, found in {state}")
+        done = load_state(state, kept)
+        log.info(f"goes on from step {done} of {steps}, found in {state}")
     saved = time.monotonic()
-    first = None
 
     def save() -> None:
         nonlocal saved
         if state is not None:
-            save_state(state, step, model, optimizer, average)
+            save_state(state, done, kept)
         saved = time.monotonic()
 
     with sigterm(state is not None) as stop:
         while True:
-            if step in due:
+            if done in due:
                 save()
                 with stop.at_once():
-                    enough = on_snapshot(step, _weights(model, average))
+                    enough = on_snapshot(done, _weights(parts, averages))
                 if enough:
                     break
-            if step >= steps:
+            if done >= steps:
                 break
-            factor = 1.0 if schedule is None else schedule(step)
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
-            value = _gradients(loss, step, seed, optimizer, out_of_memory)
-            norm = get_total_norm([p.grad for p in params if p.grad is not None])
-            size = float(norm)
-            first = value if first is None else first
-            broken = not (math.isfinite(value) and math.isfinite(size))
-            if broken or value > DIVERGED * max(abs(first), 1.0):
-                raise FloatingPointError(
-                    f"training broke at step {step}: loss {value:.4g} (at first {first:.4g}),"
-                    f" gradient norm {size:.4g}, learning rate {rates[0] * factor:g}. Lower the"
-                    " learning rate (lr), lengthen the warm-up, set clip, or use precision: fp32"
-                    " in the entry" + (f"; the last good state is in {state}." if state else ".")
-                )
-            if clip is not None:
-                clip_grads_with_norm_(params, clip, norm)
-            optimizer.step()
-            step += 1
-            if average is not None:
-                weight = 1 - ema_rate(ema, step)
-                torch._foreach_lerp_(list(average.values()), [p.detach() for p in params], weight)
+            torch.manual_seed(step_seed(seed, done))
+            losses = _losses(step, done, first, state)
+            done += 1
+            for average in averages.values():
+                average.follow(done)
             if stop.asked or time.monotonic() - saved > save_every:
                 save()
             if stop.asked:
                 raise SystemExit(143)
-            progress(step, steps, loss=value)
-        if step not in due:
+            progress(done, steps, **losses)
+        if done not in due:
             save()
 
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
-    if average is not None:
-        with torch.no_grad():
-            torch._foreach_copy_(params, list(average.values()))
+    for average in averages.values():
+        average.put()
 
 
-def _gradients(loss, step: int, seed: int, optimizer, out_of_memory) -> float:
-    """Sets the gradients of one step and returns its loss."""
-    while True:
-        torch.manual_seed(step_seed(seed, step))
-        optimizer.zero_grad(set_to_none=True)
-        try:
-            return _backward(loss(step))
-        except torch.OutOfMemoryError as error:
-            if out_of_memory is None:
-                raise MemoryError(
-                    f"the GPU's memory does not suffice for a batch at step {step}: lower batch in"
-                    " the entry, let fewer jobs run on the GPU (--resources gpu=1), or compute on"
-                    f" the CPU (device). {error}"
-                ) from error
-        out_of_memory()  # not in the except clause, which keeps the failed step's tensors alive
+def _losses(step: Callable, i: int, first: dict[str, float], state: Path | None) -> dict:
+    """The losses of step i by name; `first` collects the first one of each name."""
+    try:
+        given = step(i)
+        losses = given if isinstance(given, dict) else {"loss": given}
+        for name, value in losses.items():
+            check(name, value, first.setdefault(name, value))
+        return losses
+    except FloatingPointError as error:
+        raise FloatingPointError(
+            f"training broke at step {i}: {error}. Lower the learning rate (lr), lengthen the"
+            " warm-up, set clip, or use precision: fp32 in the entry"
+            + (f"; the last good state is in {state}." if state else ".")
+        ) from error
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(
+            f"the GPU's memory does not suffice for a batch at step {i}: lower batch in the entry,"
+            " let fewer jobs run on the GPU (--resources gpu=1), or compute on the CPU (device)."
+            f" {error}"
+        ) from error
 
 
-def _backward(loss: Tensor | Iterable[Tensor]) -> float:
-    """Adds the gradients of a loss, given whole or in parts, and returns its value."""
-    value = 0.0
-    for part in [loss] if isinstance(loss, Tensor) else loss:
-        part.backward()
-        value = value + part.detach()
-    return float(value)
+def _weights(parts: dict, averages: dict[str, Average]) -> dict[str, dict[str, Tensor]]:
+    """A state dict of each module, with averages in place of what they are averages of."""
+    weights = {}
+    for part, module in parts.items():
+        if isinstance(module, nn.Module):
+            weights[part] = {name: t.detach() for name, t in module.state_dict().items()}
+            weights[part] |= averages[part].tensors if part in averages else {}
+    return weights
 
 
-def ema_rate(rate: float, n: int) -> float:
-    """The averaging rate of the n-th update (n = 1, 2, ...): min(rate, (1 + n) / (10 + n)), so that
-    early averages forget the initial weights (score_sde)."""
-    return min(rate, (1 + n) / (10 + n))
+def stages(folder: str | Path | None, progress: Progress, **steps: int) -> list[dict]:
+    """For each stage of a training, given as name=steps, the arguments `steps`, `folder` (one of
+    its name) and `progress` (of the whole) for `train` or `loop`."""
+    arguments, before, total = [], 0, sum(steps.values())
+    for name, n in steps.items():
+
+        def told(step: int, _: int, before: int = before, **values) -> None:
+            progress(before + step, total, **values)
+
+        place = None if folder is None else Path(folder) / name
+        arguments.append({"steps": n, "folder": place, "progress": told})
+        before += n
+    return arguments
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -169,8 +205,3 @@ def snapshot_steps(steps: int, count: int) -> list[int]:
     after the one before."""
     first = min(max(50, steps // 100), steps)
     return sorted({round(s) for s in np.geomspace(first, steps, count)} | {steps})
-
-
-def _weights(model: nn.Module, average: dict[str, Tensor] | None) -> dict[str, Tensor]:
-    weights = {name: t.detach() for name, t in model.state_dict().items()}
-    return weights if average is None else weights | average

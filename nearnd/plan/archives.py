@@ -1,18 +1,83 @@
-"""Files behind a form or a login: whether they are here, and where to get them if not.
+"""Files from elsewhere: a dataset's archives, and those that an entry names (FILES of its kind).
 
-Such a dataset states GATED and links without a plain download (ARCHIVES with no urls).
+One behind a form or a login states GATED and links without a plain download (ARCHIVES with no
+urls): whether it is here, and where to get it if not.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nearnd import plugins
+from nearnd.files.paths import RESULTS, path
 
-ARCHIVES = Path("results/archives")  # <kind>/<name of the file>, and <name>.json when it is in use
+ARCHIVES = RESULTS / "archives"  # <kind>/<name of the file>, and <name>.json when it is in use
+
+
+def records(config: dict[str, Any], dataset: str) -> dict[str, str]:
+    """{name of an archive of a dataset: the record that it was fetched}"""
+    kind = config["datasets"][dataset]["kind"]
+    archives = plugins.constant("datasets", kind, "ARCHIVES", [])
+    return {a["name"]: path("archive", kind=kind, archive=a["name"]) for a in archives}
+
+
+def about(config: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    """What is known about a file to fetch: names, links, checksum. `kind` is that of a dataset, or
+    `<section>-<entry>-<mark>` of a file that an entry names."""
+    if "-" in kind:
+        section, entry = kind.rsplit("-", 1)[0].split("-", 1)
+        files = outside(config, section, entry).values()
+        return next(archive for file, archive in files if archive and Path(file).name == name)
+    archives = plugins.constant("datasets", kind, "ARCHIVES", [])
+    archive = next(archive for archive in archives if archive["name"] == name)
+    return {"hint": advice(kind)} | archive
+
+
+def outside(config: dict[str, Any], section: str, name: str) -> dict[str, tuple[str, dict | None]]:
+    """Files that an entry names: {argument: (path, how to fetch it)}.
+
+    A path that is there is used where it is, so that a change of it runs its jobs again. A link,
+    or a path inside a mirror, is fetched once, like the archive of a dataset.
+    """
+    spec, found = config[section][name], {}
+    if section not in plugins.STAGES:  # drawings take no files
+        return found
+    for argument, facts in plugins.constant(section, spec["kind"], "FILES", {}).items():
+        value = spec.get(argument)
+        words = facts.get("words", [])
+        if not value or value in words:
+            continue
+        if not isinstance(value, str):
+            raise ValueError(f"{argument} is {value!r}; it may be a path or a link")
+        here, link = Path(value).expanduser(), "://" in value
+        if here.is_file() and not link:
+            found[argument] = (str(here), None)
+            continue
+        # another link is another file, although its last part may be the same
+        mark = hashlib.sha256(value.encode()).hexdigest()[:8]
+        base = here.name.split("?")[0]
+        if base in ("", ".", "..") or set("{}") & set(base):  # it becomes part of a path
+            raise ValueError(
+                f"{argument} is {value!r}; it must end in the name of a file, without braces"
+            )
+        record = path("archive", kind=f"{section}-{name}-{mark}", archive=base)
+        inside = base if link or here.is_absolute() else value
+        there = link or in_mirror(inside, config["mirrors"])
+        if not (there or os.path.exists(record)):
+            kinds = ", ".join([*words, "a path, a link, or a path inside a mirror"])
+            raise ValueError(
+                f"there is no file {value}, and mirrors {config['mirrors']} have no {inside};"
+                f" {argument} may be {kinds}. {facts['hint']}"
+            )
+        archive = {"name": inside, "urls": [value] if link else []}
+        archive |= {"sha256": spec.get(facts["checksum"]), "hint": facts["hint"]}
+        found[argument] = (record.removesuffix(".json"), archive)
+    return found
 
 
 def check(config: dict[str, Any], datasets: list[str], archives: Path = ARCHIVES) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from nearnd import config as settings
 from nearnd import plugins
+from nearnd.files.paths import path
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 UNKNOWN = 1000  # images of each split of a set of which nothing is known
@@ -82,5 +83,5 @@ class Counts:
 
 def _rows(dataset: str, split: str) -> int | None:
     """Images that were decoded, None if they were not."""
-    file = Path("results/images", dataset, f"{split}.csv")
+    file = Path(path("images", dataset=dataset, split=split)).with_suffix(".csv")
     return sum(1 for _ in file.open("rb")) - 1 if file.is_file() else None

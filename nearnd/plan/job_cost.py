@@ -12,6 +12,7 @@ from nearnd import config as settings
 from nearnd import plugins
 from nearnd.contracts import About, Network, Work
 from nearnd.plan.dataset_sizes import Counts, options
+from nearnd.tasks import TestSet
 
 EMBED, DRAW = 64, 256  # images in one call of a network
 SMALL = 1e9  # FLOPs of an image below which a network is slow for its size
@@ -131,12 +132,13 @@ class JobCost:
         work = self.work("backbones", backbone, About(images=n))
         return _fitting(work, work.network)
 
-    def _generator(self, dataset: str, normal: str, generator: str, stops: str = "") -> Cost:
+    def _generator(self, dataset: str, normal: str, generator: str) -> Cost:
         n, work = self.counts.normal(dataset, normal), self._drawn(generator, dataset)
         plan, net = work.plan, work.network
-        monitor = self.config["monitors"][self.config["generators"][generator]["monitor"]]
+        entry = self.config["generators"][generator]
+        monitor, until = self.config["monitors"][entry["monitor"]], entry.get("until") or {}
         watcher = self.network(monitor["detector"], dataset)
-        steps = min(plan.steps, int(stops)) if stops else plan.steps
+        steps = min(plan.steps, until.get("step", plan.steps))
         due = [step for step in plan.snapshots if step <= steps] or plan.snapshots[:1]
         seen = _within(plan, round(n), monitor) * len(due)
         parts = [
@@ -192,7 +194,7 @@ class JobCost:
 
     def _score(self, dataset: str, normal: str, method: str, images: str) -> Cost:
         spec = self.config["methods"][method]
-        n = self.counts.size(dataset if images == "test" else images.removesuffix(".test")).test
+        n = self.counts.size(TestSet.parse(images).dataset(dataset)).test
         parts = []
         if spec["bank"] != "none":
             width = self.network(spec["detector"], dataset).features
@@ -203,9 +205,8 @@ class JobCost:
     def _metrics(self, experiment: str) -> Cost:
         spec = settings.DEFAULTS | self.config["experiments"][experiment]
         tasks = len(settings.normals(self.config, experiment)) * len(self.config["seeds"])
-        sets = [spec["dataset"] if t == "test" else t.removesuffix(".test")
-                for t in dict.fromkeys(["test", *spec["tests"]])]  # fmt: skip
-        n = sum(self.counts.size(name).test for name in sets)
+        sets = [TestSet.parse(t) for t in dict.fromkeys(["test", *spec["tests"]])]
+        n = sum(self.counts.size(images.dataset(spec["dataset"])).test for images in sets)
         return Cost([], rows=n * tasks * len(spec["methods"]))
 
 

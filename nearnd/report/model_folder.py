@@ -10,68 +10,17 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nearnd import config as settings
 from nearnd import plugins
-from nearnd.files.arrays import load_array, load_tensors, replacing, save_json
-from nearnd.files.tables import load_table
+from nearnd.contracts import score_of
+from nearnd.files.arrays import load_tensors
 
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
-FEW = 20  # held-out normal images: with fewer, one in twenty cannot be told
-
-
-def export(
-    config: dict[str, Any], dataset: str, normal: str, method: str, seed: int, folder: Path,
-    results: Path = Path("results"),
-) -> str:  # fmt: skip
-    """Copies what the method needs into `folder`; returns words about it.
-
-    `config` is the whole config that the run had. ValueError if a name is unknown or a part has not
-    been made.
-    """
-    spec = settings.lookup(config, "methods", method, "export")
-    settings.lookup(config, "datasets", dataset, "export")
-    detector, bank = spec["detector"], spec["bank"]
-    one = settings.constant(config, "detectors", detector, "ONE_MODEL", False)
-    of = "any/any" if one else f"{dataset}/{normal}"
-    files = {DETECTOR: f"detectors/{of}/{detector}/seed{0 if one else seed}.safetensors"}
-    if bank != "none":
-        files[BANK] = f"banks/{dataset}/{normal}/{detector}/{bank}/seed{seed}.safetensors"
-    scores = f"scores/{dataset}/{normal}/{method}/test/seed{seed}.csv"
-    pixels = f"images/{dataset}/test.npy"
-    missing = [name for name in (*files.values(), scores, pixels) if not (results / name).exists()]
-    if missing:
-        raise ValueError(
-            f"{method} on {dataset} ({normal}, seed {seed}) is not finished: there is no"
-            f" {results / missing[0]}. Run it first, with the same configfile, and check the names"
-        )
-    table = load_table(results / scores, "is_anomaly", "score")
-    held_out = np.sort(table["score"][~table["is_anomaly"].astype(bool)].to_numpy())
-    if not len(held_out):
-        raise ValueError(
-            f"{results / scores} has no normal image, so nothing says what is unusual: the test"
-            " split needs normal images"
-        )
-    _, size, _, channels = load_array(results / pixels, ndim=4).shape
-    for name, file in files.items():
-        with replacing(folder / name) as part:
-            shutil.copyfile(results / file, part)
-    facts = {
-        "made_from": {"dataset": dataset, "normal": normal, "method": method, "seed": seed},
-        "detector": settings.arguments(config, "detectors", detector),
-        "score": settings.arguments(config, "scores", spec["score"]),
-        "size": size, "mode": "RGB" if channels == 3 else "L",
-        "held_out": [float(value) for value in held_out],
-    }  # fmt: skip
-    save_json(folder / MODEL, facts)
-    few = f"; with fewer than {FEW} the threshold is rough" if len(held_out) < FEW else ""
-    return f"{folder}: {method}, {len(held_out)} held-out normal images{few}"
 
 
 def score_images(folder: Path, sources: list[tuple[str, Any]], quantile: float) -> pd.DataFrame:
@@ -91,7 +40,7 @@ def score_images(folder: Path, sources: list[tuple[str, Any]], quantile: float) 
     detector.load(folder / DETECTOR)
     bank = load_tensors(folder / BANK)[0] if (folder / BANK).exists() else {}
     score = plugins.build("scores", facts["score"])
-    values = score(bank, detector.embed(pixels))  # (N,)
+    values = score_of(score(bank, detector.embed(pixels)))  # (N,)
     held_out = np.array(facts["held_out"])
     above = len(held_out) - np.searchsorted(held_out, values)  # of the held-out, at least as high
     return pd.DataFrame({

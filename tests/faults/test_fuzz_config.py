@@ -12,10 +12,12 @@ from _fuzz import inputs
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
+from nearnd.plan import inputs as rules_read
+from nearnd.plan import resources, start
+from nearnd.plan.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = {  # a catalog so small that thousands of configs can be checked
@@ -41,21 +43,7 @@ def pruned(whole: dict) -> dict:
 
 
 class Planning:
-    """The functions of rules/ that are called before any job, in one name space."""
-
-    def __init__(self):
-        self.space = {
-            "workflow": SimpleNamespace(basedir=str(ROOT)),
-            "validate": lambda data, schema: validate(data, schema),
-        }
-        for name in ("common", "inputs", "experiments"):
-            text = (ROOT / f"rules/{name}.smk").read_text()
-            exec(compile(text, f"{name}.smk", "exec"), self.space)
-        self.catalog = CATALOG
-        self.space["settings"] = SimpleNamespace(**{
-            **{name: getattr(settings, name) for name in dir(settings)},
-            "read_catalog": lambda _: copy.deepcopy(self.catalog),
-        })  # fmt: skip
+    """What snakemake does with a config until the first job: checks it, asks for files."""
 
     files = (("fakes", "own"), ("generators", "own"))  # that name some
 
@@ -63,25 +51,25 @@ class Planning:
         return "Planning()"
 
     def __call__(self, changes):
-        """What snakemake does with a config until the first job: checks it, asks for files."""
-        config = settings.lay_over(copy.deepcopy(TOY), changes)
-        config = self.space["checked"](config)
-        self.space["config"] = config
-        for function in list(self.space.values()):
-            if hasattr(function, "cache_clear"):
-                function.cache_clear()
-        for experiment in config["run"]:
-            self.space["metrics_input"](SimpleNamespace(experiment=experiment))
-        for dataset in config["datasets"]:
-            self.space["size_of"](dataset)
-        for generator in config.get("generators", {}):
-            self.space["steps_of"](generator)
-        for section, name in set(self.files) & {(s, n) for s, _ in self.files for n in config[s]}:
-            try:  # as `missing_files` does
-                self.space["outside"](section, name)
-                plugins.call(section, self.space["entry"](section, name), "inputs")
-            except ValueError as error:
-                raise WorkflowError(f"{section}: {name}: {error}") from None
+        config = catalog.lay_over(copy.deepcopy(TOY), changes)
+        try:
+            config = catalog.lay_over(copy.deepcopy(CATALOG), catalog.typed(config))
+            config = catalog.derive(config)
+            start.check(config, ROOT)
+            run = Run(config)
+            for experiment in run.experiments:
+                rules_read.metrics(run, SimpleNamespace(experiment=experiment))
+            for dataset in config["datasets"]:
+                resources.size(config, dataset)
+        except ValueError as error:
+            raise WorkflowError(f"config: {error}") from None
+        for section, name in self.files:
+            if name in config.get(section, {}):
+                try:  # as `missing_files` does
+                    run.outside(section, name)
+                    plugins.call(section, run.entry(section, name), "inputs")
+                except ValueError as error:
+                    raise WorkflowError(f"{section}: {name}: {error}") from None
         return config
 
 
@@ -113,20 +101,22 @@ def words_of(catalog) -> list[str]:
     """Every key and name that means something, for the fuzzer to put elsewhere."""
     found = set()
     for section, entries in catalog.items():
-        found |= {section, *entries}
+        found |= {section, *entries, "like", "vary"}
         for entry in entries.values():
             found |= set(entry)
     return sorted(map(str, found))
 
 
-CATALOG = pruned(settings.read_catalog(ROOT / "config/catalog"))
+CATALOG = pruned(catalog.whole(ROOT / "config/catalog"))
 CATALOG["datasets"]["own"] = {"kind": "image_folder", "path": "nowhere"}
 LINK = "https://example.org/a"
 CATALOG["fakes"]["own"] = {"kind": "imported", "file": f"{LINK}.npy", "per_class": 3}
 CATALOG["generators"]["own"] = {
-    "kind": "checkpoint", "monitor": "glyph_vit", "weights": f"{LINK}.pth", "model": {"nf": 8}
+    "kind": "checkpoint", "monitor": "glyph_vit", "weights": f"{LINK}.pth",
+    "model": {"kind": "score_sde", "nf": 8},
 }  # fmt: skip
 WORDS = words_of(CATALOG)
+words = st.sampled_from(WORDS)
 
 
 def alike(old):
@@ -138,10 +128,8 @@ def alike(old):
     if isinstance(old, dict):
         keys = st.sampled_from([*old, "x"])
         return st.builds(lambda key, value: {**old, key: value}, keys, plain | words)
-    return st.sampled_from([str(old).upper(), f" {old}", [old], {"kind": old}, 3, True, ""])
-
-
-words = st.sampled_from(WORDS)
+    odd = [str(old).upper(), f" {old}", [old], {"kind": old}, {"like": old}, 3, True, ""]
+    return st.sampled_from(odd) | st.dictionaries(words, words | plain, max_size=2)
 
 
 @st.composite
@@ -163,7 +151,7 @@ def changed(draw):
             changes[section][name] = draw(anything)
             continue
         old = {**CATALOG[section].get(name, {}), **TOY.get(section, {}).get(name, {})}
-        known = sorted({*old, *arguments(section, old)}) or ["kind"]
+        known = sorted({*old, *arguments(section, old), "like", "vary"})
         key = draw(st.sampled_from(known) if depth > 3 else words)
         value = draw(st.one_of(alike(old.get(key)), words, anything))
         entry = changes[section].setdefault(name, old)
@@ -239,7 +227,7 @@ def test_a_catalog_file_of_any_bytes_is_read_or_named(tmp_path_factory, content)
     folder.mkdir(exist_ok=True)
     (folder / "odd.yaml").write_bytes(content)
     try:
-        settings.read_catalog(folder)
+        catalog.read_catalog(folder)
     except ValueError as error:
         said = str(error)
     else:

@@ -14,8 +14,9 @@ with job.start(snakemake) as run:
     folder = Path("results/archives/backbones", snakemake.wildcards.backbone)
     if "pixels" in snakemake.input.keys():  # noqa: SIM118 - a Namedlist iterates over values
         folder = run.folder
-        images, names = tables.load_images(snakemake.input.pixels)
-        classes = sorted(set(names), key=dict(zip(names, images.labels, strict=True)).get)
+        images = tables.load_images(snakemake.input.pixels)
+        label = dict(zip(images.names, images.labels, strict=True))
+        classes = sorted(label, key=label.get)
     backbone = plugins.build("backbones", snakemake.params.entry)
     weights, facts = backbone.make(
         images, classes, seed=run.seed, folder=folder, progress=run.progress

@@ -5,14 +5,14 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import job
-from nearnd.tasks import is_normal
+from nearnd.tasks import Normal
 
 with job.start(snakemake) as run:
-    images, classes = tables.load_images(snakemake.input.pixels)
+    images = tables.load_images(snakemake.input.pixels)
     embedding, _ = arrays.load_tensors(snakemake.input.features)
     row = embedding.pop("row")
     embedding["label"] = images.labels[row]
-    keep = is_normal(classes[row], snakemake.wildcards.normal)
+    keep = Normal.parse(snakemake.wildcards.normal).of(images.names[row])
     normal = {name: array[keep] for name, array in embedding.items()}
     bank = plugins.build("banks", snakemake.params.entry)(normal, seed=run.seed)
     arrays.save_tensors(snakemake.output[0], bank)

@@ -16,7 +16,7 @@ with job.start(snakemake) as run:
         (files.others, files.other_features),
     ]:
         embedding, _ = arrays.load_tensors(features)
-        sets.append((embedding["features"], tables.load_images(pixels)[1]))
+        sets.append((embedding["features"], tables.load_images(pixels).names))
     own = files.pixels == files.others
     table = closeness_table(closeness, *sets[0], *sets[1], own, progress=run.progress)
     tables.save_table(snakemake.output[0], table)

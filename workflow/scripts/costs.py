@@ -4,8 +4,7 @@ import _repository  # noqa: F401
 
 from nearnd.files import tables
 from nearnd.jobs import job
-from nearnd.report.drawing_data import collect
+from nearnd.report import reads
 
 with job.start(snakemake):
-    about = {"sources": {"costs": snakemake.params.sources}, "methods": {}}
-    tables.save_table(snakemake.output[0], collect(about)["costs"])
+    tables.save_table(snakemake.output[0], reads.table(snakemake.params.sources))

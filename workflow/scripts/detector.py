@@ -5,14 +5,12 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import job
-from nearnd.tasks import is_normal
 
 with job.start(snakemake) as run:
     files = dict(snakemake.input.items())
     normal = outliers = None
     if "pixels" in files:
-        images, classes = tables.load_images(files["pixels"])
-        normal = images.rows(is_normal(classes, snakemake.wildcards.normal))
+        normal = tables.load_task(files["pixels"], snakemake.wildcards.normal)
     if "outliers" in files:
         outliers = arrays.load_array(files["outliers"], ndim=4, dtype="uint8")
     detector = plugins.build("detectors", snakemake.params.entry)

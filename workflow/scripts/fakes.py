@@ -5,12 +5,12 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import duplicates, job
-from nearnd.tasks import is_normal
+from nearnd.tasks import Normal
 
 with job.start(snakemake) as run:
     p, files = snakemake.params, snakemake.input
-    images, classes = tables.load_images(files.pixels)
-    keep = is_normal(classes, snakemake.wildcards.normal)
+    images = tables.load_images(files.pixels)
+    keep = Normal.parse(snakemake.wildcards.normal).of(images.names)
     normal = images.pixels[keep]  # (N, H, W, C)
     sources = {}
     if p.generator:
@@ -18,10 +18,10 @@ with job.start(snakemake) as run:
         sources["snapshots"] = files.snapshots
         sources["fidelity"] = tables.load_table(files.fidelity, "step").to_dict("records")
     elif "others" in files.keys():  # noqa: SIM118 - a Namedlist iterates over values
-        outliers, sources["names"] = tables.load_images(files.others)
-        sources["others"] = outliers.pixels
+        outliers = tables.load_images(files.others)
+        sources |= {"others": outliers.pixels, "names": outliers.names}
     else:  # made elsewhere: which classes they are for
-        order = sorted(set(zip(images.labels, classes, keep, strict=True)))
+        order = sorted(set(zip(images.labels, images.names, keep, strict=True)))
         sources["classes"] = {str(name): bool(normal) for _, name, normal in order}
     n = round(p.ratio * len(normal))
     fakes, facts = plugins.build("fakes", p.entry).draw(n, seed=run.seed, normal=normal, **sources)

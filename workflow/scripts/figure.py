@@ -5,11 +5,11 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import arrays
 from nearnd.jobs import job
-from nearnd.report.drawing_data import collect
+from nearnd.report import reads
 
 with job.start(snakemake):
     draw = plugins.build("tables_figures", snakemake.params.entry)
-    figure = draw(collect(snakemake.params.about))
+    figure = draw(reads.load(snakemake.params.about))
     # no creation date: the same numbers give the same bytes
     pdf = {"Creator": "nearnd", "CreationDate": None}
     for file, kind, facts in [

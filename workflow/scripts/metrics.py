@@ -11,7 +11,7 @@ with job.start(snakemake):
     runs, copies = snakemake.params.runs, snakemake.params.copies
     metrics = {name: plugins.build("metrics", e) for name, e in snakemake.params.entries.items()}
     columns = ["id", "class", "is_anomaly", "score"]
-    scores = [tables.load_table(file, *columns) for file in snakemake.input]
+    scores = [tables.load_table(file, *columns) for file in snakemake.input.scores]
     tables.save_table(snakemake.output[0], evaluate(runs, scores, metrics))
     slices = evaluate_slices(runs, scores, metrics, copies)
     tables.save_table(snakemake.output.slices, slices)

@@ -6,12 +6,10 @@ from nearnd import plugins
 from nearnd.files import tables
 from nearnd.jobs import job
 from nearnd.jobs.sampler_cost import sampler_cost, snapshot_at
-from nearnd.tasks import is_normal
 
 with job.start(snakemake) as run:
     p, w = snakemake.params, snakemake.wildcards
-    images, classes = tables.load_images(snakemake.input.pixels)
-    normal = images.pixels[is_normal(classes, w.normal)]  # (N, H, W, C)
+    normal = tables.load_task(snakemake.input.pixels, w.normal).pixels  # (N, H, W, C)
     watcher = plugins.build("detectors", p.watcher)
     watcher.load(snakemake.input.watcher)
     draws = [

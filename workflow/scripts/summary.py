@@ -7,7 +7,7 @@ import pandas as pd
 
 from nearnd.files import tables
 from nearnd.jobs import job
-from nearnd.report.drawing_data import load_closeness
+from nearnd.report import reads
 from nearnd.report.summary import grouped, summary
 
 with job.start(snakemake):
@@ -15,7 +15,7 @@ with job.start(snakemake):
     for source in snakemake.params.sources:
         metrics = tables.load_table(source["metrics"], "metric", "value")
         slices = tables.load_table(source["slices"], "metric", "value")
-        closeness = load_closeness(source["dataset"], source["closeness"])
+        closeness = reads.table(source["closeness"])
         parts.append(summary(metrics, closeness, slices))
         if source["group"]:
             groups[source["group"]].append(grouped(metrics, source["group"]))

@@ -5,11 +5,11 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import job
-from nearnd.report.drawing_data import collect
+from nearnd.report import reads
 
 with job.start(snakemake):
     about = snakemake.params.about
-    table = plugins.build("tables_figures", snakemake.params.entry)(collect(about))
+    table = plugins.build("tables_figures", snakemake.params.entry)(reads.load(about))
     tables.save_table(snakemake.output[0], table)
     note = about["note"]
     with arrays.replacing(snakemake.output.md) as part:

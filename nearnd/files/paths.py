@@ -1,0 +1,35 @@
+"""Where every result lies: its path is its lineage by names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RESULTS = Path("results")
+
+PLACES = {
+    "archive": "archives/{kind}/{archive}.json",
+    "images": "images/{dataset}/{split}.npy",
+    "backbone": "backbones/{backbone}.safetensors",
+    "generator": "generators/{dataset}/{normal}/{generator}/seed{seed}",
+    "sampler": "samplers/{experiment}/{normal}/{sampler}/seed{seed}.tsv",
+    "fakes": "fakes/{dataset}/{normal}/{fakes}/seed{seed}.npy",
+    "detector": "detectors/{dataset}/{normal}/{detector}/seed{seed}.safetensors",
+    "features": "features/{dataset}/{normal}/{detector}/seed{seed}/{images}.safetensors",
+    "bank": "banks/{dataset}/{normal}/{detector}/{bank}/seed{seed}.safetensors",
+    "scores": "scores/{dataset}/{normal}/{method}/{images}/seed{seed}.csv",
+    "closeness": "closeness/{dataset}/{closeness}/{images}.csv",
+    "metrics": "metrics/{experiment}.csv",
+    "slices": "metrics/{experiment}.slices.csv",
+    "table": "tables/{experiment}/{drawing}.csv",
+    "figure": "figures/{experiment}/{drawing}.png",
+    "summary": "tables/summary.csv",
+    "costs": "tables/costs.tsv",
+    "report": "report.html",
+    "cached features": "cache/features",
+    "state": "state",
+}
+
+
+def path(what: str, **names: str | int) -> str:
+    """The path of a result, relative to the working directory."""
+    return str(RESULTS / PLACES[what].format(**names))

@@ -1,0 +1,243 @@
+"""What a config asks for: its experiments with their tasks and scores, and all entries they use."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from typing import Any
+
+from nearnd import config as settings
+from nearnd import plugins
+from nearnd.files.paths import path
+from nearnd.plan import archives
+from nearnd.tasks import Normal, TestSet
+
+
+class Run:
+    """The answers for one config, whole and checked. Names of entries are as in the config."""
+
+    def __init__(self, config: dict[str, Any], cores: int | None = None):
+        """cores: of this machine; None on a cluster, where each job has its own."""
+        self.config, self.cores = config, cores
+        self.complete = False  # files that have to be there are known to be, or not asked for
+
+    # ---- entries ----
+
+    def entry(self, section: str, name: str) -> dict[str, Any]:
+        """What `build` gets: the kind and its arguments; files from outside by where they are."""
+        files = {argument: place for argument, (place, _) in self.outside(section, name).items()}
+        return settings.arguments(self.config, section, name) | files
+
+    def digest(self, section: str, name: str) -> str:
+        """A hash of the code behind an entry."""
+        return settings.digest(self.config, section, name)
+
+    def literal(self, section: str, name: str, what: str, default: Any = None) -> Any:
+        """What the kind of an entry states."""
+        return settings.constant(self.config, section, name, what, default)
+
+    @cache  # noqa: B019 - a run lives as long as the process
+    def outside(self, section: str, name: str) -> dict[str, tuple[str, dict | None]]:
+        """Files that an entry names: {argument: (path, how to fetch it)}."""
+        return archives.outside(self.config, section, name)
+
+    @cache  # noqa: B019
+    def shared(self, detector: str) -> bool:
+        """Whether all tasks of a dataset share the detector and its features."""
+        return self.literal("detectors", detector, "ONE_MODEL", False)
+
+    def monitor(self, generator: str) -> dict[str, Any]:
+        """The entry that says how a generator is watched."""
+        return self.config["monitors"][self.config["generators"][generator]["monitor"]]
+
+    # ---- experiments ----
+
+    def parts(self, experiment: str) -> list[str]:
+        """The experiments that one unites, itself if it unites none."""
+        return self.config["experiments"][experiment].get("of", [experiment])
+
+    @cached_property
+    def experiments(self) -> list[str]:
+        """All experiments with tasks of their own."""
+        names = [part for name in self.config["run"] for part in self.parts(name)]
+        return list(dict.fromkeys(names))
+
+    def experiment(self, name: str) -> dict[str, Any]:
+        """An entry of experiments over what holds where it says nothing."""
+        return settings.DEFAULTS | self.config["experiments"][name]
+
+    @cache  # noqa: B019
+    def normals(self, experiment: str) -> tuple[str, ...]:
+        """What is normal in turn."""
+        return tuple(settings.normals(self.config, experiment))
+
+    def tasks(self, experiment: str) -> list[dict[str, Any]]:
+        """{dataset, normal, seed} of all of an experiment."""
+        dataset = self.config["experiments"][experiment]["dataset"]
+        return [
+            {"dataset": dataset, "normal": normal, "seed": seed}
+            for normal in self.normals(experiment)
+            for seed in self.config["seeds"]
+        ]
+
+    def runs(self, experiment: str) -> list[dict[str, Any]]:
+        """{dataset, normal, method, images, seed} for each score file of an experiment."""
+        spec = self.experiment(experiment)
+        images = dict.fromkeys(["test", *spec["tests"]])  # others need the normals of `test`
+        return [
+            {"dataset": spec["dataset"], "normal": n, "method": m, "images": i, "seed": s}
+            for n in self.normals(experiment)
+            for m in spec["methods"]
+            for i in images
+            for s in self.config["seeds"]
+        ]
+
+    def shown(self, experiment: str) -> list[str]:
+        """All sets of fakes of an experiment: the one that it shows first, and its methods'."""
+        spec = self.experiment(experiment)
+        names = [spec["fakes"]] if "fakes" in spec else []
+        return list(dict.fromkeys([*names, *self.fakes_behind(spec["methods"]).values()]))
+
+    def fakes_behind(self, methods: list[str]) -> dict[str, str]:
+        """{method: fakes} of the methods that are trained on some."""
+        detectors = {
+            m: self.config["detectors"][self.config["methods"][m]["detector"]] for m in methods
+        }
+        return {m: d["outliers"] for m, d in detectors.items() if "outliers" in d}
+
+    def generated(self, experiment: str) -> dict[str, str]:
+        """{fakes: generator} of those of an experiment that are drawn from one."""
+        fakes = {name: self.config["fakes"][name] for name in self.shown(experiment)}
+        return {name: spec["generator"] for name, spec in fakes.items() if "generator" in spec}
+
+    def clean(self, experiment: str, images: str) -> str:
+        """The test set whose images a changed copy has: its classes and training images; else the
+        set itself."""
+        dataset = self.config["experiments"][experiment]["dataset"]
+        of = self.config["datasets"][TestSet.parse(images).dataset(dataset)].get("of")
+        if of is None:
+            return images
+        return "test" if of == dataset else f"{of}.test"
+
+    def copies(self, experiment: str) -> list[str]:
+        """The test sets of an experiment that are changed copies of a dataset's test images."""
+        tests = self.experiment(experiment)["tests"]
+        return [images for images in tests if self.clean(experiment, images) != images]
+
+    def closeness(self, experiment: str) -> dict[str, str]:
+        """{test set: file}; a set without training images, such as fakes, has none."""
+        spec, files = self.experiment(experiment), {}
+        for images in spec["tests"] if "closeness" in spec else []:
+            clean = self.clean(experiment, images)
+            dataset = TestSet.parse(clean).dataset(spec["dataset"])
+            if "train" in self.literal("datasets", dataset, "SPLITS", ["train"]):
+                names = {"dataset": spec["dataset"], "closeness": spec["closeness"]}
+                files[images] = path("closeness", **names, images=clean)
+        return files
+
+    def watcher(self, experiment: str) -> str:
+        """The detector in whose features samplers are compared: that of the generator's monitor."""
+        return self.monitor(self.config["experiments"][experiment]["samplers"]["generator"])[
+            "detector"
+        ]
+
+    # ---- what the whole run uses ----
+
+    @cached_property
+    def fakes(self) -> list[str]:
+        """All sets of fakes, of whatever kind."""
+        detectors = [self.config["detectors"][name] for name in self.detectors]
+        names = [spec["outliers"] for spec in detectors if "outliers" in spec]
+        names += [name for experiment in self.experiments for name in self.shown(experiment)]
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def generators(self) -> list[str]:
+        """Those that fakes are drawn from, and those that samplers are compared on."""
+        names = [self.config["fakes"][name].get("generator") for name in self.fakes]
+        specs = [self.experiment(name) for name in self.experiments]
+        names += [spec["samplers"]["generator"] for spec in specs if "samplers" in spec]
+        return list(dict.fromkeys(name for name in names if name))
+
+    @cached_property
+    def detectors(self) -> list[str]:
+        """Those of methods, of the closest class, of monitors."""
+        names = []
+        for experiment in self.experiments:
+            spec = self.experiment(experiment)
+            names += [self.config["methods"][m]["detector"] for m in spec["methods"]]
+            if "closeness" in spec:
+                names.append(self.config["closeness"][spec["closeness"]]["detector"])
+            names += [self.monitor(g)["detector"] for g in self.generated(experiment).values()]
+            if "samplers" in spec:
+                names.append(self.watcher(experiment))
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def backbones(self) -> list[str]:
+        """Those that detectors start from."""
+        specs = [self.config["detectors"][name] for name in self.detectors]
+        return list(dict.fromkeys(spec["backbone"] for spec in specs if "backbone" in spec))
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        """Those of tasks, test sets, outliers, backbones; the clean ones of changed copies."""
+        names = []
+        for experiment in self.experiments:
+            spec = self.experiment(experiment)
+            tests = [TestSet.parse(images).dataset(spec["dataset"]) for images in spec["tests"]]
+            names += [spec["dataset"], *tests]
+        sources = [self.config["fakes"][name] for name in self.fakes]
+        sources += [self.config["backbones"][name] for name in self.backbones]
+        names += [source["dataset"] for source in sources if "dataset" in source]
+        names += [spec["of"] for n in names if "of" in (spec := self.config["datasets"][n])]
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def named(self) -> list[tuple[str, str]]:
+        """(section, entry) of all that may name a file from outside."""
+        sections = ("backbones", "fakes", "generators", "detectors")
+        return [(section, name) for section in sections for name in getattr(self, section)]
+
+    def classes(self, dataset: str, normal: str) -> dict[str, bool]:
+        """{class with training images: whether it is normal}"""
+        arguments = settings.arguments(self.config, "datasets", dataset)
+        trained = plugins.call("datasets", arguments, "trained")
+        names = settings.classes(self.config, dataset)
+        return {
+            name: Normal.parse(normal).holds(name)
+            for name in names
+            if trained is None or name in trained
+        }
+
+    # ---- files that several rules read ----
+
+    def pixels(self, dataset: str, images: str) -> str:
+        """The pixels behind an image set: the dataset's own split, or `<other>.test`."""
+        if images == "train":
+            return path("images", dataset=dataset, split="train")
+        return path("images", dataset=TestSet.parse(images).dataset(dataset), split="test")
+
+    def has_normal(self, dataset: str, images: str) -> bool:
+        """Whether an image set has normal images: the dataset's own splits, and changed copies of
+        its test images, such as corrupted ones."""
+        if images == "train":
+            return True
+        other = TestSet.parse(images).dataset(dataset)
+        return other == dataset or self.config["datasets"][other].get("of") == dataset
+
+    def detector(self, dataset: str, normal: str, detector: str, seed: int | str) -> str:
+        """The file of a trained detector."""
+        if self.shared(detector):
+            dataset, normal, seed = "any", "any", 0
+        return path("detector", dataset=dataset, normal=normal, detector=detector, seed=seed)
+
+    def features(
+        self, dataset: str, normal: str, detector: str, seed: int | str, images: str
+    ) -> str:
+        """The features of an image set. Those of a shared detector belong to no task."""
+        if self.shared(detector):
+            if images != "train":
+                dataset, images = TestSet.parse(images).dataset(dataset), "test"
+            normal, seed = "any", 0
+        task = {"dataset": dataset, "normal": normal, "seed": seed}
+        return path("features", **task, detector=detector, images=images)

@@ -1,0 +1,38 @@
+"""From snakemake's config to a run: laid over the catalog, checked, told to the jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from nearnd import catalog
+from nearnd import config as settings
+from nearnd.plan.run import Run
+
+
+def start(workflow, config: dict[str, Any]) -> Run:
+    """The run of a config, or one sentence about what is wrong with it.
+
+    Machine settings go to jobs through the environment: a change of them re-runs nothing.
+    """
+    from snakemake.exceptions import WorkflowError
+
+    base = Path(workflow.basedir)
+    try:
+        whole = catalog.whole(base / "config" / "catalog", config)
+        if workflow.is_main_process:  # not again in every job
+            check(whole, base)
+    except ValueError as error:
+        raise WorkflowError(f"config: {error}") from None
+    os.environ.update(NEARND_DEVICE=whole["device"], NEARND_MIRRORS=json.dumps(whole["mirrors"]))
+    return Run(whole, None if workflow.remote_exec else workflow.resource_settings.cores)
+
+
+def check(config: dict[str, Any], base: Path) -> None:
+    """Errors of snakemake's schema, or ValueError with one sentence, if a config cannot work."""
+    from snakemake.utils import validate
+
+    validate(config, str(base / "workflow" / "schemas" / "config.schema.yaml"))
+    settings.check(config)
