@@ -164,7 +164,7 @@ class Fakes(Protocol):
 class Detector(Protocol):
     def fit(
         self,
-        normal: Images,
+        normal: Images | None,
         *,
         outliers: np.ndarray | None,
         backbone: Path | None,
@@ -172,7 +172,8 @@ class Detector(Protocol):
         folder: Path,
         progress: Progress,
     ) -> None:
-        """Trains on normal images and, where NEEDS says so, outliers uint8 (M, H, W, C)."""
+        """Trains on normal images, None where ONE_MODEL is true, and, where NEEDS says so,
+        outliers uint8 (M, H, W, C)."""
 
     def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
         """float32 arrays (N, ...), independent of batch size."""
