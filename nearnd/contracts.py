@@ -4,7 +4,8 @@ Words and signs are fixed here once: images are uint8, scores are higher for mor
 label 1 is an anomaly, one seed per generated image.
 
 A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
-object, and may state, as literals that are read without importing the file:
+object, or `build = Name`, a dataclass of that file, whose fields are the arguments. It may state,
+as literals that are read without importing the file:
 
     NEEDS      what a config must give it: a list out of "backbone", "outliers", "labels", and "of"
                (datasets): the dataset whose test images it changes
@@ -172,11 +173,18 @@ class Detector(Protocol):
         folder: Path,
         progress: Progress,
     ) -> None:
-        """Trains on normal images, None where ONE_MODEL is true, and, where NEEDS says so,
-        outliers uint8 (M, H, W, C)."""
+        """Trains on normal images (None for ONE_MODEL) and, where NEEDS says so, outliers uint8
+        (M, H, W, C)."""
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
-        """float32 arrays (N, ...), independent of batch size."""
+    def embed(
+        self, pixels: np.ndarray, *, seeds: np.ndarray | None = None, progress: Progress = silent
+    ) -> Embedding:
+        """float32 arrays (N, ...), independent of batch size; no images give arrays of no rows.
+
+        `seeds` uint64 (N,), one for each image, are for a detector that looks at images changed by
+        chance: image i's rows depend on the image and seeds[i] alone. One that draws nothing takes
+        no notice of them.
+        """
 
     def save(self, path: Path) -> None:
         """One safetensors file."""
@@ -194,11 +202,19 @@ class Bank(Protocol):
 
 
 class Score(Protocol):
-    def __call__(self, bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
-        """float32 (N,), higher = more anomalous. Memory does not grow with N times the bank.
+    def __call__(
+        self, bank: Embedding, queries: Embedding, *, seed: int = 0
+    ) -> np.ndarray | Embedding:
+        """float32 (N,), higher = more anomalous, or {"score": such, "map": float32 (N, h, w)} of a
+        kind that also says where. Memory does not grow with N times the bank.
 
         Each image's score depends on the bank, the seed and that image alone.
         """
+
+
+def score_of(found: np.ndarray | Embedding) -> np.ndarray:
+    """The scores (N,) of what a Score gives, with a map or without."""
+    return found["score"] if isinstance(found, dict) else found
 
 
 class Metric(Protocol):
