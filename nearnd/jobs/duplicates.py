@@ -40,7 +40,7 @@ def repeats(train: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
     return [(where[digest], j) for j, digest in enumerate(_digests(test)) if digest in where]
 
 
-def tell(train: Images, test: Images, classes: list[str]) -> None:
+def warn_of_repeats(train: Images, test: Images, classes: list[str]) -> None:
     """Names the repeats in the log. They are kept: to take them out would be another split."""
     pairs = repeats(train.pixels, test.pixels)
     if pairs:
