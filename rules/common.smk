@@ -1,4 +1,8 @@
 # The plan of the run, and how rules ask it. What it answers stands in nearnd/plan/.
+import sys
+
+from snakemake.logging import logger
+
 from nearnd import config as settings
 from nearnd.plan import (
     archives,
@@ -21,7 +25,11 @@ def complete():
     """The run, when all files that have to be there are. Asked by input functions, not before:
     `snakemake estimate` has none, and names what is missing."""
     if workflow.is_main_process:  # not again in every job
-        missing.stop_if_missing(run)
+        try:
+            missing.stop_if_missing(run)
+        except ValueError as error:  # a traceback would hide the sentence
+            logger.error(f"{error}")
+            sys.exit(1)
     return run
 
 
