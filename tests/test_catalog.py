@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nearnd import catalog, config
+from nearnd import catalog
+from nearnd.plan.check import check
 
 FOLDER = Path(__file__).parents[1] / "config" / "catalog"
 PARTS = {
@@ -199,7 +200,7 @@ def test_the_examples_of_the_config_guide_are_sound(shipped):
     guide = (FOLDER.parent / "README.md").read_text()
     base = yaml.safe_load((FOLDER.parent / "config.yaml").read_text())
     for text in re.findall(r"```yaml\n(.*?)```", guide, re.S):
-        config.check(catalog.whole(FOLDER, base, yaml.safe_load(text)))
+        check(catalog.whole(FOLDER, base, yaml.safe_load(text)))
     short = catalog.whole(FOLDER, yaml.safe_load(re.search(r"```yaml\n(.*?)```", guide, re.S)[1]))
     assert short["methods"]["my_hsc"]["detector"] == "my_hsc"
     assert short["methods"]["fitymi_slow"]["detector"] == "fitymi_digits_slow"

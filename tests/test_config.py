@@ -9,6 +9,7 @@ import yaml
 from nearnd import catalog
 from nearnd import config as settings
 from nearnd.datasets.cifar10 import CLASSES
+from nearnd.plan.check import check
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,11 +32,11 @@ def test_all_shipped_selections_are_sound(whole, tmp_path, monkeypatch):
             (tmp_path / folder / f"{i}.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     for file in sorted((ROOT / "config").glob("*.yaml")):
-        settings.check(over(whole, yaml.safe_load(file.read_text())))
+        check(over(whole, yaml.safe_load(file.read_text())))
 
 
 def test_every_experiment_of_the_catalog_is_sound(whole):
-    settings.check(whole | {"run": list(whole["experiments"])})
+    check(whole | {"run": list(whole["experiments"])})
 
 
 MISTAKES = [
@@ -77,7 +78,7 @@ MISTAKES = [
 )
 def test_mistakes_are_named(whole, change, words):
     with pytest.raises(ValueError, match=words):
-        settings.check(over(whole, change))
+        check(over(whole, change))
 
 
 def test_normals(whole):

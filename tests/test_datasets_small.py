@@ -22,6 +22,7 @@ from nearnd import catalog, plugins
 from nearnd import config as settings
 from nearnd.datasets import _cifar100_classes, _members, cifar10_jpeg
 from nearnd.files import fetch, tables
+from nearnd.plan.check import check
 from nearnd.report.evaluate import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -597,20 +598,18 @@ def experiment(**arguments):
 def test_a_test_set_cannot_be_trained_on_and_is_told_where_it_belongs():
     config = whole(**experiment(dataset="cifar10_c", normals=["cat"]))
     with pytest.raises(ValueError, match="cifar10_c has no train images.*cifar10_c.test"):
-        settings.check(config)
-    settings.check(
-        whole(**experiment(dataset="cifar10", normals=["cat"], tests=["test", "cifar10_c.test"]))
-    )
+        check(config)
+    check(whole(**experiment(dataset="cifar10", normals=["cat"], tests=["test", "cifar10_c.test"])))
     config = whole(fakes={"outliers": {"kind": "exposure", "dataset": "mnist_c"}})
     with pytest.raises(ValueError, match="fakes: outliers: dataset: mnist_c has no train"):
-        settings.check(config)
+        check(config)
 
 
 def test_an_exposure_set_cannot_be_tested_on():
     tests = ["random_images.test"]
     config = whole(**experiment(dataset="cifar10", normals=["cat"], tests=tests))
     with pytest.raises(ValueError, match="random_images has no test images.*exposure"):
-        settings.check(config)
+        check(config)
 
 
 def test_a_corrupted_copy_has_the_classes_of_the_original_and_says_which_it_is():
@@ -619,7 +618,7 @@ def test_a_corrupted_copy_has_the_classes_of_the_original_and_says_which_it_is()
     assert settings.classes(config, "cifar100_c") == settings.classes(config, "cifar100")
     for entry, reason in (({}, "needs of"), ({"of": "svhn_c"}, "itself a copy")):
         with pytest.raises(ValueError, match=reason):
-            settings.check(whole(datasets={"mine": {"kind": "corrupted", **entry}}))
+            check(whole(datasets={"mine": {"kind": "corrupted", **entry}}))
 
 
 def test_a_changed_copy_is_judged_by_its_own_normal_images_and_another_set_by_the_clean_ones():

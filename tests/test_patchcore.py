@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from nearnd import catalog, plugins
-from nearnd import config as settings
 from nearnd.contracts import Images
 from nearnd.detectors._patches import patches
 from nearnd.files import tables
@@ -16,6 +15,7 @@ from nearnd.files.arrays import save_tensors
 from nearnd.metrics.auroc import auroc
 from nearnd.networks.coreset import coreset
 from nearnd.networks.nearest import nearest
+from nearnd.plan.check import check
 from nearnd.report import reads
 from nearnd.tables_figures import _maps, anomaly_maps, localisation
 
@@ -279,4 +279,4 @@ def test_a_figure_of_maps_without_a_method_that_has_some_is_refused():
     bad = {"dataset": "digits", "normals": "each", "methods": ["pixels"]}
     whole["experiments"]["bad"] = bad | {"drawings": ["anomaly_maps"]}
     with pytest.raises(ValueError, match=r"anomaly_maps shows anomaly maps.*such as patchcore"):
-        settings.check(whole | {"run": ["bad"], "seeds": [0]})
+        check(whole | {"run": ["bad"], "seeds": [0]})

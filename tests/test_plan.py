@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from nearnd import catalog
-from nearnd import config as settings
 from nearnd.files.paths import PLACES, path
 from nearnd.plan import inputs, missing, resources, targets
+from nearnd.plan.check import check
 from nearnd.plan.run import Run
 from nearnd.report import reads
 from nearnd.tasks import Normal, TestSet
@@ -23,7 +23,7 @@ TOY = yaml.safe_load((ROOT / "tests/toy.yaml").read_text())
 def run_of(cores=2, **changes) -> Run:
     """The toy with other entries, checked."""
     config = catalog.whole(ROOT / "config/catalog", {"mirrors": [], **TOY}, changes)
-    settings.check(config)
+    check(config)
     return Run(config, cores)
 
 

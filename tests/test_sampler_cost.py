@@ -11,6 +11,7 @@ from synthetic import experiment
 from nearnd import catalog, plugins
 from nearnd import config as settings
 from nearnd.jobs.sampler_cost import sampler_cost, snapshot_at
+from nearnd.plan.check import check
 
 ROOT = Path(__file__).parents[1]
 
@@ -124,7 +125,7 @@ def test_mistakes_are_named_before_a_run(whole, change, words):
     section, name, key, value = change
     config[section][name][key] = value
     with pytest.raises(ValueError, match=words):
-        settings.check(config)
+        check(config)
 
 
 def test_an_imported_network_is_compared_with_its_own_model(whole):

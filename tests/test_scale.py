@@ -259,11 +259,12 @@ def test_a_generator_is_built_and_planned_without_timm():
 
 def test_the_whole_config_is_checked_without_torch():
     code = ["from pathlib import Path", "from nearnd import catalog, config, plugins",
+            "from nearnd.plan.check import check",
             "import yaml",
             f"root = Path({str(ROOT)!r})",
             "files = [root / 'config' / name for name in ('config.yaml', 'paper.yaml')]",
             "base = catalog.whole(root / 'config/catalog', *map(yaml.safe_load, map(open, files)))",
-            "config.check(base)",
+            "check(base)",
             "[plugins.digest(config.STAGE.get(s, s), e['kind'])"
             " for s in config.KEYS for e in base[s].values()]"]  # fmt: skip
     assert not HEAVY & set(modules(code))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from nearnd import catalog
-from nearnd import config as settings
 from nearnd.plan.run import Run
 
 
@@ -23,16 +22,18 @@ def start(workflow, config: dict[str, Any]) -> Run:
     try:
         whole = catalog.whole(base / "config" / "catalog", config)
         if workflow.is_main_process:  # not again in every job
-            check(whole, base)
+            check_whole(whole, base)
     except ValueError as error:
         raise WorkflowError(f"config: {error}") from None
     os.environ.update(NEARND_DEVICE=whole["device"], NEARND_MIRRORS=json.dumps(whole["mirrors"]))
     return Run(whole, None if workflow.remote_exec else workflow.resource_settings.cores)
 
 
-def check(config: dict[str, Any], base: Path) -> None:
+def check_whole(config: dict[str, Any], base: Path) -> None:
     """Errors of snakemake's schema, or ValueError with one sentence, if a config cannot work."""
     from snakemake.utils import validate
 
+    from nearnd.plan.check import check
+
     validate(config, str(base / "workflow" / "schemas" / "config.schema.yaml"))
-    settings.check(config)
+    check(config)

@@ -55,7 +55,7 @@ class Planning:
         try:
             config = catalog.lay_over(copy.deepcopy(CATALOG), catalog.typed(config))
             config = catalog.derive(config)
-            start.check(config, ROOT)
+            start.check_whole(config, ROOT)
             run = Run(config)
             for experiment in run.experiments:
                 rules_read.metrics(run, SimpleNamespace(experiment=experiment))
