@@ -60,11 +60,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import numpy as np
+if TYPE_CHECKING:  # planning reads this file too
+    import numpy as np
 
-Embedding = dict[str, np.ndarray]  # name -> float32 (N, ...); vectors are called "features" (N, D)
+Embedding = dict[str, "np.ndarray"]  # name -> float32 (N, ...); vectors are called "features" (N, D)
 
 # progress(step, total, loss=0.3): cheap enough to call at every step; prints now and then.
 Progress = Callable[..., None]
