@@ -13,12 +13,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from nearnd.tables_figures._settings import CLOSEST, WORST, name
+from nearnd.tables_figures._settings import FAR as ONE_VS_REST
+
 WIDTH = 6.9  # inches, the text width of a page
 # Okabe & Ito (2008), told apart with any colour vision; without its yellow, too light for lines
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 MARKERS = "osD^vPX*<>hp"
 DASHES = ["-", "--", ":"]
 NORMAL, NEAR, FAR, FAKE = "#0072B2", "#D55E00", "#8C8C8C", "#009E73"
+LINES = {  # of a setting
+    ONE_VS_REST: {"color": COLOURS[0], "marker": "o"},
+    CLOSEST: {"color": COLOURS[5], "marker": "D"},
+    WORST: {"color": COLOURS[1], "marker": "s"},
+}
 STYLE = {
     "font.family": "DejaVu Sans",  # matplotlib ships it, so every machine draws the same
     "font.size": 8.5,
@@ -57,6 +65,34 @@ def panels(rows: int, columns: int, height: float, width: float = WIDTH, **optio
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
+def grid(panel_count: int, columns: int, height: float, extra: float = 0.0, **options: Any):
+    """A figure of so many panels in lines of `columns`, each line `height` inches high, with
+    `extra` inches for all of them; and the axes in a list. What is left of a line stays empty."""
+    lines = -(-panel_count // columns)
+    figure, axes = panels(lines, columns, height + extra / lines, **options)
+    for ax in axes.flat[panel_count:]:
+        ax.set_visible(False)
+    return figure, list(axes.flat[:panel_count])
+
+
+def beside(
+    data: dict[str, Any], datasets: Iterable[str], height: float, least: float = 4.6, **options: Any
+):
+    """A figure with a panel for each dataset, named by it, `least` inches wide at the least; and
+    {dataset: its axes}."""
+    datasets = list(dict.fromkeys(datasets))
+    options = {"width": max(least, 3.4 * len(datasets))} | options
+    figure, axes = panels(1, len(datasets), height, **options)
+    for dataset, ax in zip(datasets, axes.flat, strict=True):
+        ax.set_title(name(data, dataset))
+    return figure, dict(zip(datasets, axes.flat, strict=True))
+
+
+def shade(ax: Axes, x: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> None:
+    """A band around a curve."""
+    ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
 def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Colour, marker and dashes of each method, by its place in the experiment: the same method
     looks the same in every figure, and 21 are told apart."""
@@ -70,13 +106,17 @@ def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def legend(figure: Figure, axes: Axes, where: str = "lower", columns: int = 4) -> None:
-    """The legend of one panel below ("lower") or above ("upper") the figure, off the data."""
-    handles, labels = axes.get_legend_handles_labels()
-    longest = max((len(label) for label in labels), default=1)
+def legend(figure: Figure, axes: Iterable[Axes], where: str = "lower", columns: int = 4) -> None:
+    """The legend of panels below ("lower") or above ("upper") the figure, off the data: what has
+    the same label looks the same in all of them."""
+    found: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    longest = max(map(len, found), default=1)
     fits = max(1, int(figure.get_figwidth() * 17 // (longest + 7)))  # about 17 letters an inch
-    ncols = min(columns, fits, len(labels) or 1)
-    figure.legend(handles, labels, loc=f"outside {where} center", ncols=ncols)
+    ncols = min(columns, fits, len(found) or 1)
+    figure.legend(found.values(), found.keys(), loc=f"outside {where} center", ncols=ncols)
 
 
 def maybe_log(ax: Axes, which: str, values: np.ndarray, span: float) -> None:

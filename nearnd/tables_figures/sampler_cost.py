@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._measures import word
@@ -22,7 +19,7 @@ def build(show: Sequence[str] = ("frechet", "kid")) -> Drawing:
     band."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         rows = settings_of(data["samplers"])
         figure, axes = panels(1, len(show), 2.9)
         styles = method_styles(rows["label"])
@@ -38,7 +35,7 @@ def build(show: Sequence[str] = ("frechet", "kid")) -> Drawing:
             maybe_log(ax, "y", rows[measure], 8)
             ax.set_xlabel("network calls for one image")
             ax.set_ylabel(word(measure))
-        legend(figure, axes.flat[0])
+        legend(figure, figure.axes)
         return figure
 
     return draw

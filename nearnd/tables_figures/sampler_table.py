@@ -8,7 +8,7 @@ import pandas as pd
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._measures import word
-from nearnd.tables_figures._sampler_cost import measures, settings_of, within
+from nearnd.tables_figures._sampler_cost import band, measures, settings_of
 
 MAKES = "table"
 READS = ["samplers"]
@@ -18,9 +18,9 @@ def build(measure: str = "frechet") -> Drawing:
     """Per setting: network calls for each image, images per second, the measures as "mean ± sd"
     over repeats, and whether `measure`, a distance, is within the noise of the first sampler."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
+    def draw(data):
         rows = settings_of(data["samplers"])
-        good = within(rows, measure)
+        good = rows[measure] <= band(rows, measure)[1]
         cheapest = rows.loc[good, "calls"].idxmin()
         lines = []
         for i, row in rows.iterrows():

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import pandas as pd
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._measures import stops, word
 from nearnd.tables_figures._sensitivity import sensitivity
-from nearnd.tables_figures._settings import name
 
 MAKES = "table"
 READS = ["metrics", "closeness", "fakes"]
 
 
 def build(
-    methods: Sequence[str] | None = None,  # the variants, in column order; None: all
+    methods: list[str] | None = None,  # the variants, in column order; None: all
     far: str | None = None,
     near: str | None = None,
     measure: str = "frechet",
@@ -25,19 +21,10 @@ def build(
     """One column per method that differs from the others in the stopping rule alone, and rows with
     the step and the mean distance at which its generators were stopped."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
-        table = sensitivity(data, methods, far, near)
-        stopped = stops(data["fakes"], measure)
-        lines = []
-        for dataset, rows in stopped.groupby("dataset", sort=False):
-            rows = rows[[name(data, method) in table for method in rows["method"]]]
-            for column, words in (("step", "stopped at step"), (measure, f"at {word(measure)}")):
-                cells = {name(data, m): v if column == "step" else f"{v:.3g}"
-                         for m, v in zip(rows["method"], rows[column], strict=True)}  # fmt: skip
-                lines.append({"dataset": name(data, dataset), "setting": words} | cells)
-        table = pd.concat([table, pd.DataFrame(lines).reindex(columns=table.columns)])
-        if "dataset" in table:
-            table = table.sort_values("dataset", kind="stable")
-        return table.reset_index(drop=True).fillna("")
+    def draw(data):
+        at = stops(data["fakes"], measure)
+        step = at.assign(setting="stopped at step", text=at["step"])
+        value = at.assign(setting=f"at {word(measure)}", text=at[measure].map("{:.3g}".format))
+        return sensitivity(data, methods, far, near, pd.concat([step, value]))
 
     return draw
