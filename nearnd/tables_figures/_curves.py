@@ -17,14 +17,11 @@ def roc(scores: np.ndarray, is_anomaly: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def mean_roc(curves: list[tuple[np.ndarray, np.ndarray]], grid: np.ndarray) -> np.ndarray:
     """Anomalies found at the false alarms of `grid`, averaged over curves (vertical averaging)."""
-    found = [_at(grid, x, y) for x, y in curves]
+    found = []
+    for x, y in curves:
+        top = np.append(np.diff(x) > 0, True)  # where a curve climbs at one x, the top of the climb
+        found.append(np.interp(grid, x[top], y[top]))
     return np.mean(found, axis=0)  # (G,)
-
-
-def _at(grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """y at grid; where the curve climbs at one x, the top of the climb."""
-    last = np.append(np.diff(x) > 0, True)  # the last point at each x
-    return np.interp(grid, x[last], y[last])
 
 
 def area(curve: tuple[np.ndarray, np.ndarray]) -> float:

@@ -10,11 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._maps import shown
-from nearnd.tables_figures._mosaic import GAP, bare, show_row
+from nearnd.tables_figures._mosaic import MIDDLE, bare, show_row
 from nearnd.tables_figures._settings import name
 from nearnd.tables_figures._style import NEAR, NORMAL, WIDTH, panels, styled
 
@@ -33,7 +32,7 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
     the square root of the value is even; below it the mask where the dataset has one."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         first = min((source["seed"] for source in data["maps"]), default=0)
         sources = [source for source in data["maps"] if source["seed"] == first][:blocks]
         if not sources:
@@ -48,8 +47,8 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
         lines = 1 + max(label.count("\n") for some in labels for label in some)
         figure, axes = panels(len(sources), 1, rows * image + 0.35 + 0.13 * lines)
         for ax, *block in zip(axes[:, 0], sources, picked, labels, strict=True):
-            _block(ax, *block)
-            bare(ax, rows, 2 * columns)
+            words = _block(ax, *block)
+            bare(ax, words, 2 * columns, rows)
             who = f"{name(data, block[0]['normal'])} is normal, {name(data, block[0]['method'])}"
             title = fill(f"{name(data, block[0]['dataset'])}: {who}", 80)
             ax.set_title(title, pad=2 + 9 * lines)
@@ -63,7 +62,8 @@ def _label(data: dict[str, Any], source: dict[str, Any], row: int, letters: int)
     return f"{words}\n{source['map'][row].max():.3g}"
 
 
-def _block(ax: Axes, source: dict[str, Any], picked: np.ndarray, labels: list[str]) -> None:
+def _block(ax: Axes, source: dict[str, Any], picked: np.ndarray, labels: list[str]) -> list[str]:
+    """Draws a block without its words, the names of its rows, which are given back."""
     pixels, maps, masks = shown(source, picked)
     scale = PowerNorm(0.5, float(maps.min()), float(maps.max()))  # one glaring anomaly is not all
     colours = ScalarMappable(scale, COLOURS)
@@ -75,14 +75,14 @@ def _block(ax: Axes, source: dict[str, Any], picked: np.ndarray, labels: list[st
         rows["mask"] = 255 * (masks[..., None] > 0).astype(np.uint8)  # (n, s, s, 1)
     for i, images in enumerate(rows.values()):
         show_row(ax, i, images)
-    ax.set_yticks([i + 0.5 - GAP / 2 for i in range(len(rows))], list(rows))
     for i, (row, label) in enumerate(zip(picked, labels, strict=True)):
         colour = NEAR if source["is_anomaly"][row] else NORMAL
-        ax.text(i + 0.5 - GAP / 2, -0.06, label, **SMALL, color=colour)
+        ax.text(i + MIDDLE, -0.06, label, **SMALL, color=colour)
     bar = ax.figure.colorbar(colours, ax=ax, fraction=0.03, pad=0.01)
     bar.set_label("value of the map")
     bar.outline.set_visible(False)
     bar.ax.grid(False)
+    return list(rows)
 
 
 def worst(source: dict[str, Any], n: int) -> np.ndarray:

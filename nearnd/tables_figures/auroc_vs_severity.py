@@ -20,7 +20,8 @@ ACROSS = 5  # panels in a row
 def build(methods: list[str] | None = None, test: str | None = None) -> Drawing:
     """The mean over corruptions first, then a panel for each corruption: x the severity, with the
     clean test images at the left, y the AUROC, a line per method: mean over normal classes and
-    seeds, in a band of one sd over seeds. One corrupted test set: `test`, or the first."""
+    seeds, in a band of one sd over seeds. One corrupted test set: `test`, or the first, of the
+    first dataset that has it."""
 
     @styled
     def draw(data):
@@ -39,7 +40,7 @@ def build(methods: list[str] | None = None, test: str | None = None) -> Drawing:
         for (title, rows), ax in zip(parts.items(), axes, strict=True):
             points = pd.concat([clean, rows])
             means = over_seeds(points, "method", "severity").sort_values("severity")
-            for method in rows["method"].unique():
+            for method in points["method"].unique():
                 curve, style = means[means["method"] == method], styles[method]
                 x, mean, sd = curve["severity"], 100 * curve["mean"], 100 * curve["sd"]
                 ax.plot(x, mean, label=name(data, method), markersize=3, **style)

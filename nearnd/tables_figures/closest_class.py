@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -19,7 +18,7 @@ def build(test: str | None = None, published: Mapping[str, str] | None = None) -
     and, if given, the `published` choice {normal: anomaly}, whether it is ours, and its rank. All
     test sets that have a closeness, or `test`. ValueError if there is none."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
+    def draw(data):
         close = data.get("closeness")
         if close is None or (test and test not in set(close["test"])):
             raise ValueError("this table needs `closeness` and a test set with training images")

@@ -16,31 +16,57 @@ READS = ["metrics", "closeness", "published"]
 
 CLASSES = "*"  # in place of a published column: every class of that row, and its mean
 
-_ND = {"metric": "auroc_one_vs_rest", "test": "test"}
-_NEAR = {"dataset": "cifar10", "test": "cifar100_fine.test"}
-_WORST, _CLP = _NEAR | {"metric": "auroc_bottom1"}, _NEAR | {"metric": "auroc_clp"}
-_VIT = {"method": "frozen", "table": "2", "column": "ViT-B_16"}
-_OURS = [("cub200", "1a", "Birds"), ("flowers102", "1a", "Flowers"),
-         ("fgvc_aircraft", "1b", "FGVC-Aircraft"), ("stanford_cars", "1b", "Stanford-Cars"),
-         ("weather", "1b", "Weather")]  # fmt: skip
-_FROZEN = [("weather", "3", "Weather")]
-_FSDE = {"metric": "auroc_same_class", "dataset": "cifar10", "test": "cifar10_fsde.test"}
-
-
-def _cell(dataset: str, table: str, row: str, method: str, column: str) -> dict[str, str]:
-    return {"dataset": dataset, "method": method, "table": table, "row": row, "column": column}
-
-
-FITYMI = (  # the numbers of the paper's own method, and of the backbone that it starts from
-    *(_ND | _cell(*place, "fitymi_high", "Ours") for place in _OURS),
-    *(_ND | _cell(*place, "frozen", "no fakes") for place in _FROZEN),
-    _ND | _cell("cifar10", "7", "Ours", "fitymi", CLASSES),
-    _ND | _cell("cifar100", "8", "Ours", "fitymi", CLASSES),
-    _FSDE | {"method": "fitymi", "table": "1c", "row": "CIFAR-10-FSDE", "column": "Ours"},
-    _ND | {"dataset": "cifar10"} | _VIT | {"row": "ND CIFAR-10, pre-trained"},
-    _WORST | _VIT | {"row": "near-ND CIFAR-10vs100, pre-trained"},
-    _WORST | {"method": "fitymi", "table": "6", "row": "Ours, bottom-1", "column": CLASSES},
-    _CLP | {"method": "fitymi", "table": "6", "row": "Ours, CLP", "column": CLASSES},
+_KEYS = ("metric", "dataset", "test", "method", "table", "row", "column")
+_NEAR = "cifar10", "cifar100_fine.test"
+_PRETRAINED = "frozen", "2"
+FITYMI = tuple(  # the numbers of the paper's own method, and of the backbone that it starts from
+    dict(zip(_KEYS, pair, strict=True))
+    for pair in [
+        ("auroc_one_vs_rest", "cub200", "test", "fitymi_high", "1a", "Birds", "Ours"),
+        ("auroc_one_vs_rest", "flowers102", "test", "fitymi_high", "1a", "Flowers", "Ours"),
+        (
+            "auroc_one_vs_rest",
+            "fgvc_aircraft",
+            "test",
+            "fitymi_high",
+            "1b",
+            "FGVC-Aircraft",
+            "Ours",
+        ),
+        (
+            "auroc_one_vs_rest",
+            "stanford_cars",
+            "test",
+            "fitymi_high",
+            "1b",
+            "Stanford-Cars",
+            "Ours",
+        ),
+        ("auroc_one_vs_rest", "weather", "test", "fitymi_high", "1b", "Weather", "Ours"),
+        ("auroc_one_vs_rest", "weather", "test", "frozen", "3", "Weather", "no fakes"),
+        ("auroc_one_vs_rest", "cifar10", "test", "fitymi", "7", "Ours", CLASSES),
+        ("auroc_one_vs_rest", "cifar100", "test", "fitymi", "8", "Ours", CLASSES),
+        (
+            "auroc_same_class",
+            "cifar10",
+            "cifar10_fsde.test",
+            "fitymi",
+            "1c",
+            "CIFAR-10-FSDE",
+            "Ours",
+        ),
+        (
+            "auroc_one_vs_rest",
+            "cifar10",
+            "test",
+            *_PRETRAINED,
+            "ND CIFAR-10, pre-trained",
+            "ViT-B_16",
+        ),
+        ("auroc_bottom1", *_NEAR, *_PRETRAINED, "near-ND CIFAR-10vs100, pre-trained", "ViT-B_16"),
+        ("auroc_bottom1", *_NEAR, "fitymi", "6", "Ours, bottom-1", CLASSES),
+        ("auroc_clp", *_NEAR, "fitymi", "6", "Ours, CLP", CLASSES),
+    ]
 )
 
 
