@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -13,7 +11,7 @@ from nearnd.tables_figures._style import LINES, beside, legend, maybe_log
 
 
 def auroc_over(
-    data: dict[str, Any],
+    data: dict,
     points: pd.DataFrame,  # dataset, method, x
     what: str,  # the label of the axis
     span: float,  # a logarithmic axis where positive numbers span more than this factor

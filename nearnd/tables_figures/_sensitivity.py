@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from nearnd.tables_figures._settings import settings
@@ -11,7 +9,7 @@ from nearnd.tables_figures._tables import cells, wide
 
 
 def sensitivity(
-    data: dict[str, Any],
+    data: dict,
     methods: list[str] | None,
     far: str | None,
     near: str | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -15,12 +14,12 @@ CLOSEST = "near (closest class)"
 LEFT_OUT = "against the class left out"
 
 
-def name(data: dict[str, Any], entry: str) -> str:
+def name(data: dict, entry: str) -> str:
     """The display name of an entry or class; the entry itself if it has none."""
     return str(data.get("labels", {}).get(entry, entry))
 
 
-def chosen(data: dict[str, Any], methods: list[str] | None) -> pd.DataFrame:
+def chosen(data: dict, methods: list[str] | None) -> pd.DataFrame:
     """The metrics of the given methods, in the given order; of all methods if None."""
     metrics = data["metrics"]
     if methods is None:
@@ -51,7 +50,7 @@ def test_sets(
 
 
 def settings(
-    data: dict[str, Any], methods: list[str] | None, far: str | None, near: str | None
+    data: dict, methods: list[str] | None, far: str | None, near: str | None
 ) -> pd.DataFrame:
     """The AUROC of each run in each setting: columns of summary.RUN, value, setting (FAR, WORST,
     CLOSEST, in this order), and anomaly for the near ones, which are left out where the experiment
@@ -92,6 +91,6 @@ def several(table: pd.DataFrame, column: str) -> bool:
     return table[column].nunique() > 1
 
 
-def of(data: dict[str, Any], dataset: str, datasets: Iterable[str]) -> str:
+def of(data: dict, dataset: str, datasets: Iterable[str]) -> str:
     """`Digits: ` before what belongs to a dataset, nothing if there is no other one."""
     return f"{name(data, dataset)}: " if len(set(datasets)) > 1 else ""

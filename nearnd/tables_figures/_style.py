@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Iterable
 from typing import Any
 
-import matplotlib as mpl
+import matplotlib.style as mpl_style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -48,44 +47,34 @@ STYLE = {
 }
 
 
-def styled(draw: Callable[[dict[str, Any]], Figure]) -> Callable[[dict[str, Any]], Figure]:
-    """The drawing made in this style, whatever the reader's own matplotlib settings."""
-
-    @wraps(draw)
-    def inside(data: dict[str, Any]) -> Figure:
-        with mpl.rc_context({**mpl.rcParamsDefault, **STYLE, "backend": mpl.rcParams["backend"]}):
-            return draw(data)
-
-    return inside
+# The drawing made in this style, whatever the reader's own matplotlib settings.
+styled = mpl_style.context(["default", STYLE])
 
 
-def panels(rows: int, columns: int, height: float, width: float = WIDTH, **options: Any):
-    """A figure of equal panels `height` inches high, and its axes (rows, columns)."""
-    figure = Figure(figsize=(width, rows * height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
-
-
-def grid(panel_count: int, columns: int, height: float, extra: float = 0.0, **options: Any):
-    """A figure of so many panels in lines of `columns`, each line `height` inches high, with
-    `extra` inches for all of them; and the axes in a list. What is left of a line stays empty."""
-    lines = -(-panel_count // columns)
-    figure, axes = panels(lines, columns, height + extra / lines, **options)
-    for ax in axes.flat[panel_count:]:
+def panels(
+    n: int, columns: int, height: float, extra: float = 0.0, width: float = WIDTH, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels in lines of `columns`, each line `height` inches high, with `extra`
+    inches for all of them; and its axes. What is left of the last line stays empty."""
+    lines = -(-n // columns)
+    figure = Figure(figsize=(width, lines * height + extra), layout="constrained")
+    axes = list(figure.subplots(lines, columns, squeeze=False, **options).flat)
+    for ax in axes[n:]:
         ax.set_visible(False)
-    return figure, list(axes.flat[:panel_count])
+    return figure, axes[:n]
 
 
 def beside(
-    data: dict[str, Any], datasets: Iterable[str], height: float, least: float = 4.6, **options: Any
-):
+    data: dict, datasets: Iterable[str], height: float, least: float = 4.6, **options: Any
+) -> tuple[Figure, dict[str, Axes]]:
     """A figure with a panel for each dataset, named by it, `least` inches wide at the least; and
     {dataset: its axes}."""
     datasets = list(dict.fromkeys(datasets))
     options = {"width": max(least, 3.4 * len(datasets))} | options
-    figure, axes = panels(1, len(datasets), height, **options)
-    for dataset, ax in zip(datasets, axes.flat, strict=True):
+    figure, axes = panels(len(datasets), len(datasets), height, **options)
+    for dataset, ax in zip(datasets, axes, strict=True):
         ax.set_title(name(data, dataset))
-    return figure, dict(zip(datasets, axes.flat, strict=True))
+    return figure, dict(zip(datasets, axes, strict=True))
 
 
 def shade(ax: Axes, x: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> None:
@@ -93,7 +82,7 @@ def shade(ax: Axes, x: pd.Series, low: pd.Series, high: pd.Series, colour: str) 
     ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
-def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
+def method_styles(methods: Iterable[str]) -> dict[str, dict]:
     """Colour, marker and dashes of each method, by its place in the experiment: the same method
     looks the same in every figure, and 21 are told apart."""
     return {
@@ -102,14 +91,14 @@ def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
             "marker": MARKERS[i % len(MARKERS)],
             "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
         }
-        for i, method in enumerate(pd.unique(np.asarray(list(methods), dtype=object)))
+        for i, method in enumerate(dict.fromkeys(methods))
     }
 
 
 def legend(figure: Figure, axes: Iterable[Axes], where: str = "lower", columns: int = 4) -> None:
     """The legend of panels below ("lower") or above ("upper") the figure, off the data: what has
     the same label looks the same in all of them."""
-    found: dict[str, Any] = {}
+    found: dict = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)

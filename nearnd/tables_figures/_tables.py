@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 
@@ -25,12 +24,12 @@ def means(values: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 
 def wide(
-    data: dict[str, Any],
+    data: dict,
     found: pd.DataFrame,
     head: list[str],
     column: str,
     last: pd.DataFrame,
-    called: Callable[[dict[str, Any], str], str] = name,
+    called: Callable[[dict, str], str] = name,
     always: bool = False,
 ) -> pd.DataFrame:
     """A row for each `head` of the cells `found`, a column for each value of `column` in their

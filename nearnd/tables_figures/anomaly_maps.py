@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +45,7 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
         ]
         lines = 1 + max(label.count("\n") for some in labels for label in some)
         figure, axes = panels(len(sources), 1, rows * image + 0.35 + 0.13 * lines)
-        for ax, *block in zip(axes[:, 0], sources, picked, labels, strict=True):
+        for ax, *block in zip(axes, sources, picked, labels, strict=True):
             words = _block(ax, *block)
             bare(ax, words, 2 * columns, rows)
             who = f"{name(data, block[0]['normal'])} is normal, {name(data, block[0]['method'])}"
@@ -57,12 +56,12 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
     return draw
 
 
-def _label(data: dict[str, Any], source: dict[str, Any], row: int, letters: int) -> str:
+def _label(data: dict, source: dict, row: int, letters: int) -> str:
     words = fill(name(data, source["class"][row]), letters, break_on_hyphens=False)
     return f"{words}\n{source['map'][row].max():.3g}"
 
 
-def _block(ax: Axes, source: dict[str, Any], picked: np.ndarray, labels: list[str]) -> list[str]:
+def _block(ax: Axes, source: dict, picked: np.ndarray, labels: list[str]) -> list[str]:
     """Draws a block without its words, the names of its rows, which are given back."""
     pixels, maps, masks = shown(source, picked)
     scale = PowerNorm(0.5, float(maps.min()), float(maps.max()))  # one glaring anomaly is not all
@@ -85,7 +84,7 @@ def _block(ax: Axes, source: dict[str, Any], picked: np.ndarray, labels: list[st
     return list(rows)
 
 
-def worst(source: dict[str, Any], n: int) -> np.ndarray:
+def worst(source: dict, n: int) -> np.ndarray:
     """Rows of anomalies: the highest score of each class, from the highest down, then each class's
     second, and so on."""
     score = source["map"].max(axis=(1, 2))  # (N,)
@@ -96,7 +95,7 @@ def worst(source: dict[str, Any], n: int) -> np.ndarray:
     return rows[np.argsort(place, kind="stable")][:n]
 
 
-def normal(source: dict[str, Any], n: int) -> np.ndarray:
+def normal(source: dict, n: int) -> np.ndarray:
     """Rows of normal images, evenly picked along their order."""
     rows = np.flatnonzero(~source["is_anomaly"])
     return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]

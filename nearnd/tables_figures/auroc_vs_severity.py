@@ -8,7 +8,7 @@ from nearnd.contracts import Drawing
 from nearnd.report.summary import one_vs_rest, over_seeds
 from nearnd.tables_figures._settings import name
 from nearnd.tables_figures._slices import rows_of
-from nearnd.tables_figures._style import grid, legend, method_styles, shade, styled
+from nearnd.tables_figures._style import legend, method_styles, panels, shade, styled
 
 MAKES = "figure"
 READS = ["metrics", "slices"]
@@ -35,7 +35,7 @@ def build(methods: list[str] | None = None, test: str | None = None) -> Drawing:
 
         columns = min(len(parts), ACROSS)
         width = max(4.6, 1.38 * columns)
-        figure, axes = grid(len(parts), columns, 1.5, 1.2, width=width, sharey=True)
+        figure, axes = panels(len(parts), columns, 1.5, 1.2, width=width, sharey=True)
         styles = method_styles(data["metrics"]["method"])
         for (title, rows), ax in zip(parts.items(), axes, strict=True):
             points = pd.concat([clean, rows])

@@ -28,7 +28,7 @@ def build(
                 "this figure needs anomaly classes in the test set and a closeness table"
             )
         order = list(found["method"].unique())
-        figure, ((left, right),) = panels(1, 2, max(3.0, 1.6 + 0.27 * len(order)))
+        figure, (left, right) = panels(2, 2, max(3.0, 1.6 + 0.27 * len(order)))
 
         for setting, style in LINES.items():
             own = found[found["setting"] == setting]

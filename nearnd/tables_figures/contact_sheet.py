@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,7 +43,7 @@ def build(columns: int = 6, classes: int = 40) -> Drawing:
     return draw
 
 
-def _panel(ax: Axes, data: dict[str, Any], shown: dict[str, Any], columns: int, most: int) -> None:
+def _panel(ax: Axes, data: dict, shown: dict, columns: int, most: int) -> None:
     chosen = list(shown["classes"].items())[:most]
     for i, (_, some) in enumerate(chosen):
         show_row(ax, i, some["pixels"][:columns])

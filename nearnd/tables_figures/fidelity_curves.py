@@ -5,7 +5,7 @@ from __future__ import annotations
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._measures import measures, word
 from nearnd.tables_figures._settings import name, of
-from nearnd.tables_figures._style import grid, legend, maybe_log, method_styles, shade, styled
+from nearnd.tables_figures._style import legend, maybe_log, method_styles, panels, shade, styled
 
 MAKES = "figure"
 READS = ["fidelity"]
@@ -26,7 +26,7 @@ def build(show: list[str] | None = None) -> Drawing:  # measures; None: all ther
     def draw(data):
         table = data["fidelity"]
         shown = list(show or measures(table))
-        figure, axes = grid(len(shown), min(2, len(shown)), 2.4)
+        figure, axes = panels(len(shown), min(2, len(shown)), 2.4)
         curves = {
             of(data, dataset, table["dataset"]) + name(data, generator): rows
             for (dataset, generator), rows in table.groupby(["dataset", "generator"], sort=False)

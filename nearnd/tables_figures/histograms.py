@@ -10,7 +10,7 @@ from matplotlib.ticker import NullFormatter
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._groups import tasks
 from nearnd.tables_figures._settings import name, of
-from nearnd.tables_figures._style import FAR, NEAR, NORMAL, grid, legend, styled
+from nearnd.tables_figures._style import FAR, NEAR, NORMAL, legend, panels, styled
 
 MAKES = "figure"
 READS = ["scores", "closeness"]
@@ -42,7 +42,7 @@ def build(method: str | None = None, test: str | None = None) -> Drawing:
             letters = int(14 * width / columns)
             titles.append("\n".join(fill(t, letters, break_on_hyphens=False) for t in title))
         words = 0.14 * max(title.count("\n") for title in titles)
-        figure, axes = grid(len(found), columns, 1.2 + words, 0.9, width=width)
+        figure, axes = panels(len(found), columns, 1.2 + words, 0.9, width=width)
         for (_, rows, nearest), title, ax in zip(found, titles, axes, strict=True):
             _panel(ax, rows, nearest)
             ax.set_title(title, fontsize=8)

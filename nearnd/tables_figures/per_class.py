@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from nearnd.contracts import Drawing
@@ -35,7 +33,7 @@ def build(
     return draw
 
 
-def _who(data: dict[str, Any], values: pd.DataFrame) -> list[str] | str:
+def _who(data: dict, values: pd.DataFrame) -> list[str] | str:
     """ " (shrew)": the anomaly class of each cell, all of them if the seeds disagree."""
     if "anomaly" not in values:
         return ""

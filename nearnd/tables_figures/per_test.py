@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nearnd.contracts import Drawing
 from nearnd.report.summary import values
 from nearnd.tables_figures._settings import chosen, name
@@ -32,6 +30,6 @@ def build(methods: list[str] | None = None, metric: str = "auroc_one_vs_rest") -
     return draw
 
 
-def _set(data: dict[str, Any], test: str) -> str:
+def _set(data: dict, test: str) -> str:
     """The display name of a test set: of the other dataset, if it is another one's."""
     return name(data, test if test == "test" else test.removesuffix(".test"))

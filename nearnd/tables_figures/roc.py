@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._curves import area, mean_roc, roc
 from nearnd.tables_figures._groups import tasks
 from nearnd.tables_figures._settings import name
 from nearnd.tables_figures._style import method_styles, panels, styled
@@ -32,8 +31,8 @@ def build(
         shown = list(styles) if methods is None else methods
         datasets = scores["dataset"].unique()
         height = max(2.7, 0.6 + 0.18 * len(shown))
-        figure, axes = panels(len(datasets), 2, height, sharex=True, sharey=True)
-        for dataset, row in zip(datasets, axes, strict=True):
+        figure, axes = panels(2 * len(datasets), 2, height, sharex=True, sharey=True)
+        for dataset, *row in zip(datasets, axes[::2], axes[1::2], strict=True):
             own = scores[(scores["dataset"] == dataset) & scores["method"].isin(shown)]
             tests = own.loc[own["is_anomaly"], "test"].unique()
             curves = (_curves(own, closeness, far or tests[0], False),
@@ -41,7 +40,7 @@ def build(
             for ax, side, found in zip(row, SIDES, curves, strict=True):
                 for method, of in found.items():
                     # A curve starts at (0, 0), where the average has no value
-                    mean = np.append(0, 100 * mean_roc(of, GRID))
+                    mean = np.append(0, 100 * mean_roc(of))
                     ax.plot(np.append(0, 100 * GRID), mean, **styles[method])
                 ax.plot([0, 100], [0, 100], color="#8C8C8C", linewidth=0.9, zorder=0)
                 ax.set_title(f"{name(data, dataset)}: {side}")
@@ -51,9 +50,7 @@ def build(
             row[0].set_ylabel("anomalies found (%)")
             lines = []
             for method in [m for m in shown if m in {**curves[0], **curves[1]}]:
-                areas = [
-                    np.mean([*map(area, found[method])]) for found in curves if method in found
-                ]
+                areas = [mean_area(found[method]) for found in curves if method in found]
                 words = f"{name(data, method)}: " + " | ".join(f"{100 * a:.1f}" for a in areas)
                 lines.append(Line2D([], [], label=words, **styles[method]))
             title = "mean AUROC (%)" + ("\nall | closest" if curves[1] else "")
@@ -73,3 +70,25 @@ def _curves(scores, closeness, test: str, closest: bool) -> dict[str, list]:
             curve = roc(rows["score"].to_numpy(float), rows["is_anomaly"].to_numpy(bool))
             found.setdefault(names["method"], []).append(curve)
     return found
+
+
+def roc(scores: np.ndarray, is_anomaly: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False alarms (T,) and anomalies found (T,), shares from (0, 0) to (1, 1), one point per
+    distinct score; the area under straight lines between them is the AUROC with ties half."""
+    t = np.unique(scores)[::-1]  # (T,) from high to low
+    groups = (np.sort(scores[~is_anomaly]), np.sort(scores[is_anomaly]))
+    false, found = (1 - np.searchsorted(group, t) / len(group) for group in groups)
+    return np.append(0.0, false), np.append(0.0, found)
+
+
+def mean_area(curves: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    return np.mean([np.trapezoid(y, x) for x, y in curves])
+
+
+def mean_roc(curves: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Anomalies found at the false alarms of GRID, averaged over curves (vertical averaging)."""
+    found = []
+    for x, y in curves:
+        top = np.append(np.diff(x) > 0, True)  # where a curve climbs at one x, the top of the climb
+        found.append(np.interp(GRID, x[top], y[top]))
+    return np.mean(found, axis=0)  # (G,)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._mosaic import bare, show_row
 from nearnd.tables_figures._settings import name, of
-from nearnd.tables_figures._style import FAKE, NEAR, NORMAL, WIDTH, grid, styled
+from nearnd.tables_figures._style import FAKE, NEAR, NORMAL, WIDTH, panels, styled
 
 MAKES = "figure"
 READS = ["samples"]
@@ -36,7 +35,7 @@ def build(columns: int = 8) -> Drawing:
         words = 0.15 * max(title.count("\n") for title in titles)
         blocks = [_rows(sample) for sample in samples]
         most = max(map(len, blocks))
-        figure, axes = grid(len(samples), across, most * image + 0.3 + words, width=WIDTH)
+        figure, axes = panels(len(samples), across, most * image + 0.3 + words, width=WIDTH)
         for rows, title, ax in zip(blocks, titles, axes, strict=True):
             for i, (_, images, _) in enumerate(rows):
                 show_row(ax, i, images[:columns])
@@ -49,7 +48,7 @@ def build(columns: int = 8) -> Drawing:
     return draw
 
 
-def _rows(sample: dict[str, Any]) -> list[tuple[str, np.ndarray, str]]:
+def _rows(sample: dict) -> list[tuple[str, np.ndarray, str]]:
     """(word, images (n, H, W, C), colour) of each row of a block."""
     rows = [("normal", sample["real"], NORMAL)]
     near = sample.get("near")

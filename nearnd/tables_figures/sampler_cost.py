@@ -21,9 +21,9 @@ def build(show: Sequence[str] = ("frechet", "kid")) -> Drawing:
     @styled
     def draw(data):
         rows = settings_of(data["samplers"])
-        figure, axes = panels(1, len(show), 2.9)
+        figure, axes = panels(len(show), len(show), 2.9)
         styles = method_styles(rows["label"])
-        for measure, ax in zip(show, axes.flat, strict=True):
+        for measure, ax in zip(show, axes, strict=True):
             low, high = band(rows, measure)
             ax.axhspan(low, high, color="#000000", alpha=0.1, linewidth=0)
             for label, line in rows.groupby("label", sort=False):
