@@ -35,11 +35,13 @@ def wide(
     """A row for each `head` of the cells `found`, a column for each value of `column` in their
     order, and the columns of `last`, which has the columns of `head` too.
 
-    Rows that differ in the last of `head` stand together. Which dataset or test set is only said
+    Rows with the same first columns stand together. Which dataset or test set is only said
     if there are several, or `always`.
     """
     rows = found[head].drop_duplicates()
-    rows = rows.iloc[rows.groupby(head[:-1], sort=False).ngroup().argsort(kind="stable")]
+    for part in range(len(head) - 1, 0, -1):
+        place = rows.groupby(head[:part], sort=False).ngroup()
+        rows = rows.iloc[place.argsort(kind="stable")]
     texts = found.set_index([*head, column])["text"].unstack()[pd.unique(found[column])]
     texts = texts.rename(columns=lambda value: called(data, value))
     table = rows.merge(texts, how="left", left_on=head, right_index=True)
