@@ -3,10 +3,11 @@
     python benchmarks/methods.py [--rounds 1] [--threads 1]
 
 The digits' size: 8x8 grey images, 100 normal ones and 200 outliers of noise, and the small ViT of
-backbones: glyph_vit with random weights. A kind takes the settings of its first catalog entry whose
-name ends in `digits`, or else its defaults, but trains for one epoch (ten iterations); the name of
-the row says of how many. Scores compare 300 images with a bank of 100, with the arrays of the first
-detector that embeds what they read. There is no yardstick. Kinds that fail are listed at the end.
+backbones: glyph_vit with random weights. A kind takes the settings of the first method's detector
+whose name ends in `digits`, or else its defaults, but trains for one epoch (ten iterations); the
+name of the row says of how many. Scores compare 300 images with a bank of 100, with the arrays of
+the first detector that embeds what they read. There is no yardstick. Kinds that fail are listed at
+the end.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-import yaml
 
 from nearnd import plugins
+from nearnd.catalog import whole as entries_in
 from nearnd.contracts import Images, silent
 from nearnd.files.arrays import save_tensors
 
@@ -37,7 +38,7 @@ Row = tuple[str, float, str, float]
 
 
 def catalog(stage: str) -> dict[str, dict]:
-    return yaml.safe_load((CATALOG / f"{stage}.yaml").read_text())[stage]
+    return entries_in(CATALOG)[stage]
 
 
 def make_backbones(folder: Path) -> dict[str, Path]:
@@ -65,10 +66,12 @@ def make_backbones(folder: Path) -> dict[str, Path]:
 
 def settings(kind: str) -> tuple[dict, str]:
     """The entry of a short training, and how much of a whole one that is."""
+    detectors = catalog("detectors")
+    names = [method["detector"] for method in catalog("methods").values()]
     entries = [
-        entry
-        for name, entry in catalog("detectors").items()
-        if entry["kind"] == kind and name.endswith("digits")
+        detectors[name]
+        for name in names
+        if detectors[name]["kind"] == kind and name.endswith("digits")
     ]
     entry = {"kind": kind, **(entries[0] if entries else {})}
     entry = {key: value for key, value in entry.items() if key not in ("backbone", "outliers")}

@@ -17,7 +17,7 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nearnd.scores._neighbours import nearest
+from nearnd.jobs.neighbours import nearest
 
 WIDTH, K = 768, 2  # FITYMI: ViT-B/16, two neighbours
 

@@ -100,7 +100,7 @@ def our_embed(backbone: Path, kind: str, steps: int) -> float:
     detector = frozen.build(precision=kind)
     detector.fit(None, backbone=backbone)
     stamps: list[float] = []
-    detector.embed(pixels, lambda *_: stamps.append(time.perf_counter()))
+    detector.embed(pixels, progress=lambda *_: stamps.append(time.perf_counter()))
     return rate(stamps, 64)
 
 

@@ -52,14 +52,15 @@ def export_method(options) -> str:
     """A trained method into a folder of its own (model_folder.py)."""
     import yaml
 
-    from nearnd import config as settings
+    from nearnd import catalog
     from nearnd.plan.export import export
     from nearnd.plan.run import Run
 
-    root = Path(__file__).parents[1]
-    config = settings.read_catalog(root / "config" / "catalog")
-    for file in (root / "config" / "config.yaml", *options.configfile):
-        config = settings.lay_over(config, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    folder = Path(__file__).parents[1] / "config"
+    files = (folder / "config.yaml", *options.configfile)
+    config = catalog.whole(
+        folder / "catalog", *(yaml.safe_load(f.read_text(encoding="utf-8")) or {} for f in files)
+    )
     task = (options.dataset, options.normal, options.method, options.seed)
     return export(Run(config), *task, options.folder)
 

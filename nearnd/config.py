@@ -1,14 +1,12 @@
-"""The configuration: config.yaml laid over the catalog, checked before any job runs."""
+"""The configuration, checked before any job runs; catalog.py puts it together."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nearnd import plugins
+from nearnd.jobs import early_end
 from nearnd.tasks import NOT, Normal, TestSet
 
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
@@ -17,76 +15,63 @@ KEYS: dict[str, dict[str, str]] = {
     # of: a changed copy of that dataset's test images; only: the classes that are kept; most: so
     # many training images of each class
     "datasets": {"of": "datasets", "only": "", "most": ""},
-    "backbones": {"dataset": "datasets"},
-    "generators": {"monitor": "monitors"},
+    "backbones": {"dataset": "datasets", "label": ""},
+    # until: when training ends before its last step
+    "generators": {"monitor": "monitors", "until": ""},
+    # vary: {setting: values}, each value drawn with by an experiment's `samplers`
+    "samplers": {"label": "", "vary": ""},
     "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
     "detectors": {"backbone": "backbones", "outliers": "fakes"},
     "banks": {},
-    "scores": {},
+    "scores": {"label": ""},
     "metrics": {},
     "closeness": {"detector": "detectors"},
     "drawings": {"label": ""},
 }
+# Arguments of `build` that are an entry of another section: its name, or the entry itself.
+ENTRIES = {"generators": {"sampler": "samplers", "model": "generators"}}
 STAGE = {"drawings": "tables_figures"}  # where the folder is not called like the section
 METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
 DEFAULTS = {"tests": ["test"], "metrics": ["auroc", "aupr_normal", "aupr_anomaly", "fpr95"]}
 
 
-def typed(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with numbers for seeds: snakemake's `--config seeds=[0,1]` gives texts."""
-    seeds = config.get("seeds")
-    if not isinstance(seeds, list):
-        return config
-    return config | {"seeds": [int(s) if str(s).isdigit() else s for s in seeds]}
-
-
-def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """The catalog with the config's entries: one with a `kind` replaces, one without changes."""
-    merged = dict(catalog)
-    for section, entries in config.items():
-        if not isinstance(entries, dict) or not isinstance(catalog.get(section, {}), dict):
-            merged[section] = entries
-            continue
-        merged[section] = dict(catalog.get(section, {}))
-        for name, entry in entries.items():
-            old = merged[section].get(name)
-            partial = isinstance(entry, dict) and isinstance(old, dict) and "kind" not in entry
-            merged[section][name] = {**old, **entry} if partial else entry
-    return merged
-
-
-def read_catalog(folder: Path) -> dict[str, Any]:
-    """All sections of all files of a folder; a name given twice is an error."""
-    catalog: dict[str, Any] = {}
-    origin: dict[tuple[str, str], Path] = {}
-    for file in sorted(folder.glob("*.yaml")):
-        for section, entries in _sections(file).items():
-            for name, entry in entries.items():
-                if (section, name) in origin:
-                    first = origin[section, name].name
-                    raise ValueError(f"{section}: {name} stands in both {first} and {file.name}")
-                origin[section, name] = file
-                catalog.setdefault(section, {})[name] = entry
-    return catalog
-
-
-def _sections(file: Path) -> dict[str, dict[str, Any]]:
-    """What a catalog file holds; ValueError naming it if that is not sections of named entries."""
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not readable as YAML: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} holds {found!r}; it may hold sections, such as `scores:`")
-    for section, entries in found.items():
-        if not isinstance(entries, dict | None):
-            raise ValueError(f"{file}: {section} is {entries!r}; it may hold entries by name")
-    return {section: entries or {} for section, entries in found.items()}
-
-
 def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]:
-    """An entry without the keys that are for the workflow: the kind and what `build` takes."""
-    return {k: v for k, v in config[section][name].items() if k not in KEYS[section]}
+    """An entry without the keys that are for the workflow: the kind and what `build` takes, with
+    the entries that it names in place of their names."""
+    return _whole(config, section, config[section][name], f"{section}: {name}")
+
+
+def _whole(config: dict[str, Any], section: str, entry: dict[str, Any], where: str) -> dict:
+    found = {key: value for key, value in entry.items() if key not in KEYS[section]}
+    for key, target in ENTRIES.get(section, {}).items():
+        inner, there = entry.get(key), f"{where}: {key}"
+        if isinstance(inner, str):
+            inner = lookup(config, target, inner, there)
+        if isinstance(inner, dict):
+            if "vary" in inner:
+                raise ValueError(
+                    f"{there}: {entry[key]} varies {', '.join(inner['vary'])}; take one without"
+                )
+            if target == section and inner.get(key) is not None:
+                raise ValueError(f"{there}: {entry[key]} has a {key} itself")
+            found[key] = _whole(config, target, inner, there)
+    return found
+
+
+def digest(config: dict[str, Any], section: str, name: str) -> str:
+    """A hash of the code behind an entry, and behind those that are arguments of it."""
+    return _digest(section, arguments(config, section, name))
+
+
+def _digest(section: str, entry: dict[str, Any]) -> str:
+    stage = STAGE.get(section, section)
+    found = [plugins.digest(stage, entry["kind"])]
+    for key, target in ENTRIES.get(section, {}).items():
+        if entry.get(key) is not None:
+            found.append(_digest(target, entry[key]))
+        elif key in plugins.arguments(stage, entry["kind"]):  # the kind chooses one
+            found += [plugins.digest(target, kind) for kind in plugins.available(target)]
+    return "-".join(found)
 
 
 def lookup(config: dict[str, Any], section: str, name: str, where: str) -> dict[str, Any]:
@@ -130,18 +115,20 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
 def with_sampler(config: dict[str, Any], generator: str, sampler: str) -> list[tuple[dict, dict]]:
     """For each value of what an entry of `samplers` varies: columns that name it, and the
     generator's entry that draws so."""
-    spec = config["samplers"][sampler]
-    fixed = {key: value for key, value in spec.items() if key not in ("label", "vary")}
-    ((setting, values),) = spec.get("vary", {"": [""]}).items()
-    entry, found = arguments(config, "generators", generator), []
-    for value in values:
-        drawn = fixed | ({setting: value} if setting else {})
-        if "model" in entry:  # an imported network: its sampler is that of the model
-            whole = entry | {"model": entry["model"] | {"sampler": drawn}}
-        else:
-            whole = entry | {"sampler": drawn}
-        found.append(({"setting": setting, "value": value}, whole))
-    return found
+    entry = arguments(config, "generators", generator)
+    return [
+        ({"setting": setting, "value": value}, entry | {"sampler": drawn})
+        for setting, value, drawn in _varied(config, sampler)
+    ]
+
+
+def _varied(config: dict[str, Any], sampler: str) -> list[tuple[str, Any, dict[str, Any]]]:
+    """(setting, value, entry with it) for each value that an entry of `samplers` varies."""
+    fixed, vary = arguments(config, "samplers", sampler), config["samplers"][sampler].get("vary")
+    if vary is None:
+        return [("", "", fixed)]
+    ((setting, values),) = vary.items()
+    return [(setting, value, fixed | {setting: value}) for value in values]
 
 
 def normals(config: dict[str, Any], experiment: str) -> list[str]:
@@ -168,7 +155,8 @@ def check(config: dict[str, Any]) -> None:
     """Raises ValueError with one sentence on the first thing that cannot work."""
     for section, keys in KEYS.items():
         for name, entry in config.get(section, {}).items():
-            plugins.check_entry(STAGE.get(section, section), name, arguments(config, section, name))
+            where = f"{STAGE.get(section, section)}: {name}"
+            _check_entry(section, arguments(config, section, name), where)
             for key, target in keys.items():
                 if target and key in entry:
                     lookup(config, target, entry[key], f"{section}: {name}: {key}")
@@ -178,6 +166,9 @@ def check(config: dict[str, Any]) -> None:
         _check_copy(config, name, entry)
     for name in config.get("generators", {}):
         _check_generator(config, name)
+        _check_until(config, name)
+    for name in config.get("samplers", {}):
+        _check_sampler(config, name)
     for name, monitor in config.get("monitors", {}).items():
         lookup(config, "detectors", monitor["detector"], f"monitors: {name}: detector")
         for measure in monitor["measures"]:
@@ -199,6 +190,14 @@ def check(config: dict[str, Any]) -> None:
         for part in entry.get("of", [name]):
             _check_experiment(config, part)
             normals(config, part)
+
+
+def _check_entry(section: str, entry: dict[str, Any], where: str) -> None:
+    """Kinds and arguments, also of the entries inside."""
+    plugins.check_entry(STAGE.get(section, section), "", entry, where)
+    for key, target in ENTRIES.get(section, {}).items():
+        if isinstance(entry.get(key), dict):
+            _check_entry(target, entry[key], f"{where}: {key}")
 
 
 def _check_copy(config: dict[str, Any], name: str, entry: dict[str, Any]) -> None:
@@ -227,22 +226,51 @@ def _check_generator(config: dict[str, Any], name: str) -> None:
         raise ValueError(f"generators: {name}: {error}") from None
 
 
+def _check_until(config: dict[str, Any], name: str) -> None:
+    """That its training can end so: by a measure of its monitor."""
+    where, until = f"generators: {name}", config["generators"][name].get("until")
+    if until is None:
+        return
+    try:
+        early_end.check_until(until)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    measures = config["monitors"][config["generators"][name]["monitor"]]["measures"]
+    if "step" not in until and (measure := until.get("measure", "frechet")) not in measures:
+        raise plugins.unknown("measure", measure, measures, f"{where}: until")
+
+
+def _check_reached(config: dict[str, Any], name: str) -> None:
+    """That the training of its generator does not end before the step that fakes are drawn from."""
+    entry = config["fakes"][name]
+    until = config.get("generators", {}).get(entry.get("generator"), {}).get("until") or {}
+    step, end = entry.get("stop", {}).get("step", 0), until.get("step", math.inf)
+    last = max(step) if isinstance(step, list) else step
+    if last > end:
+        raise ValueError(
+            f"fakes: {name}: stop step is {last}, but the training of {entry['generator']} ends at"
+            f" step {end} (generators: {entry['generator']}: until); raise that, or take an earlier"
+            " snapshot"
+        )
+
+
+def _check_sampler(config: dict[str, Any], name: str) -> None:
+    """That each of its settings may be."""
+    for _, _, entry in _varied(config, name):
+        plugins.check_entry("samplers", name, entry)
+        try:
+            plugins.build("samplers", entry)
+        except ValueError as error:
+            raise ValueError(f"samplers: {name}: {error}") from None
+
+
 def _check_fakes(name: str, entry: dict[str, Any]) -> None:
     where = f"fakes: {name}"
     if "stop" in entry:
-        stop = entry["stop"]
-        one = "a number that is not negative"
-        good = {"fid": one, "factor": one, "step": f"{one}, or a rising list of them",
-                "window": "two rising numbers"}  # fmt: skip
-        if not (isinstance(stop, dict) and len(stop) == 1 and set(stop) <= set(good)):
-            raise ValueError(f"{where}: stop is {stop}; it may be one of {', '.join(good)}")
-        ((rule, value),) = stop.items()
-        values = value if isinstance(value, list) else [value]
-        numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
-        many = {"window": len(values) == 2, "step": len(values) > 0}
-        fits = many.get(rule, not isinstance(value, list))
-        if not fits or not numbers or values != sorted(set(values)):
-            raise ValueError(f"{where}: stop {rule} is {value}; it may be {good[rule]}")
+        try:
+            early_end.check_stop(entry["stop"])
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
     ratio = entry.get("ratio", 1)
     if not isinstance(ratio, int | float) or not 0 < ratio < math.inf:  # nor nan
         raise ValueError(f"{where}: ratio is {ratio}; it may be a number above 0")
@@ -299,12 +327,13 @@ def _check_labels(config: dict[str, Any], experiment: str, method: str) -> None:
 
 def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) -> None:
     """That each sampler of an experiment can draw from its generator."""
-    lookup(config, "generators", spec["generator"], f"{where}: generator")
+    generator = spec["generator"]
+    lookup(config, "generators", generator, f"{where}: generator")
     for sampler in spec["compare"]:
         lookup(config, "samplers", sampler, f"{where}: compare")
-        for _, entry in with_sampler(config, spec["generator"], sampler):
+        for _, entry in with_sampler(config, generator, sampler):
+            plugins.check_entry("generators", generator, entry)
             try:
-                plugins.check_entry("generators", spec["generator"], entry)
                 plugins.call("generators", entry, "check")
             except ValueError as error:
                 raise ValueError(f"samplers: {sampler}: {error}") from None
@@ -371,6 +400,10 @@ def _check_experiment(config: dict[str, Any], name: str) -> None:
         lookup(config, "closeness", entry["closeness"], f"{where}: closeness")
     if "fakes" in entry:
         lookup(config, "fakes", entry["fakes"], f"{where}: fakes")
+    detectors = [config["detectors"][config["methods"][m]["detector"]] for m in entry["methods"]]
+    for fakes in {d["outliers"] for d in detectors if "outliers" in d} | {entry.get("fakes")}:
+        if fakes is not None:
+            _check_reached(config, fakes)
     for test in entry.get("tests", DEFAULTS["tests"]):
         try:
             other = TestSet.parse(test).other

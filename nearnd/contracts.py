@@ -4,7 +4,8 @@ Words and signs are fixed here once: images are uint8, scores are higher for mor
 label 1 is an anomaly, one seed per generated image.
 
 A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
-object, and may state, as literals that are read without importing the file:
+object, or `build = Name`, a dataclass of that file, whose fields are the arguments. It may state,
+as literals that are read without importing the file:
 
     NEEDS      what a config must give it: a list out of "backbone", "outliers", "labels", and "of"
                (datasets): the dataset whose test images it changes
@@ -24,9 +25,9 @@ object, and may state, as literals that are read without importing the file:
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
-    TOY        (backbones, fakes) arguments with which the contract tests build it, where the
-               defaults are too heavy or need a file: {name: value}. "pictures" is a folder that the
-               tests make, with one folder of images for each class
+    TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
+               build it, where the defaults are too heavy or need a file: {name: value}. "pictures"
+               is a folder that the tests make, with one folder of images for each class
     MAKES      (tables_figures) "table" or "figure"
     READS      (tables_figures) what it draws from: see `Drawing`
 """
@@ -112,21 +113,37 @@ class Generator(Protocol):
         self,
         pixels: np.ndarray,
         *,
+        labels: np.ndarray | None = None,
         seed: int,
         folder: Path,
         monitor: Callable[[int, Path], bool],
         progress: Progress,
     ) -> None:
-        """Fits uint8 (N, H, W, C). Writes snapshots `folder/step0000400.safetensors` and goes on
-        from what it finds in `folder`; calls `monitor(step, file)` after each snapshot and ends
-        there if it returns True. Called again with that `folder` it trains further."""
+        """Fits uint8 (N, H, W, C). labels: int64 (N,), index into the dataset's class names; None
+        where the images are of one class. Writes snapshots `files.snapshots.snapshot(folder, step)`
+        and goes on from what it finds in `folder`; calls `monitor(step, file)` after each snapshot
+        and ends there if it returns True. Called again with that `folder` it trains further."""
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """uint8 (n, H, W, C): image i depends on the snapshot and seeds[i] alone."""
 
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
-        """(of those with several samplers) As `sample`, and how often the network was called for
-        each image, on average."""
+        """(of those whose `build` has an argument `sampler`, an entry of samplers) As `sample`, and
+        how often the network was called for each image, on average."""
+
+
+class Sampler(Protocol):
+    """`build` looks at the settings (ValueError) and loads no torch. What does not go together, or
+    not with an SDE, a function `check(*, sde, continuous, **settings)` may refuse, likewise."""
+
+    def __call__(self, sde: Any, score: Callable, noise: Callable) -> Any:
+        """Images, a float32 tensor (N, C, H, W) in the range of the SDE, a process with methods
+        such as those of generators/_sde.py.
+
+        score(x, t)  of (N, C, H, W), t (1,) if all images are at the same time, else (N,), float32
+        noise()      the next standard-normal draw (N, C, H, W); image i's depends on its seed alone
+        Image i depends on its own noise alone, but for settings that say otherwise.
+        """
 
 
 class Fidelity(Protocol):
@@ -144,15 +161,11 @@ class Fakes(Protocol):
     ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
 
-    def enough(self, fidelity: list[dict]) -> bool:
-        """(of those with a generator) Whether these rows of its fidelity table, in order of
-        training, settle which snapshot is taken, so that training may end."""
-
 
 class Detector(Protocol):
     def fit(
         self,
-        normal: Images,
+        normal: Images | None,
         *,
         outliers: np.ndarray | None,
         backbone: Path | None,
@@ -160,10 +173,18 @@ class Detector(Protocol):
         folder: Path,
         progress: Progress,
     ) -> None:
-        """Trains on normal images and, where NEEDS says so, outliers uint8 (M, H, W, C)."""
+        """Trains on normal images (None for ONE_MODEL) and, where NEEDS says so, outliers uint8
+        (M, H, W, C)."""
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
-        """float32 arrays (N, ...), independent of batch size."""
+    def embed(
+        self, pixels: np.ndarray, *, seeds: np.ndarray | None = None, progress: Progress = silent
+    ) -> Embedding:
+        """float32 arrays (N, ...), independent of batch size; no images give arrays of no rows.
+
+        `seeds` uint64 (N,), one for each image, are for a detector that looks at images changed by
+        chance: image i's rows depend on the image and seeds[i] alone. One that draws nothing takes
+        no notice of them.
+        """
 
     def save(self, path: Path) -> None:
         """One safetensors file."""
@@ -181,11 +202,19 @@ class Bank(Protocol):
 
 
 class Score(Protocol):
-    def __call__(self, bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
-        """float32 (N,), higher = more anomalous. Memory does not grow with N times the bank.
+    def __call__(
+        self, bank: Embedding, queries: Embedding, *, seed: int = 0
+    ) -> np.ndarray | Embedding:
+        """float32 (N,), higher = more anomalous, or {"score": such, "map": float32 (N, h, w)} of a
+        kind that also says where. Memory does not grow with N times the bank.
 
         Each image's score depends on the bank, the seed and that image alone.
         """
+
+
+def score_of(found: np.ndarray | Embedding) -> np.ndarray:
+    """The scores (N,) of what a Score gives, with a map or without."""
+    return found["score"] if isinstance(found, dict) else found
 
 
 class Metric(Protocol):

@@ -17,8 +17,8 @@ from typing import Any
 PACKAGE = Path(__file__).parent
 
 STAGES = (
-    "datasets", "backbones", "generators", "fakes", "detectors", "banks", "scores", "metrics",
-    "fidelity", "closeness", "tables_figures",
+    "datasets", "backbones", "generators", "samplers", "fakes", "detectors", "banks", "scores",
+    "metrics", "fidelity", "closeness", "tables_figures",
 )  # fmt: skip
 
 
@@ -75,37 +75,37 @@ def call(stage: str, entry: dict[str, Any], function: str) -> Any:
 
 def arguments(stage: str, kind: str) -> dict[str, bool]:
     """The keywords of the plugin's `build`, and whether each must be given."""
-    for node in _tree(_file(stage, kind)).body:
-        if isinstance(node, ast.FunctionDef) and node.name == "build":
-            spec = node.args
-            plain = [arg.arg for arg in spec.posonlyargs + spec.args]
-            required = dict.fromkeys(plain[: len(plain) - len(spec.defaults)], True)
-            optional = dict.fromkeys(plain[len(plain) - len(spec.defaults) :], False)
-            keywords = {
-                arg.arg: default is None
-                for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
-            }
-            return required | optional | keywords
-    raise ValueError(f"nearnd/{stage}/{kind}.py has no function build")
+    return {name: default is None for name, default in _keywords(stage, kind).items()}
 
 
 def defaults(stage: str, kind: str) -> dict[str, Any]:
     """The defaults of the plugin's `build`, of those keywords whose default is a literal."""
     found = {}
-    for node in _tree(_file(stage, kind)).body:
-        if isinstance(node, ast.FunctionDef) and node.name == "build":
-            spec = node.args
-            plain = (spec.posonlyargs + spec.args)[-len(spec.defaults) :] if spec.defaults else []
-            pairs = [
-                *zip(plain, spec.defaults, strict=True),
-                *zip(spec.kwonlyargs, spec.kw_defaults, strict=True),
-            ]
-            for argument, default in pairs:
-                try:
-                    found[argument.arg] = ast.literal_eval(default)
-                except ValueError:  # computed, or none
-                    continue
+    for name, default in _keywords(stage, kind).items():
+        try:
+            found[name] = ast.literal_eval(default)
+        except ValueError:  # computed, or none
+            continue
     return found
+
+
+def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
+    """What `build` takes, with the expressions of the defaults: a function, or the name of one of
+    the file's dataclasses, `build = Frozen`, whose fields they are."""
+    body = _tree(_file(stage, kind)).body
+    named = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    for node in body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+            named[getattr(node.targets[0], "id", "")] = named.get(node.value.id)
+    found = named.get("build")
+    if found is None:
+        raise ValueError(f"nearnd/{stage}/{kind}.py has no function build")
+    if isinstance(found, ast.ClassDef):
+        return {f.target.id: f.value for f in found.body if isinstance(f, ast.AnnAssign)}
+    spec = found.args
+    plain = spec.posonlyargs + spec.args
+    values = [None] * (len(plain) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
+    return {a.arg: value for a, value in zip(plain + spec.kwonlyargs, values, strict=True)}
 
 
 def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
@@ -126,9 +126,11 @@ def _literals(file: Path, name: str) -> list[Any]:
     ]
 
 
-def check_entry(stage: str, name: str, entry: dict[str, Any]) -> None:
-    """Raises ValueError if the entry's kind or one of its arguments does not exist."""
-    where = f"{stage}: {name}"
+def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -> None:
+    """Raises ValueError if the entry's kind or one of its arguments does not exist.
+
+    where: in which entry it stands if it has no name of its own."""
+    where = where or f"{stage}: {name}"
     if "kind" not in entry:
         raise ValueError(f"{where}: has no kind; there is {', '.join(available(stage))}")
     if entry["kind"] not in available(stage):
@@ -159,10 +161,7 @@ def imports(file: Path) -> set[Path]:
         if parts[0] == PACKAGE.name and len(parts) > 1:
             path = PACKAGE.joinpath(*parts[1:]).with_suffix(".py")
             files |= {path} if path.is_file() else set()
-    for node in _tree(file).body:  # LOADS = "_sampler_*.py": neighbours that are imported by name
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LOADS":
-            files |= set(file.parent.glob(ast.literal_eval(node.value)))
-    return files
+    return files - {PACKAGE / "plugins.py"}  # which computes nothing; see `config.digest`
 
 
 @cache

@@ -7,10 +7,6 @@ rule generator:
         ),
         fidelity="results/generators/{dataset}/{normal}/{generator}/seed{seed}/fidelity.csv",
         previews="results/generators/{dataset}/{normal}/{generator}/seed{seed}/previews.npy",
-        # read by `asked_before`; not deleted when the job runs again
-        reached=update(
-            "results/generators/{dataset}/{normal}/{generator}/seed{seed}/reached.json"
-        ),
         cost="results/generators/{dataset}/{normal}/{generator}/seed{seed}/cost.tsv",
     log:
         "results/logs/generators/{dataset}/{normal}/{generator}/seed{seed}.log",
@@ -34,10 +30,8 @@ rule generator:
         watcher_digest=lambda w: run.digest(
             "detectors", run.monitor(w.generator)["detector"]
         ),
-        # training ends when these have what they need; no reason to run again, since
-        # snakemake takes no function of `threads` for one: that is `asked`
-        fakes=lambda w, threads: [],
-        asked=lambda w: [],
+        # when training ends early; with another one it goes on from its state
+        until=lambda w: run.config["generators"][w.generator].get("until"),
     script:
         "../workflow/scripts/generator.py"
 

@@ -20,6 +20,5 @@ rule clean_checkpoints:
             ]
             for name in ("backbone", "generator", "detector")
         },
-        enough=[],
     script:
         "../workflow/scripts/clean_checkpoints.py"

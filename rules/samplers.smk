@@ -21,6 +21,9 @@ rule sampler:
         repeats=lambda w: compared(w)[1].get("repeats", 3),
         measures=lambda w: run.monitor(compared(w)[1]["generator"])["measures"],
         watcher=lambda w: run.entry("detectors", run.watcher(w.experiment)),
-        digest=lambda w: run.digest("generators", compared(w)[1]["generator"]),
+        digest=lambda w: [
+            run.digest("generators", compared(w)[1]["generator"]),
+            run.digest("samplers", w.sampler),
+        ],
     script:
         "../workflow/scripts/sampler.py"

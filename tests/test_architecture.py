@@ -18,11 +18,13 @@ BELOW = {
     "networks": {"contracts", "files", "jobs"},
     "plugins": set(),
     "tasks": set(),
-    "config": {"plugins", "tasks"},
+    "config": {"plugins", "tasks", "jobs"},
+    "catalog": {"plugins", "config"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
-    "stages": {"contracts", "files", "jobs", "networks", "report"},
-    "plan": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks", "config"},
-    "cli": {"files", "report", "plan", "config"},
+    "stages": {"contracts", "files", "jobs", "networks", "report", "plugins"},
+    "plan": {"contracts", "files", "jobs", "networks", "report"}
+    | {"plugins", "tasks", "config", "catalog"},
+    "cli": {"files", "report", "plan", "config", "catalog"},
 }
 
 
@@ -104,6 +106,7 @@ LIGHT = (
             "fidelity",
             "closeness",
             "fakes",
+            "samplers",
             "tables_figures",
         ]
         for kind in plugins.available(stage)

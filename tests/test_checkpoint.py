@@ -1,7 +1,6 @@
 """Official checkpoints: what is read from them, and what is refused; the presets they belong to."""
 
 import io
-import json
 import os
 import zipfile
 from collections import OrderedDict
@@ -10,17 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
+from reference import entry, levels, network, networks
 
-from nearnd import plugins
+from nearnd import catalog, plugins
+from nearnd import config as settings
 from nearnd.generators._reference import FREQUENCIES, slots
 from nearnd.generators._sampling import load_snapshot
 from nearnd.networks.unet import UNet
 
 ROOT = Path(__file__).resolve().parents[1]
-PARITY = Path(os.environ.get("NEARND_PARITY", ROOT.parent / "shared/fixtures/score_sde"))
-PAIRS = sorted(p for p in PARITY.glob("*.json") if p.with_suffix(".npz").exists())
-CATALOG = yaml.safe_load((ROOT / "config/catalog/generators.yaml").read_text())["generators"]
+CATALOG = catalog.whole(ROOT / "config/catalog")
 TINY = {"nf": 16, "channel_mult": [1, 2], "blocks": 1, "attention": [4], "sigma_max": 8.0}
 SAMPLER = {"kind": "heun", "steps": 3}
 
@@ -86,77 +84,26 @@ def save(content, file):
 # ---- what is read ----
 
 
-def entry_of(config):
-    """Our arguments for a configuration of the reference; skips what is not told by them here."""
-    m, d, t = config["model"], config["data"], config["training"]
-    known = {"name": "ncsnpp", "nonlinearity": "swish", "fir_kernel": [1, 3, 3, 1]}
-    for key, value in known.items():
-        if m.get(key, value) != value:
-            pytest.skip(f"{key}: {m[key]}")
-    if not m.get("conditional", True):
-        pytest.skip("not in any published configuration")
-    if d["centered"] != (t["sde"] != "vesde") or m["scale_by_sigma"] != (t["sde"] == "vesde"):
-        pytest.skip("a mixture of VE and VP")
-    if (m["embedding_type"] == "fourier") != (t["sde"] == "vesde" and t.get("continuous", True)):
-        pytest.skip("an embedding that its SDE does not have")
-    name = t["sde"].removesuffix("sde")
-    levels = {"sigma_min": m["sigma_min"], "sigma_max": float(m["sigma_max"])}
-    others = {  # what no published configuration changes
-        "resblock": (m.get("resblock_type", "biggan"), "biggan"),
-        "resample_conv": (m.get("resamp_with_conv", True), True),
-        "combine": (m.get("progressive_combine", "sum"), "sum"),
-        "rescale": (m.get("skip_rescale", True), True),
-    }
-    return {
-        "sde": name, "nf": m["nf"], "channel_mult": m["ch_mult"], "blocks": m["num_res_blocks"],
-        "attention": m["attn_resolutions"], "dropout": m["dropout"], "fir": m["fir"],
-        "inner": m["progressive_input"].removeprefix("input_"),
-        "outer": m["progressive"].removeprefix("output_"),
-        "continuous": t.get("continuous", True),
-        "network": {name: value for name, (value, usual) in others.items() if value != usual},
-        **({} if t.get("continuous", True) else {"num_scales": m["num_scales"]}),
-        **(levels if name == "ve" else {}),
-    }  # fmt: skip
-
-
-def sine_weights(state_dict):
-    """The weights of a fixture, by the rule in its `fill`."""
-    tensors = {}
-    for i, (name, shape) in enumerate(state_dict):
-        k = np.arange(int(np.prod(shape)), dtype=np.float64)
-        w = 0.05 * np.sin(0.7 * k + 1.3 * i)
-        if len(shape) == 1:
-            w += 1.0 if name.endswith(".weight") else 0.0
-            w *= 20 if name.endswith(".W") else 1
-        tensors[name] = torch.from_numpy(w.astype(np.float32)).reshape(shape)
-    return tensors
-
-
-@pytest.mark.skipif(not PAIRS, reason=f"no pairs in {PARITY}; set NEARND_PARITY")
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda p: p.stem)
-def test_the_averaged_weights_compute_what_the_reference_computes(pair, tmp_path):
-    j, z = json.loads(pair.read_text()), np.load(pair.with_suffix(".npz"))
-    entry = entry_of(j["config"])
-    tensors = sine_weights(j["state_dict"])
-    levels = j["config"]["model"]["sigma_min"], j["config"]["model"]["sigma_max"]
+@networks
+def test_the_averaged_weights_compute_what_the_reference_computes(file, tmp_path):
+    config, tensors, z = network(file)
+    ours, sigmas = entry(config), torch.tensor(levels(config))
     later = {name: t if name == FREQUENCIES else 1.1 * t for name, t in tensors.items()}
-    content = official(later, tensors, levels)
-    content["model"]["module.sigmas"] = torch.tensor(
-        np.geomspace(*reversed(levels), j["config"]["model"]["num_scales"])
-    )
-    file = save(content, tmp_path / "checkpoint_24.pth")
-    x, cond, y = (torch.from_numpy(z[k]) for k in ("x", "cond", "y"))
+    content = official(later, tensors)
+    content["model"]["module.sigmas"] = sigmas
+    weights = save(content, tmp_path / "checkpoint_24.pth")
+    x, cond, y = z["x"], z["cond"], z["y"]
     shape = (1, *x.shape[2:], x.shape[1])
     away = []
     for take in ("ema", "model"):
         (tmp_path / take).mkdir()
-        snapshot = imported(file, shape, tmp_path / take, take, **entry)
+        snapshot = imported(weights, shape, tmp_path / take, take, **ours)
         assert snapshot.name == "step1200000.safetensors"
         net = load_snapshot(snapshot)[1].eval()
         with torch.no_grad():
             got = net(x, cond)
-        if entry["sde"] == "ve" and not entry["continuous"]:  # ours is divided outside
-            got = got / content["model"]["module.sigmas"].float()[cond.long(), None, None, None]
+        if ours["sde"] == "ve" and not ours["continuous"]:  # ours is divided outside
+            got = got / sigmas.float()[cond.long(), None, None, None]
         away.append(float((got - y).abs().max() / y.abs().max()))
     assert away[0] < 1e-4 < 0.01 < away[1]
 
@@ -174,7 +121,8 @@ def test_the_averaged_weights_compute_what_the_reference_computes(pair, tmp_path
     ids=["ve", "ddpmpp", "subvp", "smld", "ddpm", "256"],
 )
 def test_a_snapshot_of_a_checkpoint_makes_images(variant, tmp_path):
-    """Ours, written as the reference writes it, comes back; the sampler is the entry's."""
+    """Ours, written as the reference writes it, comes back; the sampler is the model's, or the
+    entry's own."""
     given = NETWORK | variant
     entry = plugins.build("generators", {"kind": "score_sde", **given})
     net = UNet(size=8, channels=1, **entry.network)
@@ -189,6 +137,8 @@ def test_a_snapshot_of_a_checkpoint_makes_images(variant, tmp_path):
     assert images.shape == (3, 8, 8, 1)
     assert images.dtype == np.uint8
     assert calls == generator.plan().calls == 5  # 2 * 3 - 1
+    own = plugins.build("generators", entry | {"sampler": {"kind": "dpm_solver", "steps": 3}})
+    assert own.plan().calls == 3
 
 
 def test_old_files_are_read_too(good, tmp_path):
@@ -354,6 +304,7 @@ def test_what_is_cut_off_or_something_else_is_refused(good, tmp_path):
         ({"weights": "a.pth", "model": {"sigma_max": "data"}}, "must be the number of the"),
         ({"weights": "a.pth", "model": {"sde": "smld"}}, "it may be one of ve, vp, subvp"),
         ({"weights": "a.pth", "model": {"nff": 3}}, "nff"),
+        ({"weights": "a.pth", "model": {"kind": "checkpoint"}}, "model is of kind checkpoint"),
     ],
 )
 def test_an_entry_that_cannot_work_is_named(entry, words):
@@ -395,7 +346,7 @@ COUNTS = {  # modules, tensors of the state dict, averaged tensors, trained para
 @pytest.mark.parametrize("name", COUNTS)
 def test_published_presets_have_the_published_sizes(name):
     """The counts of the deep NCSN++ for VP, which is not released, follow from the others."""
-    arguments = {k: v for k, v in CATALOG[name].items() if k != "monitor"}
+    arguments = settings.arguments(CATALOG, "generators", name)
     network = plugins.build("generators", arguments).network
     size = 256 if "256" in name or "church" in name or "bedroom" in name else 32
     size = 64 if "celeba_" in name else size
@@ -410,14 +361,13 @@ def test_published_presets_have_the_published_sizes(name):
     assert trained == parameters
 
 
-OFFICIAL = [name for name in CATALOG if name.endswith("_official")]
+OFFICIAL = [name for name in CATALOG["generators"] if name.endswith("_official")]
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_an_official_file_is_read_as_the_preset_of_its_name(name):
-    preset = name.removesuffix("_official")
+    entry, preset = CATALOG["generators"][name], name.removesuffix("_official")
     assert preset in COUNTS
-    assert CATALOG[name]["model"] == CATALOG[preset]
-    assert Path(CATALOG[name]["weights"]).parent.as_posix().replace("/", "_") == preset
-    arguments = {k: v for k, v in CATALOG[name].items() if k != "monitor"}
-    plugins.call("generators", arguments, "check")
+    assert entry["model"] == preset
+    assert Path(entry["weights"]).parent.as_posix().replace("/", "_") == preset
+    plugins.call("generators", settings.arguments(CATALOG, "generators", name), "check")

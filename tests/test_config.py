@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nearnd import catalog
 from nearnd import config as settings
 from nearnd.datasets.cifar10 import CLASSES
 
@@ -14,8 +15,12 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def whole():
-    catalog = settings.read_catalog(ROOT / "config" / "catalog")
-    return settings.lay_over(catalog, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return catalog.whole(ROOT / "config/catalog", config)
+
+
+def over(whole, changes):
+    return catalog.derive(catalog.lay_over(copy.deepcopy(whole), changes))
 
 
 def test_all_shipped_selections_are_sound(whole, tmp_path, monkeypatch):
@@ -26,33 +31,11 @@ def test_all_shipped_selections_are_sound(whole, tmp_path, monkeypatch):
             (tmp_path / folder / f"{i}.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     for file in sorted((ROOT / "config").glob("*.yaml")):
-        settings.check(settings.lay_over(whole, yaml.safe_load(file.read_text())))
+        settings.check(over(whole, yaml.safe_load(file.read_text())))
 
 
 def test_every_experiment_of_the_catalog_is_sound(whole):
     settings.check(whole | {"run": list(whole["experiments"])})
-
-
-def test_an_entry_without_a_kind_changes_one_with_a_kind_replaces():
-    catalog = {"scores": {"knn": {"kind": "knn", "k": 2, "distance": "l2"}}}
-    changed = settings.lay_over(catalog, {"scores": {"knn": {"k": 5}}, "run": ["x"]})
-    assert changed == {"scores": {"knn": {"kind": "knn", "k": 5, "distance": "l2"}}, "run": ["x"]}
-    replaced = settings.lay_over(catalog, {"scores": {"knn": {"kind": "knn"}}})
-    assert replaced["scores"]["knn"] == {"kind": "knn"}
-    assert catalog["scores"]["knn"]["k"] == 2
-
-
-def test_seeds_of_the_command_line_are_numbers():
-    assert settings.typed({"seeds": ["0", "10"], "run": ["a"]}) == {"seeds": [0, 10], "run": ["a"]}
-    for left in ({"seeds": ["x", -1]}, {"seeds": [3]}, {"seeds": 3}, {}):
-        assert settings.typed(left) == left
-
-
-def test_a_name_given_twice_in_the_catalog(tmp_path):
-    for name in "ab":
-        (tmp_path / f"{name}.yaml").write_text("scores: {same: {kind: knn}}")
-    with pytest.raises(ValueError, match=r"scores: same stands in both a\.yaml and b\.yaml"):
-        settings.read_catalog(tmp_path)
 
 
 MISTAKES = [
@@ -74,6 +57,11 @@ MISTAKES = [
     ({"fakes": {"digits_near": {"stop": {"fd": 40}}}}, r"stop is .*one of fid, factor, step, wind"),
     ({"fakes": {"digits_near": {"stop": {"window": [50, 30]}}}}, r"two rising numbers"),
     ({"fakes": {"digits_near": {"stop": {"step": [300, 150]}}}}, r"or a rising list of them"),
+    ({"generators": {"digits_ve": {"until": {"fid": -4}}}}, r"digits_ve: until fid is -4; it may"),
+    ({"generators": {"digits_ve": {"until": {"fid": 4, "measure": "kidd"}}}},
+     r"digits_ve: until: unknown measure 'kidd'; .*Did you mean 'kid'"),
+    ({"generators": {"digits_ve": {"until": {"step": 250}}}},
+     r"digits_near: stop step is 300, but the training of digits_ve ends at step 250 \(generators"),
     ({"fakes": {"digits_near": {"ratio": 0}}}, r"ratio is 0; it may be a number above 0"),
     ({"experiments": {"e": {"dataset": "digits", "normals": ["10"], "methods": ["pixels"]}},
       "run": ["e"]}, r"experiments: e: normals: unknown normal '10'"),
@@ -89,13 +77,13 @@ MISTAKES = [
 )
 def test_mistakes_are_named(whole, change, words):
     with pytest.raises(ValueError, match=words):
-        settings.check(settings.lay_over(copy.deepcopy(whole), change))
+        settings.check(over(whole, change))
 
 
 def test_normals(whole):
     def of(normals):
         experiment = {"dataset": "digits", "normals": normals, "methods": ["pixels"]}
-        return settings.normals(settings.lay_over(whole, {"experiments": {"e": experiment}}), "e")
+        return settings.normals(over(whole, {"experiments": {"e": experiment}}), "e")
 
     assert of("each") == list("0123456789")
     assert of("each-not")[3] == "not-3"

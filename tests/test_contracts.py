@@ -1,14 +1,22 @@
 """What contracts.py promises, for every plugin there is: a new file is tested by being there."""
 
 import inspect
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 
 from nearnd import plugins
-from nearnd.contracts import Images, silent
+from nearnd.contracts import Images, score_of, silent
+from nearnd.files.snapshots import snapshots
+from nearnd.generators._discrete import DDPM, SMLD
+from nearnd.generators._noise import ImageNoise
+from nearnd.generators._reference import FREQUENCIES, slots
+from nearnd.generators._sde import VE, VP, SubVP
+from nearnd.networks.unet import UNet
 from nearnd.plugins import constant
 from nearnd.report.reads import READS
 
@@ -76,16 +84,22 @@ def test_scores_rise_with_the_distance_from_normal(kind):
         bank = embedding(kind, 60, 0) | {"label": np.arange(60) % 3}
     near, far = embedding(kind, 30, 1), embedding(kind, 30, 2, shift=8.0)
     queries = {name: np.concatenate([near[name], far[name]]) for name in near}
-    values = score(bank, queries, seed=1)
+    found = score(bank, queries, seed=1)
+    values = score_of(found)
+    if isinstance(found, dict):
+        assert set(found) == {"score", "map"}
+        assert found["map"].dtype == np.float32
+        assert found["map"].shape[0] == 60
+        assert found["map"].ndim == 3
     assert values.dtype == np.float32
     assert values.shape == (60,)
     assert values[:30].max() < values[30:].min()
-    assert (score(bank, queries, seed=1) == values).all()
+    assert (score_of(score(bank, queries, seed=1)) == values).all()
     order = np.random.default_rng(3).permutation(60)
     shuffled = score(bank, {name: array[order] for name, array in queries.items()}, seed=1)
-    assert np.allclose(shuffled, values[order], rtol=1e-5)
+    assert np.allclose(score_of(shuffled), values[order], rtol=1e-5)
     one = score(bank, {name: array[:1] for name, array in queries.items()}, seed=1)
-    assert one == pytest.approx(values[:1], rel=1e-5)
+    assert score_of(one) == pytest.approx(values[:1], rel=1e-5)
 
 
 @kinds("banks")
@@ -167,48 +181,94 @@ def backbones(tmp_path_factory):
     return folder
 
 
+SHORT = {"epochs": 3, "ae_epochs": 3, "iterations": 5, "batch": 8}
+HARDER = {  # what a training must remember beyond its weights
+    "deep_svdd": {"objective": "soft_boundary", "warm_up": 0},
+    "panda": {"ewc": 100.0},
+    "binary": {"momentum": 0.9},
+}
+
+
+def a_detector(kind, backbones, channels, *, seed=3, folder=None, **options):
+    """A fitted one of any kind, and images to embed."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (11, 8, 8, channels)).astype(np.uint8)
+    needs = constant("detectors", kind, "NEEDS")
+    known = plugins.arguments("detectors", kind)
+    short = {key: value for key, value in SHORT.items() if key in known}
+    detector = build("detectors", kind, **short | {k: v for k, v in options.items() if k in known})
+    detector.fit(
+        Images(pixels, np.arange(11) % 3, np.arange(11).astype(str)),
+        outliers=255 - pixels if "outliers" in needs else None,
+        backbone=backbones / ("inception" if kind == "inception" else "vit")
+        if "backbone" in needs
+        else None,
+        seed=seed,
+        folder=folder,
+        progress=options.get("progress", silent),
+    )
+    return detector, pixels
+
+
 @kinds("detectors")
 @pytest.mark.parametrize("channels", [1, 3])
 def test_detectors_embed_each_image_by_itself_and_survive_a_file(
     kind, channels, backbones, tmp_path
 ):
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (19, 8, 8, channels)).astype(np.uint8)
-    images = Images(pixels, np.arange(19) % 3, np.arange(19).astype(str))
-    short = {
-        key: 1 for key in ("epochs", "iterations") if key in plugins.arguments("detectors", kind)
-    }
-    needs = constant("detectors", kind, "NEEDS")
-    backbone = backbones / ("inception" if kind == "inception" else "vit")
-
-    def fitted():
-        detector = build("detectors", kind, **short)
-        detector.fit(
-            images,
-            outliers=255 - pixels if "outliers" in needs else None,
-            backbone=backbone if "backbone" in needs else None,
-            seed=3,
-            folder=None,
-        )
-        return detector
-
-    detector = fitted()
-    embedding = detector.embed(pixels)
+    detector, pixels = a_detector(kind, backbones, channels)
+    seeds = np.random.default_rng(1).integers(0, 2**64, 11, np.uint64)
+    embedding = detector.embed(pixels, seeds=seeds)
     assert list(embedding) == constant("detectors", kind, "EMBEDS")
-    for array in embedding.values():
-        assert array.dtype == np.float32
-        assert len(array) == 19
-        assert np.isfinite(array).all()
-    alone = detector.embed(pixels[7:8])
-    for name, array in embedding.items():
-        assert np.allclose(alone[name][0], array[7], rtol=1e-3, atol=1e-4)
+    steps = []
+    alone = detector.embed(
+        pixels[7:8], seeds=seeds[7:8], progress=lambda step, total, **_: steps.append((step, total))
+    )
+    assert set(steps) <= {(1, 1)}
+    none = detector.embed(pixels[:0], seeds=seeds[:0])
     detector.save(tmp_path / "file")
-    loaded = build("detectors", kind, **short)
+    loaded = build("detectors", kind)  # what shapes it stands in its file
     loaded.load(tmp_path / "file")
-    twin = fitted()
+    twin, _ = a_detector(kind, backbones, channels)
     for name, array in embedding.items():
-        assert (loaded.embed(pixels)[name] == array).all()
-        assert (twin.embed(pixels)[name] == array).all()  # the same seed, the same bytes
+        assert array.dtype == np.float32
+        assert len(array) == 11
+        assert np.isfinite(array).all()
+        assert np.allclose(alone[name][0], array[7], rtol=1e-3, atol=1e-4)
+        assert none[name].shape == (0, *array.shape[1:])
+        for again in (loaded, twin):  # the same seed, the same bytes
+            assert (again.embed(pixels, seeds=seeds)[name] == array).all()
+
+
+@kinds("detectors")
+def test_a_killed_fit_goes_on_to_the_same_bytes(kind, backbones, tmp_path, monkeypatch):
+    """Early and late: of two trainings, one after the other, in the first and in the second."""
+    from nearnd.detectors import _trained
+
+    class Killed(Exception):
+        pass
+
+    def die(step, total, **values):
+        if step >= share * total:
+            raise Killed
+
+    plain, steps = _trained.train, []
+    monkeypatch.setattr(_trained, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
+    more = HARDER.get(kind, {}) | {"progress": lambda step, total, **_: steps.append((step, total))}
+    detector, pixels = a_detector(kind, backbones, 1, folder=tmp_path / "whole", **more)
+    if not (tmp_path / "whole").exists():
+        return  # nothing is trained
+    whole, count = detector.embed(pixels), len(steps)
+    assert steps == [(i + 1, count) for i in range(count)]
+    for share in (0.3, 0.6):
+        folder = tmp_path / f"part{share}"
+        with pytest.raises(Killed):
+            a_detector(kind, backbones, 1, folder=folder, **more | {"progress": die})
+        steps.clear()
+        rest, _ = a_detector(kind, backbones, 1, folder=folder, **more)
+        assert 0 < len(steps) < count
+        assert all((rest.embed(pixels)[name] == array).all() for name, array in whole.items())
+    other, _ = a_detector(kind, backbones, 1, seed=4, **more)
+    assert any((other.embed(pixels)[name] != array).any() for name, array in whole.items())
 
 
 @kinds("detectors")
@@ -338,3 +398,108 @@ def test_fakes_that_cannot_be_drawn_are_refused(kind, sources):
     nothing |= {name: sources[name][:0] for name in ("others", "names")}
     with pytest.raises(ValueError, match=r"there are|has no|measure"):
         drawn(kind, 4, 1, sources | nothing)
+
+
+# ---- generators and samplers ----
+
+
+def checkpoint_of(file, model):
+    """A file of the official code with the weights of a network of this entry."""
+    net = UNet(size=8, channels=1, **plugins.build("generators", model).network)
+    tensors = {s.name: s.target.mT if s.matrix else s.target for s in slots(net)}
+    shadow = [t for name, t in tensors.items() if name != FREQUENCIES]
+    model = {f"module.{name}": t for name, t in tensors.items()}
+    torch.save({"model": model, "ema": {"shadow_params": shadow}, "step": 12}, file)
+
+
+@kinds("generators")
+def test_generators_keep_to_their_plan_and_an_image_depends_on_its_seed_alone(
+    kind, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NEARND_DEVICE", "cpu")
+    arguments = dict(constant("generators", kind, "TOY", {}))
+    for name in constant("generators", kind, "FILES", {}):  # a file from outside
+        arguments[name] = str(tmp_path / "file")
+        checkpoint_of(tmp_path / "file", arguments["model"])
+    generator = build("generators", kind, **arguments)
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype(np.uint8)
+
+    def train(folder, progress=silent, ends=False):
+        seen = []
+        (tmp_path / folder).mkdir(exist_ok=True)
+        generator.train(
+            pixels,
+            labels=np.arange(12) % 2,
+            seed=3,
+            folder=tmp_path / folder,
+            monitor=lambda step, file: seen.append((step, file)) or ends,
+            progress=progress,
+        )
+        return dict(seen)
+
+    whole, plan = train("whole"), generator.plan()
+    assert list(whole) == plan.snapshots == sorted(set(plan.snapshots))
+    assert whole == snapshots(tmp_path / "whole")
+    assert plan.steps == plan.snapshots[-1]
+
+    def kill(step, total, **_):
+        if step == total // 2 + 1:
+            raise InterruptedError
+
+    with suppress(InterruptedError):
+        train("killed", kill)
+    assert list(train("ended", ends=True)) == plan.snapshots[:1]
+    for folder in ("killed", "ended"):  # go on, to the same bytes
+        train(folder)
+        for step, file in snapshots(tmp_path / folder).items():
+            assert file.read_bytes() == whole[step].read_bytes()
+
+    seeds = np.array([5, 2**40 + 5, 9, 5, 2**63 + 1, 0], dtype=np.uint64)
+    last = whole[plan.steps]
+    images = generator.sample(last, seeds)
+    assert images.dtype == np.uint8
+    assert images.shape == (6, 8, 8, 1)
+    assert (images[0] == images[3]).all()
+    assert (images[0] != images[1]).any()  # all 64 bits of a seed count
+    assert (generator.sample(last, seeds[::-1])[::-1] == images).all()
+    assert (generator.sample(last, seeds[2:3])[0] == images[2]).all()
+    if "sampler" in plugins.arguments("generators", kind):
+        counted, calls = generator.sample_counted(last, seeds)
+        assert (counted == images).all()
+        assert calls == plan.calls
+
+
+PROCESSES = [
+    VE(0.01, 50.0),
+    VP(),
+    SubVP(),
+    SMLD(0.01, 50.0, num_scales=1000),
+    DDPM(num_scales=1000),
+]
+
+
+@kinds("samplers")
+@pytest.mark.parametrize("sde", PROCESSES, ids=lambda sde: type(sde).__name__)
+def test_samplers_give_back_the_law_of_an_exact_score_each_image_by_itself(kind, sde):
+    settings = constant("samplers", kind, "TOY", {})
+    process = {"sde": sde.name, "continuous": type(sde) not in (SMLD, DDPM)}
+    try:
+        plugins.call("samplers", {"kind": kind, **settings, **process}, "check")
+    except ValueError as error:
+        pytest.skip(str(error))
+    mean, spread = 0.5, 0.25
+
+    def score(x, t):
+        m, std = (a[:, None, None, None] for a in sde.marginal(t))
+        return -(x - m * mean) / ((spread * m) ** 2 + std**2)
+
+    def draw(*seeds):
+        noise = ImageNoise(np.array(seeds), (3, 8, 8), torch.device("cpu"))
+        return build("samplers", kind, **settings)(sde, score, noise)
+
+    x = draw(*range(100))
+    assert x.dtype == torch.float32
+    assert x.shape == (100, 3, 8, 8)
+    assert float(x.mean()) == pytest.approx(mean, abs=0.02)
+    assert float(x.std()) == pytest.approx(spread, rel=0.06)
+    assert torch.allclose(draw(7)[0], x[7], rtol=1e-5, atol=1e-6)

@@ -18,8 +18,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.datasets import _cifar100_classes, _members, cifar10_jpeg
 from nearnd.files import fetch, tables
 from nearnd.report.evaluate import evaluate
@@ -586,9 +586,8 @@ def test_mnist_c_has_its_fifteen_corruptions_without_the_clean_images(tmp_path):
 
 
 def whole(**changes):
-    catalog = settings.read_catalog(ROOT / "config/catalog")
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    return settings.lay_over(settings.lay_over(catalog, config), changes)
+    return catalog.whole(ROOT / "config/catalog", config, changes)
 
 
 def experiment(**arguments):

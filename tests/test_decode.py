@@ -281,11 +281,11 @@ def test_a_test_image_that_is_a_training_image_is_named(caplog):
     pixels = np.concatenate([other, train.pixels[4:5], train.pixels[:1] ^ 1])
     test = Images(pixels, np.array([0, 1, 1, 1, 0]), np.array([f"test{i}" for i in range(5)]))
     with caplog.at_level(logging.WARNING):
-        duplicates.tell(train, test, ["cat", "dog"])
+        duplicates.warn_of_repeats(train, test, ["cat", "dog"])
     assert "1 of 5 test images" in caplog.text
     assert "test3 (dog) is train4 (cat)" in caplog.text
     caplog.clear()
-    duplicates.tell(train, test.rows(slice(3)), ["cat", "dog"])
+    duplicates.warn_of_repeats(train, test.rows(slice(3)), ["cat", "dog"])
     assert not caplog.text
 
 

@@ -89,9 +89,9 @@ def test_an_environment_has_every_package_that_its_rule_can_import(rule):
 
 def test_a_script_reaches_every_kind_of_its_stage_and_what_these_import():
     files = {f.relative_to(ROOT).as_posix() for f in reached(ROOT / "workflow/scripts/score.py")}
-    assert {"nearnd/scores/knn.py", "nearnd/scores/_neighbours.py"} <= files
+    assert {"nearnd/scores/knn.py", "nearnd/jobs/neighbours.py"} <= files
     files = {f.relative_to(ROOT).as_posix() for f in reached(ROOT / "workflow/scripts/fakes.py")}
-    assert {"nearnd/generators/_sampler_heun.py", "nearnd/networks/unet.py"} <= files
+    assert {"nearnd/samplers/heun.py", "nearnd/networks/unet.py"} <= files
 
 
 @pytest.mark.parametrize("env", sorted(file.stem for file in ROOT.glob("envs/*.yaml")))

@@ -15,10 +15,11 @@ from torchvision.transforms.functional import adjust_hue
 from nearnd import plugins
 from nearnd.contracts import Images, silent
 from nearnd.detectors import _deep_svdd, _exposed, adib, deep_sad, deep_svdd, exposed
-from nearnd.detectors._exposed_scratch import levels
 from nearnd.metrics.auroc import auroc
 from nearnd.networks import augment, contrast, lenet
 from nearnd.networks.backbone import create, describe, save_backbone
+from nearnd.networks.schedules import tenths
+from nearnd.networks.transform import statistics
 from nearnd.networks.wide_resnet import WideResNet
 
 SMALL = {"widths": [8, 16], "hidden": 16, "code": 8, "batch": 16, "epochs": 10, "milestones": [8],
@@ -141,7 +142,7 @@ def test_every_batch_is_half_outliers_in_one_pass(monkeypatch):
             seen.append(x.mean((1, 2, 3)))
             return super().forward(x)
 
-    monkeypatch.setattr("nearnd.detectors._exposed_scratch.Exposed", Spy)
+    monkeypatch.setattr("nearnd.detectors.exposed.Exposed", Spy)
     dark, bright = np.zeros((32, 8, 8, 1), np.uint8), np.full((50, 8, 8, 1), 255, np.uint8)
     fitted("exposed", dark, bright, **SMALL | {"mean": 0, "std": 1})
     assert len(seen) == 10 * 32 // 16
@@ -159,7 +160,7 @@ def test_outliers_come_equally_often_or_with_replacement_if_they_are_few():
 
 
 def test_the_rate_falls_to_a_tenth_at_the_published_epochs():
-    rate = _exposed.tenths((100, 150), 5000, 128)
+    rate = tenths((100, 150), 5000, 128)
     at = [rate(step) for step in (0, 3906, 3907, 5859, 5860)]
     assert at == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
@@ -239,10 +240,10 @@ def test_random_changes_differ_between_images_and_keep_their_bounds(channels):
 def test_statistics_of_the_training_images():
     pixels = noise(20, channels=3, high=100)
     scaled = pixels / 255
-    found = levels(pixels)
-    assert found["mean"] == pytest.approx(scaled.mean((0, 1, 2)))
-    assert found["std"] == pytest.approx(scaled.std((0, 1, 2)))
-    assert levels(np.zeros((2, 4, 4, 1), np.uint8))["std"][0] > 0
+    mean, std = statistics(pixels)
+    assert mean == pytest.approx(scaled.mean((0, 1, 2)))
+    assert std == pytest.approx(scaled.std((0, 1, 2)))
+    assert statistics(np.zeros((2, 4, 4, 1), np.uint8))[1][0] > 0
 
 
 def test_contrast_and_brightness_do_not_matter_and_extrema_are_those_of_the_training_images():
@@ -374,56 +375,6 @@ def test_adib_stays_nearer_to_its_start_the_stronger_it_is_held(vit):
         return adib.how_far(adib.matrices(detector.net.network.backbone), start).item()
 
     assert moved(1.0) < moved(0.1) < moved(0.0)
-
-
-# ---- seeds, and going on ----
-
-CASES = [
-    ("exposed", SMALL | {"flip": True, "pad": 1, "noise": 0.01, "jitter": 0.1}),
-    ("adib", {"epochs": 10, "milestones": [5], "batch": 16, "lr": 0.05}),
-    ("exposed_pretrained", {"epochs": 10, "milestones": [5], "batch": 16}),
-    ("deep_sad", SVDD | {"epochs": 6, "ae_epochs": 4}),
-    ("deep_svdd", SVDD | {"epochs": 6, "ae_epochs": 4, "objective": "soft_boundary", "warm_up": 2}),
-]
-
-
-@pytest.mark.parametrize(("kind", "options"), CASES)
-@pytest.mark.parametrize("share", [0.3, 0.8])  # of an autoencoder's training, and after it
-def test_a_killed_fit_goes_on_to_the_same_weights(kind, options, share, vit, tmp_path, monkeypatch):
-    from nearnd.jobs import training_loop
-
-    class Killed(Exception):
-        pass
-
-    plain, steps = training_loop.train, []
-
-    def often(*a, **k):
-        plain(*a, **k, save_every=0.0)
-
-    monkeypatch.setattr("nearnd.detectors._exposed.train", often)
-    monkeypatch.setattr("nearnd.detectors._deep_svdd.train", often)
-
-    def run(folder, seed=0, progress=lambda step, total, **values: steps.append((step, total))):
-        return fitted(
-            kind, noise(40), noise(30, 1) // 2, backbone=vit, folder=folder, seed=seed,
-            progress=progress, **options,
-        )  # fmt: skip
-
-    def die(step, total, **values):
-        if step >= share * total:
-            raise Killed
-
-    whole = run(tmp_path / "whole").net.state_dict()
-    count = len(steps)
-    assert steps == [(i + 1, count) for i in range(count)]
-    with pytest.raises(Killed):
-        run(tmp_path / "part", progress=die)
-    steps.clear()
-    rest = run(tmp_path / "part").net.state_dict()
-    assert 0 < len(steps) < count
-    assert all(torch.equal(whole[name], t) for name, t in rest.items())
-    other = run(None, seed=1).net.state_dict()
-    assert any(not torch.equal(whole[name], t) for name, t in other.items())
 
 
 # ---- errors ----

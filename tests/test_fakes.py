@@ -5,8 +5,8 @@ import pytest
 
 from nearnd import plugins
 from nearnd.fakes._levels import match_levels
-from nearnd.fakes._stops import choose
 from nearnd.jobs import duplicates
+from nearnd.jobs.early_end import choose
 
 ROWS = [
     {"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 8.0), (9, 9.0)]
@@ -66,11 +66,6 @@ def test_several_snapshots_give_the_same_share_each_and_a_longer_set_begins_like
     assert len(set(seeds.tolist())) == 9  # no two images from the same noise
 
 
-def test_training_for_several_snapshots_ends_at_the_last():
-    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"step": [2, 8]}})
-    assert [fakes.enough(ROWS[:n]) for n in range(1, 6)] == [False, False, False, True, True]
-
-
 def test_exposure_repeats_images_only_when_it_must():
     others = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
     exposure = plugins.build("fakes", {"kind": "exposure"})
@@ -105,10 +100,14 @@ def test_copies_are_counted_and_fresh_draws_are_not():
     assert duplicates.share(mixed, training) == 0.5
 
 
-def test_nearest_does_not_depend_on_the_chunk(monkeypatch):
-    x = np.random.default_rng(0).normal(size=(50, 7))
-    whole = duplicates.nearest(x, x, skip_self=True)
-    brute = np.linalg.norm(x[:, None] - x, axis=2) + np.diag(np.full(50, np.inf))
-    assert np.allclose(whole[1], brute.min(1))
-    monkeypatch.setattr(duplicates, "ROWS", 8)
-    assert (duplicates.nearest(x, x, skip_self=True)[0] == whole[0]).all()
+def test_a_copy_is_nearer_than_half_the_way_to_the_next_training_image():
+    rng = np.random.default_rng(0)
+    training = rng.integers(0, 5, (60, 2, 2, 1)).astype(np.uint8)  # some of them equal
+    fakes = rng.integers(0, 5, (80, 2, 2, 1)).astype(np.uint8)
+    x, y = training.reshape(60, -1).astype(float), fakes.reshape(80, -1).astype(float)
+    between = np.linalg.norm(x[:, None] - x, axis=2) + np.diag(np.full(60, np.inf))
+    distance = np.linalg.norm(y[:, None] - x, axis=2)  # (80, 60)
+    nearest = distance.argmin(1)
+    copies = distance.min(1) < 0.5 * between.min(1)[nearest]
+    assert 0 < copies.mean() < 1
+    assert duplicates.share(fakes, training) == copies.mean()

@@ -10,9 +10,9 @@ from torch import nn
 
 from nearnd.contracts import Images, silent
 from nearnd.detectors import _fisher, frozen, msad, panda, panda_oe, transformaly
-from nearnd.detectors._augment import augmentation, views
 from nearnd.detectors._freeze import freeze_as
-from nearnd.detectors._imitation import Imitation, xavier
+from nearnd.detectors.msad import augmentation, views
+from nearnd.detectors.transformaly import Imitation, xavier
 from nearnd.files.arrays import save_tensors
 from nearnd.networks.backbone import create, describe, features, load_backbone, save_backbone
 from nearnd.networks.transform import View, view
@@ -70,8 +70,7 @@ def fitted(kind, backbone, pixels=None, folder=None, seed=0, progress=silent, **
 
 
 def weights(detector):
-    net = detector.pair if hasattr(detector, "pair") else detector.net
-    return {name: t.clone() for name, t in net.state_dict().items()}
+    return {name: t.clone() for name, t in detector.net.state_dict().items()}
 
 
 def auroc(low, high):
@@ -82,46 +81,9 @@ def auroc(low, high):
 
 
 @KINDS
-@pytest.mark.parametrize("channels", [1, 3])
-def test_an_embedding_does_not_depend_on_its_batch(vit, kind, channels):
-    detector = fitted(kind, vit, noise(12, 8, 8, channels))
-    images = noise(65, 8, 8, channels, seed=1)  # batches of 64 or 32, and a last one of one image
-    whole = detector.embed(images)
-    for name, array in whole.items():
-        parts = [detector.embed(images[i : i + 5])[name] for i in range(0, 65, 5)]
-        assert np.allclose(np.concatenate(parts), array, rtol=1e-4, atol=1e-5), name
-
-
-@KINDS
 def test_one_normal_image_is_enough_to_train_on(vit, kind):
     detector = fitted(kind, vit, noise(1, 8, 8, 3))
     assert all(np.isfinite(array).all() for array in detector.embed(noise(3, 8, 8, 3)).values())
-
-
-@KINDS
-def test_a_killed_fit_goes_on_to_the_same_weights(vit, kind, tmp_path, monkeypatch):
-    import nearnd.jobs.training_loop as training
-
-    plain = training.train
-    monkeypatch.setattr(training, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
-    options = {"ewc": 100.0} if kind is panda else {}
-    whole = weights(fitted(kind, vit, folder=tmp_path / "whole", **options))
-
-    class Killed(Exception):
-        pass
-
-    def die(step, total, **values):
-        if step == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        fitted(kind, vit, folder=tmp_path / "part", progress=die, **options)
-    steps = []
-    rest = fitted(
-        kind, vit, folder=tmp_path / "part", progress=lambda s, t, **v: steps.append(s), **options
-    )
-    assert steps[0] == 4
-    assert all(torch.equal(whole[name], t) for name, t in weights(rest).items())
 
 
 @TUNED
@@ -423,7 +385,7 @@ def test_the_teacher_stays_and_the_students_improve(vit):
     start = load_backbone(vit)[0].state_dict()
     pixels = noise(12, 8, 8, 3)
     short, long = (fitted(transformaly, vit, pixels, epochs=e, lr=1e-2) for e in (1, 40))
-    assert all(torch.equal(t, start[name]) for name, t in long.pair.teacher.state_dict().items())
+    assert all(torch.equal(t, start[name]) for name, t in long.net.teacher.state_dict().items())
     assert (long.embed(pixels)["errors"].mean(0) < short.embed(pixels)["errors"].mean(0)).all()
     plain = frozen.build()
     plain.fit(None, backbone=vit)

@@ -35,20 +35,20 @@ def results(tmp_path):
     return tmp_path
 
 
-def test_only_states_that_nobody_needs_are_removed(results):
-    text = housekeeping.clean(results, OUTPUTS, ["generator digits/3/0"])
+def test_only_states_of_jobs_that_are_done_are_removed(results):
+    text = housekeeping.clean(results, OUTPUTS)
     left = {file.parts[-4] for file in results.glob("state/generator/*/*/*/*/last.safetensors")}
-    assert left == {"5", "8"}  # 5 may be trained further, 8 is not finished
+    assert left == {"8"}
     assert not (results / "state/backbone/vit/abc").exists()
-    assert "removed: generator digits/3/0, 3.0 MB" in text
+    assert "removed: backbone vit, 0.0 MB" in text
+    assert "removed (ended early: a later `until` trains it from the start): generator" in text
     assert "kept (unfinished: it goes on from here): generator digits/8/0" in text
-    assert "kept (of another config, or this one trains it further): generator digits/5/0" in text
-    assert "\n3.0 MB freed" in text  # the snapshot stays, as a result
+    assert "\n6.0 MB freed" in text  # the snapshots stay, as results
 
 
 def test_a_job_that_lacks_one_of_its_outputs_is_unfinished(results):
     (results / "generators/digits/3/seed0/fidelity.csv").unlink()
-    housekeeping.clean(results, OUTPUTS, ["generator digits/3/0"])
+    housekeeping.clean(results, OUTPUTS)
     assert (results / "state/generator/digits/3/0/abc/last.safetensors").exists()
 
 
@@ -61,5 +61,5 @@ def test_a_snapshot_with_two_names_counts_once(results):
 
 
 def test_without_results_nothing_fails(tmp_path):
-    assert "0.0 MB freed" in housekeeping.clean(tmp_path / "results", OUTPUTS, [])
+    assert "0.0 MB freed" in housekeeping.clean(tmp_path / "results", OUTPUTS)
     assert housekeeping.sizes(tmp_path / "results") == []

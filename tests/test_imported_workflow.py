@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from test_checkpoint import official
-from test_workflow import copy_of_the_repository, planned, run
+from toy import copy_of_the_repository, planned, run
 
 from nearnd import plugins
 from nearnd.generators._reference import slots
@@ -32,7 +32,7 @@ THEIRS = {
     "kind": "checkpoint",
     "monitor": "raw",
     "weights": "net.pth",
-    "model": NETWORK | {"sampler": {"kind": "heun", "steps": 3}},
+    "model": NETWORK | {"kind": "score_sde", "sampler": {"kind": "heun", "steps": 3}},
 }
 
 

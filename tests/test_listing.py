@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nearnd.config import read_catalog
+from nearnd.catalog import read_catalog
 from nearnd.plan import listing
 
 

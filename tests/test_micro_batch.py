@@ -6,7 +6,6 @@ import torch
 
 from nearnd.generators import _sampling, _training
 from nearnd.generators._loss import training_loss
-from nearnd.generators._plan import calls
 from nearnd.generators._sde import VE, VP
 from nearnd.generators.score_sde import build
 from nearnd.networks.micro_batch import MicroBatch
@@ -140,9 +139,7 @@ def test_sampling_goes_on_with_fewer_images_and_gives_the_same(tmp_path, monkeyp
     ],
 )
 def test_the_plan_counts_the_calls_of_the_sampler(sampler, count):
-    process = {"sigma_min": 0.01, "sigma_max": "data"}
-    assert calls("ve", process, sampler) == count
-    plan = build(**SMALL | {"sampler": sampler}).plan()
+    plan = build(**SMALL | {"sampler": sampler, "sigma_max": "data"}).plan()
     assert plan == (6, [6], 8, count)
 
 

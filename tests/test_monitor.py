@@ -49,14 +49,13 @@ def test_rows_previews_and_what_a_kill_leaves(tmp_path):
     assert {seeds for _, seeds in calls} == {tuple(image_seeds(7, 3))}
 
 
-def test_training_may_end_when_all_stops_are_met_before_and_after_a_kill(tmp_path):
-    stops = [lambda rows: rows[-1]["frechet"] <= 40, lambda rows: rows[-1]["step"] >= 30]
-    first = watch(tmp_path, [], stops=stops)
-    assert [first(10, "90"), first(20, "40"), first(30, "41")] == [False] * 3
-    assert first(40, "8") is True
-    assert watch(tmp_path, [], stops=stops)(40, "8") is True
-    assert watch(tmp_path, [], stops=[*stops, lambda rows: False])(40, "8") is False
-    assert watch(tmp_path, [])(40, "8") is False  # nobody asked: to the end
+def test_training_ends_where_until_says_before_and_after_a_kill(tmp_path):
+    until = {"fid": 40}
+    first = watch(tmp_path, [], until=until)
+    assert [first(10, "90"), first(20, "41"), first(30, "8")] == [False, False, True]
+    assert watch(tmp_path, [], until=until)(30, "8") is True
+    assert watch(tmp_path, [], until={"fid": 7})(30, "8") is False
+    assert watch(tmp_path, [])(30, "8") is False  # to the end
 
 
 def test_too_few_images_are_said_beside_the_distance_and_once_in_the_log(tmp_path, caplog):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.detectors._patches import patches
 from nearnd.files import tables
@@ -161,7 +161,7 @@ def fitted(backbone, pixels, **arguments):
 def test_a_training_image_has_distance_zero_if_all_patches_are_kept(resnet):
     pixels = pictures(5)
     detector = fitted(resnet, pixels, share=1.0)
-    assert detector.bank.shape == (5 * 8 * 8, 128)
+    assert detector.net.bank.shape == (5 * 8 * 8, 128)
     old, new = detector.embed(pixels)["map"], detector.embed(pictures(5, 1))["map"]
     assert old.max() < 1e-6 * new.min()
 
@@ -176,8 +176,9 @@ def test_a_foreign_patch_is_where_the_map_is_highest(resnet):
         found = np.array(np.unravel_index(image.argmax(), image.shape)) * 8 + 4  # patch to pixel
         assert np.abs(found - [row + 6, column + 6]).max() <= 12
     score = plugins.build("scores", {"kind": "highest"})
-    clean = score({}, detector.embed(pictures(3, 3)))
-    assert score({}, {"map": maps}).min() > clean.max()
+    clean, found = score({}, detector.embed(pictures(3, 3))), score({}, {"map": maps})
+    assert found["score"].min() > clean["score"].max()
+    assert (found["map"] == maps).all()
 
 
 def test_scores_do_not_depend_on_the_batch(resnet):
@@ -189,9 +190,9 @@ def test_scores_do_not_depend_on_the_batch(resnet):
 
 def test_a_limit_takes_as_many_patches_of_each_image(resnet):
     detector = fitted(resnet, pictures(5), share=1.0, limit=50)
-    whole = fitted(resnet, pictures(5), share=1.0).bank
-    assert len(detector.bank) == 50
-    image = [np.flatnonzero((whole == row).all(axis=1))[0] // 64 for row in detector.bank]
+    some, whole = (d.net.bank.numpy() for d in (detector, fitted(resnet, pictures(5), share=1.0)))
+    assert len(some) == 50
+    image = [np.flatnonzero((whole == row).all(axis=1))[0] // 64 for row in some]
     assert np.bincount(image).tolist() == [10] * 5
 
 
@@ -259,7 +260,7 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
     images = Images(task["pixels"], labels, np.arange(6).astype(str), task["masks"])
     tables.save_images(tmp_path, "test", images, ["good", "hole", "cut"])
     save_tensors(tmp_path / "maps", {"map": task["map"], "row": np.arange(6)})
-    save_tensors(tmp_path / "detector", {}, view=[256, 224, [0.5], [0.5]])
+    save_tensors(tmp_path / "detector", {}, map_share=224 / 256)
     files = {"images": tmp_path / "test.npy", "maps": tmp_path / "maps"}
     files |= {"detector": tmp_path / "detector"}
     about = {key: task[key] for key in ("dataset", "normal", "method", "seed")}
@@ -274,7 +275,7 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
 
 
 def test_a_figure_of_maps_without_a_method_that_has_some_is_refused():
-    whole = settings.read_catalog(Path(__file__).parents[1] / "config" / "catalog")
+    whole = catalog.whole(Path(__file__).parents[1] / "config" / "catalog")
     bad = {"dataset": "digits", "normals": "each", "methods": ["pixels"]}
     whole["experiments"]["bad"] = bad | {"drawings": ["anomaly_maps"]}
     with pytest.raises(ValueError, match=r"anomaly_maps shows anomaly maps.*such as patchcore"):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from nearnd import catalog
 from nearnd import config as settings
 from nearnd.files.paths import PLACES, path
 from nearnd.plan import inputs, missing, resources, targets
@@ -15,14 +16,13 @@ from nearnd.report import reads
 from nearnd.tasks import Normal, TestSet
 
 ROOT = Path(__file__).parents[1]
-CATALOG = settings.read_catalog(ROOT / "config/catalog")
+CATALOG = catalog.whole(ROOT / "config/catalog")
 TOY = yaml.safe_load((ROOT / "tests/toy.yaml").read_text())
 
 
 def run_of(cores=2, **changes) -> Run:
     """The toy with other entries, checked."""
-    config = settings.lay_over(copy.deepcopy(CATALOG), {"mirrors": [], **TOY})
-    config = settings.lay_over(config, changes)
+    config = catalog.whole(ROOT / "config/catalog", {"mirrors": [], **TOY}, changes)
     settings.check(config)
     return Run(config, cores)
 

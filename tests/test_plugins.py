@@ -48,6 +48,17 @@ def test_reads_names_arguments_and_literals(package):
     assert plugins.arguments("scores", "toy") == {"a": True, "b": False, "c": True, "d": False}
     assert plugins.constant("scores", "toy", "NEEDS") == ["backbone"]
     assert plugins.constant("scores", "toy", "CLASSES", []) == []
+    assert plugins.defaults("scores", "toy") == {"b": 2, "d": 4}
+
+
+def test_a_dataclass_stands_for_build(package):
+    (package / "scores" / "toy.py").write_text(
+        "@dataclass\nclass Toy(Base):\n    a: int\n    b: tuple = (1, 2)  # of ...\n"
+        "    fixed = 3\n\n    def __call__(self): pass\n\nbuild = Toy\n"
+    )
+    forget()
+    assert plugins.arguments("scores", "toy") == {"a": True, "b": False}
+    assert plugins.defaults("scores", "toy") == {"b": (1, 2)}
 
 
 def test_comments_and_docstrings_do_not_change_the_digest(package):

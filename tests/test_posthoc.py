@@ -294,7 +294,7 @@ def test_odin_without_step_and_temperature_is_msp(detector):
 def test_odins_step_makes_the_answer_surer(detector):
     import torch
 
-    from nearnd.detectors._posthoc import stepped
+    from nearnd.detectors.classifier import stepped
     from nearnd.networks.transform import view
 
     x = view(stripes(30, 1, flat=True).pixels, detector.how)
@@ -307,7 +307,7 @@ def test_odins_step_makes_the_answer_surer(detector):
 
 def test_react_cuts_at_the_percentile_of_the_training_features(detector):
     queries = detector.embed(stripes(96, 0).pixels)
-    over = queries["features"] > detector.clip  # (N, D)
+    over = queries["features"] > detector.facts["clip"]  # (N, D)
     assert over.mean() == pytest.approx(0.1, abs=0.01)
     changed = (queries["react"] != queries["logits"]).any(axis=1)
     assert (changed == over.any(axis=1)).all()
@@ -347,16 +347,12 @@ def test_one_class_is_refused_in_words():
         detector.fit(one, outliers=None, backbone=None, seed=0, folder=None)
 
 
-def test_the_published_network_and_its_normalisation():
-    from nearnd.detectors._posthoc import Trunk, normalisation
+def test_the_published_network():
+    from nearnd.detectors.classifier import Trunk
 
     facts = {"depth": 40, "width": 2, "dropout": 0.3, "channels": 3}
     weights = sum(p.numel() for p in Trunk(facts).parameters())
     assert weights + 128 * 10 + 10 == 2_243_546  # with the head
-    pixels = RNG.integers(0, 256, (50, 8, 8, 3)).astype(np.uint8)
-    facts = normalisation(pixels)
-    assert facts["mean"] == pytest.approx((pixels / 255).mean(axis=(0, 1, 2)))
-    assert facts["std"] == pytest.approx((pixels / 255).std(axis=(0, 1, 2)))
 
 
 # ---- external sets ----

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from synthetic import experiment
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.jobs.sampler_cost import sampler_cost, snapshot_at
 
 ROOT = Path(__file__).parents[1]
@@ -89,16 +89,30 @@ def test_the_figure_has_a_line_for_each_sampler_in_a_band_of_the_first():
 
 @pytest.fixture(scope="module")
 def whole():
-    catalog = settings.read_catalog(ROOT / "config" / "catalog")
-    return settings.lay_over(catalog, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return catalog.whole(ROOT / "config/catalog", config)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (("samplers", "pc", "vary", {"step": [3]}), "samplers: pc: .* Did you mean 'steps'"),
-        (("samplers", "pc", "kind", "pd"), "samplers: pc: sampler: kind is 'pd'"),
-        (("samplers", "heun", "snr", 0.1), "samplers: heun: sampler: kind heun has no setting"),
+        (("samplers", "pc", "kind", "pd"), "samplers: pc: unknown kind 'pd'; there is"),
+        (("samplers", "heun", "snr", 0.1), "samplers: heun: unknown argument of kind heun 'snr'"),
+        (
+            ("samplers", "pc", "vary", {"snr": [-1]}),
+            "pc: .* snr is -1; it may be a number from 0",
+        ),
+        (("samplers", "ode", "denoise", 1), "samplers: ode: .* denoise is 1; it may be true or"),
+        (
+            ("generators", "digits_ve", "sde", "subvp"),
+            "samplers: ancestral: .* goes with sde: ve",
+        ),
+        (
+            ("generators", "digits_ve", "sampler", "huen"),
+            "digits_ve: sampler: .* mean 'heun'",
+        ),
+        (("generators", "digits_ve", "sampler", "heun"), "digits_ve: sampler: heun varies steps"),
         (("experiments", "digits_samplers", "drawings", ["per_class"]), "shows methods, of which"),
         (("experiments", "digits", "drawings", ["sampler_cost"]), "shows samplers, of which"),
         (("generators", "digits_ve", "sampler", {"kind": "x"}), "generators: digits_ve: sampler"),
@@ -115,16 +129,17 @@ def test_mistakes_are_named_before_a_run(whole, change, words):
 
 def test_an_imported_network_is_compared_with_its_own_model(whole):
     config = copy.deepcopy(whole)
+    config["generators"]["theirs"] = {"kind": "score_sde", "monitor": "inception", "nf": 64}
     config["generators"]["mine"] = {
-        "kind": "checkpoint",
-        "monitor": "inception",
-        "weights": "a.pth",
-        "model": {"kind": "score_sde", "nf": 64, "sampler": {"kind": "heun"}},
-    }
+        "kind": "checkpoint", "monitor": "inception", "weights": "a.pth", "model": "theirs",
+    }  # fmt: skip
     found = settings.with_sampler(config, "mine", "dpm_eta1")
-    assert [columns["value"] for columns, _ in found] == config["samplers"]["dpm_eta1"]["vary"][
-        "steps"
-    ]
+    values = config["samplers"]["dpm_eta1"]["vary"]["steps"]
+    assert [columns["value"] for columns, _ in found] == values
     _, entry = found[0]
-    assert entry["model"]["sampler"] == {"kind": "dpm_solver", "eta": 1, "steps": 6}
-    assert entry["model"]["nf"] == 64
+    assert entry["sampler"] == {"kind": "dpm_solver", "eta": 1, "steps": 6}
+    assert entry["model"] == {"kind": "score_sde", "nf": 64}
+    mine = config["generators"]["mine"]
+    config["generators"]["theirs"] = mine | {"model": "mine"}
+    with pytest.raises(ValueError, match="generators: mine: model: theirs has a model itself"):
+        settings.arguments(config, "generators", "mine")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nearnd.banks import full
-from nearnd.scores import _neighbours, knn
+from nearnd.jobs import neighbours
+from nearnd.scores import knn
 
 RNG = np.random.default_rng(0)
 
@@ -51,10 +52,42 @@ def test_neighbours_too_close_for_float32_are_still_found():
 
 def test_indices_are_the_nearest_rows_in_order():
     bank, queries = vectors(200), vectors(50)
-    distances, indices = _neighbours.nearest(bank, queries, 5)
+    distances, indices = neighbours.nearest(bank, queries, 5)
     exact = np.square(queries.astype(float)[:, None] - bank[None]).sum(axis=2)
     assert (indices == np.argsort(exact, axis=1)[:, :5]).all()
     assert (np.diff(distances, axis=1) >= 0).all()
+
+
+def test_float32_banks_with_near_ties_are_searched_in_float64():
+    """200 rows on a sphere about the query, their distances apart by less than float32 products
+    see, and all of them stored as float32."""
+    rng = np.random.default_rng(0)
+    direction = rng.normal(size=(200, 64))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    bank = (500 + direction * (1 + 1e-5 * rng.random((200, 1)))).astype(np.float32)
+    query = np.full((1, 64), 500, np.float32)
+    exact = np.square(bank.astype(float) - 500).sum(axis=1)
+    distances, indices = neighbours.nearest(bank, query, 5)
+    assert (indices[0] == np.argsort(exact)[:5]).all()
+    assert distances[0] == pytest.approx(np.sort(exact)[:5], rel=1e-12)
+
+
+@pytest.mark.parametrize(("m", "k"), [(1, 1), (7, 7), (129, 3), (4099, 2), (9000, 5)])
+def test_banks_of_any_length_are_searched_whole(m, k):
+    bank, queries = vectors(m, 3), vectors(300, 3)
+    exact = np.square(queries[:, None].astype(float) - bank).sum(axis=2)  # (N, M)
+    distances, indices = neighbours.nearest(bank, queries, k)
+    assert distances == pytest.approx(np.sort(exact, axis=1)[:, :k], rel=1e-12)
+    assert (indices == np.argsort(exact, axis=1, kind="stable")[:, :k]).all()
+
+
+def test_values_whose_squares_overflow_float32_are_searched_in_float64():
+    bank, queries = vectors(9, 3, 0), vectors(20, 3, 0)
+    distances, indices = neighbours.nearest(bank, queries, 2)
+    with np.errstate(all="ignore"):
+        large, same = neighbours.nearest(bank * np.float32(2**80), queries * np.float32(2**80), 2)
+    assert (same == indices).all()
+    assert (large == distances * 2.0**160).all()
 
 
 def test_a_copy_in_the_bank_scores_zero():
@@ -82,7 +115,7 @@ def test_chunks_change_nothing(monkeypatch):
     bank, queries = vectors(300), vectors(100)
     before = score(bank, queries, k=5)
     for budget in (1, 2000, 20000):
-        monkeypatch.setattr(_neighbours, "BUDGET", budget)
+        monkeypatch.setattr(neighbours, "BUDGET", budget)
         assert (score(bank, queries, k=5) == before).all()
 
 

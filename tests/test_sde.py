@@ -2,54 +2,22 @@
 score_sde code."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from reference import DISCRETE, all_processes, close, gaussian_score, numbers, processes
 
 from nearnd.generators._discrete import DDPM, SMLD, make
 from nearnd.generators._loss import denoising_loss, training_loss
 from nearnd.generators._sde import VE, VP, SubVP, over
-
-ROOT = Path(__file__).resolve().parents[1]
-PARITY = Path(os.environ.get("NEARND_PARITY", ROOT.parent / "shared/fixtures/score_sde"))
-CONTINUOUS = [VE(0.01, 50.0), VP(), SubVP()]
-DISCRETE = [SMLD(0.01, 50.0, num_scales=1000), DDPM(num_scales=1000)]
-processes = pytest.mark.parametrize("sde", CONTINUOUS, ids=lambda s: s.name)
-all_processes = pytest.mark.parametrize(
-    "sde", CONTINUOUS + DISCRETE, ids=lambda s: type(s).__name__
-)
-
-
-def fixture(name):
-    if not (PARITY / name).exists():
-        pytest.skip(f"no {name} in {PARITY}; set NEARND_PARITY")
-    return {key: torch.from_numpy(np.asarray(a)) for key, a in np.load(PARITY / name).items()}
-
-
-def gaussian_score(sde, s0, mean=0.0):
-    """The exact score of x_t when x_0 ~ N(mean, s0^2) in every pixel."""
-
-    def score(x, t):
-        m, std = (over(a) for a in sde.marginal(t))
-        return -(x - m * mean) / ((s0 * m) ** 2 + std**2)
-
-    return score
-
-
-def close(got, expected, rel=1e-4):
-    scale = expected.abs().max().clamp(min=1e-30)
-    assert float((got - expected).abs().max() / scale) < rel
-
 
 # --- numbers of the reference -------------------------------------------------------------------
 
 
 @processes
 def test_process_agrees_with_the_reference(sde):
-    z = fixture("sde.npz")
+    z = numbers("sde.npz")
     x, t = z["x"], z["t"]
     ref = {k.removeprefix(sde.name + "_"): v for k, v in z.items() if k.startswith(sde.name + "_")}
     m, std = sde.marginal(t)
@@ -76,7 +44,7 @@ def test_process_agrees_with_the_reference(sde):
 @pytest.mark.parametrize("mean", [0, 1])
 @pytest.mark.parametrize("likelihood", [0, 1])
 def test_loss_agrees_with_the_reference(sde, mean, likelihood):
-    z = fixture("loss.npz")
+    z = numbers("loss.npz")
 
     def score(x, t):
         label = sde.level(t)

@@ -10,7 +10,6 @@ from sklearn.svm import OneClassSVM
 
 from nearnd.scores import (
     _features,
-    _neighbours,
     _shallow,
     gaussian,
     head,
@@ -266,38 +265,3 @@ def test_errors_say_what_to_change():
     ):
         with pytest.raises(ValueError, match=words):
             build()
-
-
-# ---- neighbours ----
-
-
-def test_float32_banks_with_near_ties_are_searched_in_float64():
-    """200 rows on a sphere about the query, their distances apart by less than float32 products
-    see, and all of them stored as float32."""
-    rng = np.random.default_rng(0)
-    direction = rng.normal(size=(200, 64))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    bank = (500 + direction * (1 + 1e-5 * rng.random((200, 1)))).astype(np.float32)
-    query = np.full((1, 64), 500, np.float32)
-    exact = np.square(bank.astype(float) - 500).sum(axis=1)
-    distances, indices = _neighbours.nearest(bank, query, 5)
-    assert (indices[0] == np.argsort(exact)[:5]).all()
-    assert distances[0] == pytest.approx(np.sort(exact)[:5], rel=1e-12)
-
-
-@pytest.mark.parametrize(("m", "k"), [(1, 1), (7, 7), (129, 3), (4099, 2), (9000, 5)])
-def test_banks_of_any_length_are_searched_whole(m, k):
-    bank, queries = normal(m, 3), normal(300, 3, seed=1)
-    exact = np.square(queries[:, None].astype(float) - bank).sum(axis=2)  # (N, M)
-    distances, indices = _neighbours.nearest(bank, queries, k)
-    assert distances == pytest.approx(np.sort(exact, axis=1)[:, :k], rel=1e-12)
-    assert (indices == np.argsort(exact, axis=1, kind="stable")[:, :k]).all()
-
-
-def test_values_whose_squares_overflow_float32_are_searched_in_float64():
-    bank, queries = normal(9, 3), normal(20, 3, seed=1)
-    distances, indices = _neighbours.nearest(bank, queries, 2)
-    with np.errstate(all="ignore"):
-        large, same = _neighbours.nearest(bank * np.float32(2**80), queries * np.float32(2**80), 2)
-    assert (same == indices).all()
-    assert (large == distances * 2.0**160).all()

@@ -1,21 +1,22 @@
-"""Early stopping in the workflow: training ends where the fakes have what they need, goes on from
-there when others ask for more, and nothing runs that is not needed."""
+"""Early end in the workflow: training ends where `until` says, and goes on with a later one."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
-import pytest
-from test_workflow import copy_of_the_repository, digests, overlay, planned, run
+import yaml
+from toy import copy_of_the_repository, digests, overlay, planned, run
 
 PLACE = Path("results/generators/digits/3/digits_ve/seed0")
 FAKES = ("--nolock", "results/fakes/digits/3/digits_near/seed0.npy")
 WATCH = {"glyph_vit": {"detector": "pixels", "measures": ["frechet", "kid"]}}  # quick features
 
 
-def config(folder, step):
-    entry = {"stop": {"step": step}, "ratio": 1}
-    return overlay(folder, f"{step}.yaml", {"monitors": WATCH, "fakes": {"digits_near": entry}})
+def config(folder, stop, until=None):
+    fakes = {"digits_near": {"stop": {"step": stop}, "ratio": 1}}
+    toy = yaml.safe_load((folder / "tests/toy.yaml").read_text())["generators"]["digits_ve"]
+    generators = {"digits_ve": toy | {"until": until}}
+    changes = {"monitors": WATCH, "fakes": fakes, "generators": generators}
+    return overlay(folder, f"{stop}.yaml", changes)
 
 
 def steps(folder):
@@ -26,41 +27,25 @@ def made(folder):
     return {n: d for n, d in digests(folder).items() if "/generators/" in n or "/fakes/" in n}
 
 
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
-    """A folder in which the fakes of one class asked for step 4 of 12."""
-    folder = copy_of_the_repository(tmp_path_factory.mktemp("stopped"))
-    run(folder, *FAKES, config=config(folder, 4))
-    return folder
+def test_training_is_as_long_as_until_says_and_can_be_made_longer(tmp_path):
+    folder, whole = (copy_of_the_repository(tmp_path / name) for name in ("ended", "whole"))
+    four = config(folder, 4, {"step": 4})
+    run(folder, *FAKES, config=four)
+    assert steps(folder) == [4]
+    cost = pd.read_csv(folder / PLACE / "cost.tsv", sep="\t")
+    assert (cost["steps_trained"].item(), cost["steps_asked"].item()) == (4, 12)
+    assert planned(folder, *FAKES, config=four) == {}
 
-
-def test_training_is_as_long_as_the_fakes_need_and_can_be_made_longer(stopped, tmp_path):
-    four, eight, twelve = (config(stopped, step) for step in (4, 8, 12))
-    assert steps(stopped) == [4]
-    reached = json.loads((stopped / PLACE / "reached.json").read_text())
-    assert (reached["stopped_at"], reached["steps_asked"], reached["over"]) == (4, 12, False)
-    cost = pd.read_csv(stopped / PLACE / "cost.tsv", sep="\t")
-    assert cost["steps_trained"].item() == 4
-    assert planned(stopped, *FAKES, config=four) == {}
-
-    # another stop, later: from where it ended
-    text = run(stopped, *FAKES, config=eight)
+    # a later end: from where it was
+    eight = config(folder, 8, {"step": 8})
+    text = run(folder, *FAKES, config=eight)
     assert "goes on from step 4 of 12" in text
-    assert "all stops met at step 8: 4 of 12 steps saved" in text
-    assert steps(stopped) == [4, 8]
-    assert planned(stopped, *FAKES, config=eight) == {}
+    assert "ended at step 8, 4 of 12 steps saved" in text
+    assert steps(folder) == [4, 8]
 
-    # an earlier one: only its fakes; and what was forced to run again asks for nothing later
-    assert planned(stopped, *FAKES, config=four) == {"fakes": 1}
-    run(stopped, "--forcerun", "generator", *FAKES, config=four)
-    assert planned(stopped, *FAKES, config=four) == {}
-    assert planned(stopped, *FAKES, config=eight) == {"fakes": 1}
-    assert steps(stopped) == [4, 8]
-
-    # to the end: the same bytes as a training that was never stopped, and no state is left
-    run(stopped, *FAKES, config=twelve)
-    assert not list((stopped / "results/state").rglob("*.safetensors"))
-    whole = copy_of_the_repository(tmp_path)
+    # to the end: the same bytes as a training that was never ended, and no state is left
+    run(folder, *FAKES, config=config(folder, 12))
+    assert not list((folder / "results/state").rglob("*.safetensors"))
     run(whole, *FAKES, config=config(whole, 12))
-    assert made(stopped) == made(whole)
+    assert made(folder) == made(whole)
     assert len(made(whole)) == 3 + 2 + 2  # snapshots; fidelity, previews; fakes and their facts

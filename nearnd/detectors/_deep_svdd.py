@@ -7,26 +7,20 @@ batch norms and bounded activations allow it, so there are none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nearnd.contracts import Embedding, Images, Progress, silent
-from nearnd.detectors._exposed import tenths
-from nearnd.detectors._vit import fitted
-from nearnd.files.arrays import load_tensors, save_tensors
-from nearnd.jobs import device
-from nearnd.jobs.training_loop import train
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._trained import Given, Trained, batched
+from nearnd.jobs.device import device
 from nearnd.networks.augment import as_tensor
-from nearnd.networks.backbone import put_weights, weights_of
 from nearnd.networks.batches import batch_rows
-from nearnd.networks.contrast import contrast_normalised
+from nearnd.networks.contrast import contrast_normalised, extrema
 from nearnd.networks.lenet import Decoder, lenet
+from nearnd.networks.schedules import tenths
 
 BATCH = 256  # images embedded at a time
 PUSH = 0.1  # least size of a coordinate of the centre
@@ -50,107 +44,89 @@ class Sphere(nn.Module):
         return z, (z - self.centre).square().sum(1)
 
 
-class Task(NamedTuple):
-    """What a method makes of its images."""
+class Compact(Trained):
+    """Codes near a centre, and how far each is.
 
-    pixels: np.ndarray  # uint8 (N, H, W, C), the normal ones first
-    normal: int  # how many of them are normal
-    extrema: list[float] | None  # see `contrast_normalised`; None leaves pixels in [0, 1]
-    loss: Callable[[Sphere, Tensor, np.ndarray, int], Tensor]
-    # loss(sphere, squared distances (B,) of the images, their rows (B,), step)
-
-
-class Compact:
-    """Detector (contracts.py): codes near a centre, and how far each is.
-
-    `task(normal, outliers)` is what the kind makes of its images.
+    A kind adds `images(given)`, all pixels (N, H, W, C) with the normal ones first, and how many
+    are normal; and `loss(d, rows, step, normals)` of squared distances d (B,) of the images in
+    these rows.
     """
 
-    def __init__(self, kind: str, task: Callable[[Images, Any], Task], **options):
-        self.kind, self.options, self.task = kind, options, task
-        self.net = None
+    contrast = False  # True: normalised, see `contrast_normalised`; else pixels stay in [0, 1]
 
     def see(self, pixels: np.ndarray) -> Tensor:
         """The network's input of uint8 (N, H, W, C)."""
         x = as_tensor(pixels)
-        extrema = self.facts["extrema"]
-        return x if extrema is None else contrast_normalised(x, *extrema)  # (N, C, H, W)
+        ends = self.facts["extrema"]
+        return x if ends is None else contrast_normalised(x, *ends)  # (N, C, H, W)
 
-    def fit(
-        self, normal: Images, *, outliers: np.ndarray | None, backbone: Path | None, seed: int,
-        folder: Path | None, progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    def untrained(self) -> Sphere:
+        return Sphere(self.facts)
+
+    def learn(self, given: Given) -> None:
         """Pretrains an autoencoder, sets the centre to that of the normal images, and draws their
         codes to it. ValueError if all codes have collapsed in the end."""
-        pixels, normals, extrema, loss = self.task(normal, outliers)
+        pixels, normals = self.images(given)
         _check_images(self.kind, pixels)
-        o = SimpleNamespace(**self.options)
-        n, side, _, channels = pixels.shape
-        self.facts = {"extrema": extrema, "side": side, "channels": channels}
-        self.facts |= {name: self.options[name] for name in NETWORK[2:]}
-        first = o.ae_epochs and max(1, o.ae_epochs * n // o.batch)
-        second = max(1, o.epochs * n // o.batch)
+        seed, batch, (n, side, _, channels) = given.seed, self.batch, pixels.shape
+        self.facts = {"extrema": extrema(pixels) if self.contrast else None}
+        self.facts |= {"side": side, "channels": channels}
+        self.facts |= {name: getattr(self, name) for name in NETWORK[2:]}
+        first = self.ae_epochs and max(1, self.ae_epochs * n // batch)
+        second = max(1, self.epochs * n // batch)
         torch.manual_seed(seed)
-        net = Sphere(self.facts).to(device.device())
+        net = self.untrained().to(device())
+        on = net.centre.device
+
+        def part(name: str, before: int) -> Given:
+            """The given folder and progress, of one of the two trainings."""
+            return given._replace(
+                folder=given.folder and Path(given.folder) / name,
+                progress=lambda step, _, **values: given.progress(
+                    before + step, first + second, **values
+                ),
+            )
 
         def input_of(step: int) -> tuple[Tensor, np.ndarray]:
-            rows = batch_rows(step, n, o.batch, seed)
-            return self.see(pixels[rows]).to(net.centre.device), rows
+            rows = batch_rows(step, n, batch, seed)
+            return self.see(pixels[rows]).to(on), rows
 
         if first:
-            decoder = Decoder(channels, side, o.widths, o.code).to(net.centre.device)
+            decoder = Decoder(channels, side, self.widths, self.code).to(on)
             both = nn.Sequential(net.encoder, decoder).train()
 
             def error(step: int) -> Tensor:
                 x, _ = input_of(step)
                 return (both(x) - x).square().sum((1, 2, 3)).mean()
 
-            adam = torch.optim.Adam(both.parameters(), o.ae_lr, weight_decay=o.ae_weight_decay)
-            train(
-                both, adam, error, steps=first, seed=seed, folder=folder and Path(folder) / "ae",
-                schedule=tenths(o.ae_milestones, n, o.batch),
-                progress=lambda step, _, **values: progress(step, first + second, **values),
-            )  # fmt: skip
+            adam = torch.optim.Adam(
+                both.parameters(), self.ae_lr, weight_decay=self.ae_weight_decay
+            )
+            schedule = tenths(self.ae_milestones, n, batch)
+            part("ae", 0).train(both, adam, error, steps=first, schedule=schedule)
         self.net = net
         net.centre.copy_(centre(self._codes(pixels[:normals])))
 
         def objective(step: int) -> Tensor:
             x, rows = input_of(step)
-            return loss(net, net(x)[1], rows, step)
+            return self.loss(net(x)[1], rows, step, normals)
 
-        adam = torch.optim.Adam(net.parameters(), o.lr, weight_decay=o.weight_decay)
-        train(
-            net.train(), adam, objective, steps=second, seed=seed,
-            folder=folder and Path(folder) / "sphere", schedule=tenths(o.milestones, n, o.batch),
-            progress=lambda step, _, **values: progress(first + step, first + second, **values),
-        )  # fmt: skip
+        adam = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay)
+        schedule = tenths(self.milestones, n, batch)
+        part("sphere", first).train(net.train(), adam, objective, steps=second, schedule=schedule)
         self._check(pixels, seed)
 
-    @torch.inference_mode()
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": the code z, float32 (N, code), "logit": |z - c|^2 - R^2, float32 (N,)},
         higher = more anomalous; R is 0 but for the soft boundary."""
-        net = fitted(self.net, "embed").eval()
-        on, parts = net.centre.device, []
-        for i in range(0, len(pixels), BATCH):
-            z, d = net(self.see(pixels[i : i + BATCH]).to(on))
-            parts.append([t.cpu().numpy() for t in (z, d - net.radius**2)])
-            progress(min(i + BATCH, len(pixels)), len(pixels))
-        z, d = (np.concatenate(part) for part in zip(*parts, strict=True))
+        net = self.fitted("embed").eval()
+
+        def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
+            z, d = net(self.see(some).to(net.centre.device))
+            return z, d - net.radius**2
+
+        z, d = batched(of, pixels, progress, BATCH)
         return {"features": z, "logit": d}
-
-    def save(self, path: Path) -> None:
-        weights = weights_of(fitted(self.net, "save"))
-        save_tensors(path, weights, detector=self.kind, facts=self.facts)
-
-    def load(self, path: Path) -> None:
-        weights, facts = load_tensors(path)
-        if facts.get("detector") != self.kind:
-            raise ValueError(f"{path} is not the file of a `{self.kind}` detector")
-        self.facts = facts["facts"]
-        net = Sphere(self.facts)
-        put_weights(net, weights, path)
-        self.net = net.to(device.device()).eval()
 
     def _codes(self, pixels: np.ndarray) -> Tensor:
         return torch.from_numpy(self.embed(pixels)["features"])

@@ -6,17 +6,21 @@ its official code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nearnd.contracts import Images, Progress, silent
-from nearnd.jobs.training_loop import train
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._trained import Given, OnBackbone, batched
+from nearnd.jobs.device import device
+from nearnd.networks.backbone import Classifier, Features, create
 from nearnd.networks.batches import batch_rows
+from nearnd.networks.schedules import tenths
+from nearnd.networks.transform import view
 
 BATCH = 256  # images embedded at a time
 TINY = 1e-9  # the official code's, inside the logarithm and the fraction
@@ -61,7 +65,7 @@ def losses(a: Tensor, y: Tensor, loss: str, gamma: float = 2.0) -> Tensor:
     if loss == "bce":
         return F.binary_cross_entropy_with_logits(a, y, reduction="none")
     if loss == "focal":
-        from torchvision.ops import sigmoid_focal_loss
+        from torchvision.ops import sigmoid_focal_loss  # torchvision takes a second to load
 
         return sigmoid_focal_loss(a, y, alpha=-1, gamma=gamma)  # alpha below 0: no weights
     if loss == "hsc":
@@ -70,40 +74,28 @@ def losses(a: Tensor, y: Tensor, loss: str, gamma: float = 2.0) -> Tensor:
 
 
 def train_exposed(
-    net: nn.Module,
-    loss: Callable[[Tensor, Tensor], Tensor],
-    see: Callable[[np.ndarray], Tensor],
-    normals: np.ndarray,
-    outliers: np.ndarray,
-    optimizer: torch.optim.Optimizer,
-    *,
-    epochs: int,
-    milestones: Sequence[int],
-    batch: int,
-    seed: int,
-    folder: Path | None,
-    progress: Progress = silent,
+    o, given: Given, loss: Callable[[Tensor, Tensor], Tensor], see: Callable, optimizer
 ) -> None:
-    """`epochs` passes over the normals, each batch beside as many outliers, in one forward pass.
+    """Trains the detector's `o.net`: `o.epochs` passes over the normals, each of `o.batch` of them
+    beside as many outliers, in one forward pass.
 
     `see` gives the network's input of uint8 images, changed by chance; `loss(x, y)` is what is made
-    smaller. The learning rate falls to a tenth at each of `milestones` (epochs). Where a batch does
-    not fit into an epoch it takes from the next one, so one of `epochs` can be cut short.
+    smaller. The learning rate falls to a tenth at each of `o.milestones` (epochs). Where a batch
+    does not fit into an epoch it takes from the next one, so one of `epochs` can be cut short.
     """
-    n = len(normals)
-    on = next(net.parameters()).device
+    normals, outliers = given.pair(o.kind)
+    n, batch = len(normals), o.batch
+    on = next(o.net.parameters()).device
     y = torch.cat([torch.zeros(batch), torch.ones(batch)]).to(on)  # (2 batch,)
 
     def step_loss(step: int) -> Tensor:
-        rows = batch_rows(step, n, batch, seed)
-        others = outlier_rows(step, len(outliers), batch, seed)
+        rows = batch_rows(step, n, batch, given.seed)
+        others = outlier_rows(step, len(outliers), batch, given.seed)
         x = see(np.concatenate([normals[rows], outliers[others]])).to(on)
         return loss(x, y)
 
-    train(
-        net, optimizer, step_loss, steps=max(1, epochs * n // batch), seed=seed, folder=folder,
-        schedule=tenths(milestones, n, batch), progress=progress,
-    )  # fmt: skip
+    steps, schedule = max(1, o.epochs * n // batch), tenths(o.milestones, n, batch)
+    given.train(o.net, optimizer, step_loss, steps=steps, schedule=schedule)
 
 
 def outlier_rows(step: int, m: int, batch: int, seed: int) -> np.ndarray:
@@ -114,44 +106,46 @@ def outlier_rows(step: int, m: int, batch: int, seed: int) -> np.ndarray:
     return batch_rows(step, m, batch, seed + 1)  # another order than that of the normals
 
 
-def tenths(milestones: Sequence[int], n: int, batch: int) -> Callable[[int], float]:
-    """The factor of the learning rate at a step: a tenth after each milestone (in epochs)."""
-    return lambda step: 0.1 ** sum(step * batch >= epoch * n for epoch in milestones)
+class ExposedBackbone(OnBackbone):
+    """A fine-tuned backbone: a code for each image, and how anomalous it is.
 
+    `code` is the width of a linear layer on the backbone, None for none. A kind adds
+    `optimizer(parameters)`.
+    """
 
-@torch.inference_mode()
-def embed_exposed(
-    net: nn.Module, see: Callable, pixels: np.ndarray, progress: Progress
-) -> dict[str, np.ndarray]:
-    """{"features": z (N, code), "logit": a (N,)}, float32, in evaluation mode."""
-    net.eval()
-    on = next(net.parameters()).device
-    parts = []
-    for i in range(0, len(pixels), BATCH):
-        parts.append([t.float().cpu().numpy() for t in net(see(pixels[i : i + BATCH]).to(on))])
-        progress(min(i + BATCH, len(pixels)), len(pixels))
-    z, a = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return {"features": z.astype(np.float32), "logit": a.astype(np.float32)}
+    def __post_init__(self):
+        self.one_of("loss", *LOSSES)
+        self.one_of("radial", *RADIAL)
 
+    def penalty(self, backbone: nn.Module) -> Callable[[], Tensor | float]:
+        """What is added to the loss, from the backbone as it is before the first step."""
+        return lambda: 0.0
 
-def pair(who: str, normal: Images, outliers: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """The two pixel arrays, or ValueError if one is empty or their images differ in size."""
-    count = 0 if outliers is None else len(outliers)
-    if not count or not len(normal):
-        raise ValueError(
-            f"{who} needs normal images and outliers, it got {len(normal)} and {count}:"
-            " set `outliers` in the detector's entry"
-        )
-    if outliers.shape[1:] != normal.pixels.shape[1:]:
-        raise ValueError(
-            f"outliers are images of {outliers.shape[1:]}, normal ones of"
-            f" {normal.pixels.shape[1:]}: give both the same size (`size` of the datasets)"
-        )
-    return normal.pixels, outliers
+    def learn(self, given: Given) -> None:
+        """Trains the whole network on normal images (label 0) against outliers (label 1)."""
+        given.pair(self.kind)
+        model = self.open(given, shift=self.shift, flip=self.flip)
+        self.facts |= {name: getattr(self, name) for name in ("code", "loss", "radial")}
+        torch.manual_seed(given.seed)
+        self.net = net = self.untrained(model).to(device()).train()
+        run, penalty = self.in_precision(net), self.penalty(model)
 
+        def loss(x: Tensor, y: Tensor) -> Tensor:
+            a = run(x)[1].float()  # (N,)
+            return losses(a, y, self.loss, self.gamma).mean() + penalty()
 
-def check(who: str, loss: str, radial: str) -> None:
-    """ValueError for a loss or a radial function that there is not."""
-    for name, value, known in (("loss", loss, LOSSES), ("radial", radial, RADIAL)):
-        if value not in known:
-            raise ValueError(f"{who}: {name} is {value!r}, it must be one of {', '.join(known)}")
+        see = partial(view, how=self.how, random=True)
+        train_exposed(self, given, loss, see, self.optimizer(net.parameters()))
+
+    def untrained(self, backbone: nn.Module | None = None) -> Exposed:
+        backbone, code = backbone or create(self.facts["backbone"]), self.facts["code"]
+        inner = Features(backbone) if code is None else Classifier(backbone, code)
+        code = code or backbone.num_features
+        return Exposed(inner, code, self.facts["loss"], self.facts["radial"])
+
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
+        """{"features": the code z, float32 (N, D), "logit": float32 (N,), higher = more anomalous}:
+        the logit of bce and focal, the distance of hsc and sad. Centre crop."""
+        run, how = self.in_precision(self.fitted("embed")), self.how
+        z, a = batched(lambda x: run(view(x, how)), pixels, progress, BATCH)
+        return {"features": z, "logit": a}

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from timm.models import load_state_dict
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from nearnd.networks.backbone import features
+from nearnd.files.fetch import verify
+from nearnd.networks.backbone import Features
 from nearnd.networks.transform import View, view
 
 CHUNK = 4  # images whose gradients are held at once, each as large as the trained weights
@@ -46,7 +48,7 @@ def of_features(model: nn.Module, pixels: np.ndarray, how: View, seed: int) -> d
 
     def log_p(weights: dict[str, Tensor], x: Tensor, v: Tensor) -> Tensor:
         h = functional_call(
-            _Features(model), {f"model.{k}": w for k, w in weights.items()}, x[None]
+            Features(model), {f"backbone.{k}": w for k, w in weights.items()}, x[None]
         )
         return h[0] @ v / math.sqrt(d)
 
@@ -63,10 +65,6 @@ def from_file(path: Path, sha256: str | None, model: nn.Module) -> dict[str, Ten
 
     ValueError if the file lacks one, or it has another shape or a negative value.
     """
-    from timm.models import load_state_dict
-
-    from nearnd.files.fetch import verify
-
     verify(path, sha256)
     there = load_state_dict(str(path), weights_only=True)
     found = {}
@@ -82,14 +80,3 @@ def from_file(path: Path, sha256: str | None, model: nn.Module) -> dict[str, Ten
             )
         found[name] = f.to(p.device, torch.float32)
     return found
-
-
-class _Features(nn.Module):
-    """`features` as a module, for functional_call."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor) -> Tensor:
-        return features(self.model, x)  # (N, D)

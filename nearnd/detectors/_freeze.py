@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from torch import nn
+
+from nearnd.networks.backbone import blocks
+
 RESNET = ("conv1", "bn1", "layer1", "layer2")  # PANDA and MSAD train layer3 and layer4
 
 
-def freeze(backbone, share: float, stem: bool) -> None:
+def freeze(backbone: nn.Module, share: float, stem: bool) -> None:
     """Keeps the first `share` of the blocks, rounded down, from being trained; the `stem` too.
 
     With the stem frozen nothing before the first trained block needs a gradient, so autograd
     records neither the stem nor the frozen blocks, and the backward pass ends there.
     """
-    from nearnd.networks.backbone import blocks
-
     first, *rest = blocks(backbone)
     names = {name for block in rest[: int(share * len(rest))] for name in block}
     names |= set(first) if stem else set()
@@ -20,7 +22,7 @@ def freeze(backbone, share: float, stem: bool) -> None:
         parameter.requires_grad_(name not in names)
 
 
-def freeze_as(backbone, what: list[str] | float | None) -> None:
+def freeze_as(backbone: nn.Module, what: list[str] | float | None) -> None:
     """Freezes the parameters that `what` says, and trains the others.
 
     A list holds names of modules or parameters ("layer1"); a number is the share of the blocks,

@@ -10,12 +10,22 @@ of the recipe is that of their released code. Known differences: random crops re
 from __future__ import annotations
 
 import logging
-import math
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._trained import Given, OnBackbone, batched, view_of
+from nearnd.jobs.device import device
+from nearnd.networks.backbone import Classifier
+from nearnd.networks.batches import batch_rows, steps_per_epoch
+from nearnd.networks.dropout import Dropout
+from nearnd.networks.schedules import cosine
+from nearnd.networks.transform import View, statistics, view
+from nearnd.networks.wide_resnet import Block, WideResNet
 
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
@@ -23,113 +33,117 @@ EMBEDS = ["features", "logits", "odin", "react"]
 log = logging.getLogger("nearnd")
 
 
-class LabelledClassifier:
-    """Detector (contracts.py): WRN, or a backbone where one is given, with a linear head."""
+class Trunk(WideResNet):
+    """WRN-`depth`-`width` with dropout before each block's second convolution, called as timm's
+    networks are, so that it can stand where a backbone does."""
 
-    def __init__(self, **options):
-        self.options = options
-        self.net = None
+    def __init__(self, facts: dict):
+        widths = [16 * facts["width"] * 2**stage for stage in range(3)]
+        super().__init__(facts["channels"], widths, (facts["depth"] - 4) // 6)
+        self.num_features = widths[-1]
+        for block in self.modules():
+            if isinstance(block, Block):
+                block.conv2 = nn.Sequential(Dropout(facts["dropout"]), block.conv2)
 
-    def fit(
-        self, normal: Images, *, outliers: np.ndarray | None = None,
-        backbone: Path | None = None, seed: int, folder: Path | None,
-        progress: Progress = silent,
-    ) -> None:  # fmt: skip
-        """Cross-entropy on the labels; then the value at which ReAct cuts features off."""
-        import torch
-        from torch.nn import functional as F
+    def forward_features(self, x: Tensor) -> Tensor:
+        return self(x)  # (N, D)
 
-        from nearnd.detectors._posthoc import Trunk, normalisation
-        from nearnd.detectors._vit import embed, view_of
-        from nearnd.jobs import device
-        from nearnd.jobs.training_loop import train
-        from nearnd.networks.backbone import Classifier, load_backbone
-        from nearnd.networks.batches import batch_rows, steps_per_epoch
-        from nearnd.networks.precision import autocast, dtype
-        from nearnd.networks.transform import view
+    def forward_head(self, h: Tensor, pre_logits: bool) -> Tensor:
+        return h
 
-        o, on = self.options, device.device()
-        labels = _numbered(normal.labels)
-        torch.manual_seed(seed)
-        if backbone is None:
-            self.facts = {"depth": o["depth"], "width": o["width"], "dropout": o["dropout"]}
-            self.facts |= normalisation(normal.pixels)
-            trunk = Trunk(self.facts)
+
+@dataclass
+class LabelledClassifier(OnBackbone):
+    """A classifier of the labelled normal images, trained with SGD and a cosine to 1e-6: a wide
+    residual network from scratch, or the `backbone` of the detector's entry, all of it trained."""
+
+    depth: int = 40  # layers, 6n + 4; SURV; with `width`, `dropout` of no effect on a backbone
+    width: int = 2
+    dropout: float = 0.3
+    epochs: int = 100  # SURV; what follows, to `flip`, is Outlier Exposure's released code
+    batch: int = 128
+    lr: float = 0.1  # a smaller one suits a backbone
+    momentum: float = 0.9  # Nesterov's
+    weight_decay: float = 5e-4
+    shift: int = 4  # training images are moved by up to so many pixels
+    flip: bool = True  # and mirrored half of the time; not for digits and letters
+    temperature: float = 1000.0  # ODIN's
+    eps: float = 0.0014  # ODIN's, for pixels in [0, 1]; the authors choose it on anomalies
+    percentile: float = 90.0  # ReAct's, of all features of all training images
+    precision: str = "auto"  # or fp32, bf16; ODIN's step is computed in fp32 always
+
+    resize, crop = None, None
+
+    def __post_init__(self):
+        if self.depth < 10 or (self.depth - 4) % 6:
+            raise ValueError(
+                f"classifier: depth is {self.depth}, it must be 6n + 4: 10, 16, ..., 40"
+            )
+        if self.temperature <= 0 or self.eps < 0:
+            raise ValueError(
+                f"classifier: temperature is {self.temperature}, above 0; eps is {self.eps}, not"
+                " negative"
+            )
+        if not 0 < self.percentile <= 100:
+            raise ValueError(f"classifier: percentile is {self.percentile}, it must be in (0, 100]")
+
+    def learn(self, given: Given) -> None:
+        """Cross-entropy on the labels; then the value at which ReAct cuts features off. ValueError
+        where there is only one class."""
+        pixels = given.normal.pixels
+        labels = _numbered(given.normal.labels)
+        random, trunk = {"shift": self.shift, "flip": self.flip}, None
+        torch.manual_seed(given.seed)
+        if given.backbone is None:
+            mean, std = statistics(pixels)
+            side = min(pixels.shape[1:3])
+            facts = {"model": "wide_resnet", "channels": pixels.shape[3], "size": side}
+            facts |= {"depth": self.depth, "width": self.width, "dropout": self.dropout}
+            facts |= {"resize": side, "mean": mean, "std": std}
+            self.facts = {"backbone": facts, "view": list(view_of(facts, None, None, **random))}
         else:
-            trunk, self.facts = load_backbone(backbone)
-        self.how = view_of(self.facts, None, None, shift=o["shift"], flip=o["flip"])
-        net = Classifier(trunk, labels.max() + 1).to(on)
-        self.net, kind = net, dtype(net, on, o["precision"])
-
-        n, batch = len(normal), o["batch"]
-        steps = o["epochs"] * steps_per_epoch(n, batch)
+            trunk = self.open(given, **random)
+        self.facts["classes"] = int(labels.max()) + 1
+        self.net = net = self.untrained(trunk).to(device())
+        run, how = self.in_precision(net), self.how
+        n, batch = len(pixels), self.batch
+        steps = self.epochs * steps_per_epoch(n, batch)
+        moving = {"momentum": self.momentum, "nesterov": self.momentum > 0}
         optimizer = torch.optim.SGD(
-            net.parameters(), lr=o["lr"], momentum=o["momentum"], nesterov=o["momentum"] > 0,
-            weight_decay=o["weight_decay"],
-        )  # fmt: skip
-        least = min(1.0, 1e-6 / o["lr"])  # the rate ends at 1e-6
-
-        def schedule(step: int) -> float:
-            return least + (1 - least) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+            net.parameters(), self.lr, weight_decay=self.weight_decay, **moving
+        )
 
         def loss(step: int):
-            rows = batch_rows(step, n, batch, seed)
-            x = view(normal.pixels[rows], self.how, random=True).to(on)
-            with autocast(on, kind):
-                logits = net(x)
-            return F.cross_entropy(logits.float(), torch.from_numpy(labels[rows]).to(on))
+            rows = batch_rows(step, n, batch, given.seed)
+            x = view(pixels[rows], how, random=True)
+            y = torch.from_numpy(labels[rows]).to(device())
+            return F.cross_entropy(run(x).float(), y)
 
-        net.train()
-        train(
-            net, optimizer, loss, steps=steps, seed=seed, folder=folder, schedule=schedule,
-            progress=progress,
-        )  # fmt: skip
-        h = embed(net.eval().backbone, normal.pixels, self.how, o["precision"])  # (N, D)
-        self.clip = float(np.percentile(h, o["percentile"]))
+        schedule = cosine(steps, least=min(1.0, 1e-6 / self.lr))  # the rate ends at 1e-6
+        given.train(net.train(), optimizer, loss, steps=steps, schedule=schedule)
+        h = self.features_of(net.eval().backbone, pixels)  # (N, D)
+        self.facts["clip"] = float(np.percentile(h, self.percentile))
         right = _logits(net, h).argmax(axis=1) == labels
         log.info(f"{right.mean():.4f} of the training images are classified correctly")
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def untrained(self, trunk=None) -> Classifier:
+        if trunk is None and "depth" in self.facts["backbone"]:
+            trunk = Trunk(self.facts["backbone"])
+        return super().untrained(trunk)
+
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """float32 arrays: "features" (N, D) before the head; "logits" (N, K), classes in the order
         of their labels; "react" (N, K), logits of the features cut off at the percentile of the
         training images' (Sun et al. 2021); "odin" (N,), 1 - max softmax at `temperature` after one
         step of size `eps` that makes the answer surer (Liang et al. 2018)."""
-        from nearnd.detectors._posthoc import odin
-        from nearnd.detectors._vit import embed, fitted
-
-        net, o = fitted(self.net, "embed").eval(), self.options
-        h = embed(net.backbone, pixels, self.how, o["precision"])  # (N, D)
+        net = self.fitted("embed")
+        h = self.features_of(net.backbone, pixels)  # (N, D)
         return {
             "features": h,
             "logits": _logits(net, h),
-            "odin": odin(net, pixels, self.how, o["temperature"], o["eps"], progress),
-            "react": _logits(net, np.minimum(h, self.clip)),
+            "odin": odin(net, pixels, self.how, self.temperature, self.eps, progress),
+            "react": _logits(net, np.minimum(h, self.facts["clip"])),
         }
-
-    def save(self, path: Path) -> None:
-        from nearnd.detectors._vit import fitted
-        from nearnd.files.arrays import save_tensors
-        from nearnd.networks.backbone import weights_of
-
-        facts = {"detector": "classifier", "view": list(self.how), "network": self.facts}
-        save_tensors(path, weights_of(fitted(self.net, "save")), **facts, clip=self.clip)
-
-    def load(self, path: Path) -> None:
-        from nearnd.detectors._posthoc import Trunk
-        from nearnd.files.arrays import load_tensors
-        from nearnd.jobs import device
-        from nearnd.networks.backbone import Classifier, create, put_weights
-        from nearnd.networks.transform import View
-
-        weights, facts = load_tensors(path)
-        if facts.get("detector") != "classifier":
-            raise ValueError(f"{path} is not the file of a `classifier` detector")
-        self.facts, self.how = facts["network"], View(*facts["view"])
-        self.clip = facts["clip"]
-        trunk = Trunk(self.facts) if "depth" in self.facts else create(self.facts)
-        net = Classifier(trunk, len(weights["head.bias"]))
-        put_weights(net, weights, path)
-        self.net = net.to(device.device()).eval()
 
 
 def _numbered(labels: np.ndarray) -> np.ndarray:
@@ -149,39 +163,30 @@ def _logits(net, h: np.ndarray) -> np.ndarray:
     return h @ w.T + b  # (N, K)
 
 
-def build(
-    depth: int = 40,  # SURV; with `width` and `dropout` of no effect where there is a backbone
-    width: int = 2,
-    dropout: float = 0.3,
-    epochs: int = 100,  # SURV; what follows, to `flip`, is Outlier Exposure's released code
-    batch: int = 128,
-    lr: float = 0.1,
-    momentum: float = 0.9,  # Nesterov's
-    weight_decay: float = 5e-4,
-    shift: int = 4,
-    flip: bool = True,  # not for digits and letters
-    temperature: float = 1000.0,  # ODIN's
-    eps: float = 0.0014,  # ODIN's, for pixels in [0, 1]; the authors choose it on anomalies
-    percentile: float = 90.0,  # ReAct's, of all features of all training images
-    precision: str = "auto",
-) -> LabelledClassifier:
-    """A classifier of the labelled normal images, trained with SGD and a cosine to 1e-6.
+def odin(net: Classifier, pixels: np.ndarray, how: View, t: float, eps: float, progress: Progress):
+    """ODIN's score float32 (N,) of uint8 (N, H, W, C), for a network in evaluation mode; t: the
+    temperature."""
+    on = net.head.weight.device
+    std = torch.tensor(how.std, device=on)[:, None, None]
 
-    From scratch, a wide residual network of `depth` (6n + 4) layers, or the `backbone` of the
-    detector's entry, all of it trained (a smaller `lr` suits it). Training images are moved by up
-    to `shift` pixels and mirrored half of the time if `flip`. `precision`: auto, fp32 or bf16;
-    ODIN's step is computed in fp32 always. ValueError where there is only one class.
-    """
-    if depth < 10 or (depth - 4) % 6:
-        raise ValueError(f"classifier: depth is {depth}, it must be 6n + 4: 10, 16, ..., 40")
-    if temperature <= 0 or eps < 0:
-        raise ValueError(
-            f"classifier: temperature is {temperature}, above 0; eps is {eps}, not negative"
-        )
-    if not 0 < percentile <= 100:
-        raise ValueError(f"classifier: percentile is {percentile}, it must be in (0, 100]")
-    return LabelledClassifier(
-        depth=depth, width=width, dropout=dropout, epochs=epochs, batch=batch, lr=lr,
-        momentum=momentum, weight_decay=weight_decay, shift=shift, flip=flip,
-        temperature=temperature, eps=eps, percentile=percentile, precision=precision,
-    )  # fmt: skip
+    def of(some: np.ndarray) -> list[Tensor]:
+        with torch.inference_mode(False):  # the step needs a gradient
+            x = stepped(net, view(some, how).to(on), std, t, eps)
+        p = (net(x).double() / t).softmax(dim=1)  # (n, K)
+        # 1 - max p, as the sum of the others: no digits are lost next to 0
+        return [p.sort(dim=1).values[:, :-1].sum(dim=1)]  # (n,)
+
+    return batched(of, pixels, progress)[0]
+
+
+def stepped(net: nn.Module, x: Tensor, std: Tensor, temperature: float, eps: float) -> Tensor:
+    """x (n, C, H, W) moved by `eps`, in units of pixels in [0, 1], to where the network is surer
+    of its answer: x - eps sign(gradient) / std, x being pixels divided by std."""
+    x = x.requires_grad_()
+    f = net(x).float() / temperature  # (n, K)
+    loss = F.cross_entropy(f, f.detach().argmax(dim=1), reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, x)
+    return x.detach() - eps * gradient.sign() / std  # (n, C, H, W)
+
+
+build = LabelledClassifier

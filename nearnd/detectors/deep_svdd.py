@@ -1,84 +1,77 @@
 """DeepSVDD: codes of normal images are drawn to one point (Ruff et al., "Deep One-Class
 Classification", 2018).
 
-The defaults of `build` are the official code's for CIFAR-10. The weights of an autoencoder of the
-normal images are where training starts.
+The defaults are the official code's for CIFAR-10. The weights of an autoencoder of the normal
+images are where training starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from nearnd.contracts import Detector, Images
+import numpy as np
+import torch
+from torch import Tensor
+
+from nearnd.detectors._deep_svdd import Compact
+from nearnd.detectors._trained import Given
 
 NEEDS = []
 EMBEDS = ["features", "logit"]
 
 
-def build(
-    objective: str = "one_class",
-    nu: float = 0.1,
-    warm_up: int = 10,
-    widths: Sequence[int] = (32, 64, 128),
-    hidden: int | None = None,
-    code: int = 128,
-    bias: bool = False,
-    contrast: bool = True,
-    epochs: int = 150,
-    milestones: Sequence[int] = (50,),
-    lr: float = 1e-4,
-    weight_decay: float = 0.5e-6,
-    batch: int = 200,
-    ae_epochs: int = 350,
-    ae_milestones: Sequence[int] = (250,),
-    ae_lr: float = 1e-4,
-    ae_weight_decay: float = 0.5e-6,
-) -> Detector:
-    """DeepSVDD; the score is |z - c|^2, minus R^2 for the soft boundary.
+@dataclass
+class DeepSVDD(Compact):
+    """The score is |z - c|^2, minus R^2 for the soft boundary."""
 
-    `objective`: one_class, or soft_boundary, which lets a share `nu` of the images lie outside of
-    the radius R; R is 0 for `warm_up` epochs. `widths`, `hidden`, `code`: of the LeNet, see
-    `exposed`. `bias`: adds biases and affine batch norms, which lets it collapse; training then
-    ends with an error if it has. `contrast`: images are normalised in contrast and scaled by the
-    extrema of the normal training images. `ae_...`: of the autoencoder; 0 epochs is none.
-    """
-    from nearnd.detectors import _deep_svdd
-    from nearnd.networks.contrast import extrema
+    objective: str = "one_class"  # or soft_boundary, with a radius R
+    nu: float = 0.1  # of soft_boundary: the share of the images that may lie outside of R
+    warm_up: int = 10  # epochs for which R stays 0
+    contrast: bool = True  # images are normalised in contrast and scaled by the extrema of the
+    # normal training images
+    widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks
+    hidden: int | None = None  # width of a layer before the last; null: none
+    code: int = 128  # features
+    bias: bool = False  # True adds biases and affine batch norms, which lets it collapse; training
+    # then ends with an error if it has
+    epochs: int = 150
+    milestones: Sequence[int] = (50,)  # epochs at which the learning rate falls to a tenth
+    lr: float = 1e-4
+    weight_decay: float = 0.5e-6
+    batch: int = 200
+    ae_epochs: int = 350  # of the autoencoder; 0: none
+    ae_milestones: Sequence[int] = (250,)
+    ae_lr: float = 1e-4
+    ae_weight_decay: float = 0.5e-6
 
-    if objective not in ("one_class", "soft_boundary"):
-        raise ValueError(
-            f"deep_svdd: objective is {objective!r}, it must be one_class or soft_boundary"
-        )
-    if not 0 < nu < 1:
-        raise ValueError(f"deep_svdd: nu is {nu}, a share of the images between 0 and 1")
+    def __post_init__(self):
+        if self.objective not in ("one_class", "soft_boundary"):
+            raise ValueError(
+                f"deep_svdd: objective is {self.objective!r}, it must be one_class or soft_boundary"
+            )
+        if not 0 < self.nu < 1:
+            raise ValueError(f"deep_svdd: nu is {self.nu}, a share of the images between 0 and 1")
 
-    def task(normal: Images, outliers) -> _deep_svdd.Task:
-        pixels = normal.pixels
+    def images(self, given: Given) -> tuple[np.ndarray, int]:
+        return given.normal.pixels, len(given.normal)
 
-        def loss(sphere, d, rows, step):
-            if objective == "one_class":
-                return d.mean()
-            moves = step * batch >= warm_up * len(pixels)
-            return soft_boundary(d, sphere.radius, nu, moves=moves)
-
-        found = extrema(pixels) if contrast and len(pixels) else None
-        return _deep_svdd.Task(pixels, len(pixels), found, loss)
-
-    return _deep_svdd.Compact(
-        "deep_svdd", task, widths=list(widths), hidden=hidden, code=code, bias=bias, epochs=epochs,
-        milestones=milestones, lr=lr, weight_decay=weight_decay, batch=batch, ae_epochs=ae_epochs,
-        ae_milestones=ae_milestones, ae_lr=ae_lr, ae_weight_decay=ae_weight_decay,
-    )  # fmt: skip
+    def loss(self, d: Tensor, rows: np.ndarray, step: int, normals: int) -> Tensor:
+        if self.objective == "one_class":
+            return d.mean()
+        moves = step * self.batch >= self.warm_up * normals
+        return soft_boundary(d, self.net.radius, self.nu, moves=moves)
 
 
-def soft_boundary(d, radius, nu: float, *, moves: bool):
+def soft_boundary(d: Tensor, radius: Tensor, nu: float, *, moves: bool) -> Tensor:
     """R^2 + mean(max(0, d - R^2)) / nu of squared distances d (N,). Then, if it `moves`, R becomes
     the distance that a share nu of the batch is beyond."""
-    import torch
-
     square = radius.detach() ** 2
     value = square + (d - square).clamp_min(0).mean() / nu
     if moves:
         with torch.no_grad():
             radius.copy_(torch.quantile(d.detach().sqrt(), 1 - nu))
     return value
+
+
+build = DeepSVDD

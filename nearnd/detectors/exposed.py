@@ -2,149 +2,142 @@
 
 One file for the four methods that share everything but the loss: BCE, Focal, HSC and RETH's DeepSAD
 ("Rethinking Assumptions in Deep Anomaly Detection"; DeepSAD's own recipe is `deep_sad`). The
-defaults of `build` are those for CIFAR-10.
+defaults are those for CIFAR-10.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._exposed import BATCH, LOSSES, RADIAL, Exposed, losses, train_exposed
+from nearnd.detectors._trained import Given, Trained, batched
+from nearnd.jobs.device import device
+from nearnd.networks import augment, lenet
+from nearnd.networks.transform import statistics
+from nearnd.networks.wide_resnet import WideResNet
 
 NEEDS = ["outliers"]
 EMBEDS = ["features", "logit"]
 NETWORK = ("network", "widths", "hidden", "code", "bias", "per_stage", "loss", "radial")
 
 
-class Scratch:
-    """Detector (contracts.py): a code for each image, and how anomalous it is."""
+@dataclass
+class Scratch(Trained):
+    """RETH's methods from scratch; square images of any size that the network can halve."""
 
-    def __init__(self, **options):
-        self.options = options
-        self.net = None
+    loss: str = "hsc"  # or bce, focal (without class weights), sad with the centre at the origin
+    radial: str = "pseudo_huber"  # of hsc, the paper's choice (RETH table 3); or l1, l2, squared
+    gamma: float = 2.0  # of focal
+    network: str = "lenet"  # or wide_resnet
+    widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks, or the wide ResNet's stages
+    hidden: int | None = 512  # width of a layer before the last; null: none
+    code: int = 256  # features, of the last layer, a linear one
+    bias: bool = True  # also scale and shift of the batch norms
+    per_stage: int = 6  # blocks of a stage: WRN-40-2, as in outlier exposure's own paper
+    epochs: int = 200  # passes over the normal images
+    milestones: Sequence[int] = (100, 150)  # epochs at which the learning rate falls to a tenth
+    batch: int = 128  # normal images, and as many outliers
+    lr: float = 1e-3
+    weight_decay: float = 0.5e-6  # the official commands'; 1e-6 in its trainer
+    jitter: float = 0.01  # largest change of brightness, contrast, saturation and hue; 0: none
+    flip: bool = True  # mirrored half of the time
+    pad: int = 4  # black pixels around the image, before a random crop; 0: none
+    noise: float = 0.001  # standard deviation of Gaussian noise; 0: none
+    mean: float | Sequence[float] | None = None  # of pixels in [0, 1], one number or one per
+    std: float | Sequence[float] | None = None  # channel; null: of the normal training images
 
-    def fit(
-        self, normal: Images, *, outliers: np.ndarray | None, backbone: Path | None, seed: int,
-        folder: Path | None, progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    def __post_init__(self):
+        self.one_of("loss", *LOSSES)
+        self.one_of("radial", *RADIAL)
+        if self.network not in ("lenet", "wide_resnet"):
+            raise ValueError(
+                f"exposed: network is {self.network!r}, it must be lenet or wide_resnet"
+            )
+
+    def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1)."""
-        import torch
-
-        from nearnd.detectors import _exposed, _exposed_scratch
-        from nearnd.jobs import device
-        from nearnd.networks.augment import as_tensor
-
-        o = self.options
-        reals, others = _exposed.pair("exposed", normal, outliers)
-        side, channels = _exposed_scratch.square(reals)
-        statistics = [
-            _exposed_scratch.channel_values(o[name], own, channels, name)
-            for name, own in _exposed_scratch.levels(reals).items()
+        reals, _ = given.pair("exposed")
+        side, channels = square(reals)
+        levels = [
+            channel_values(getattr(self, name), own, channels, name)
+            for name, own in zip(("mean", "std"), statistics(reals), strict=True)
         ]
-        self.facts = {name: o[name] for name in NETWORK}
-        self.facts |= {"side": side, "channels": channels, "levels": statistics}
-        torch.manual_seed(seed)
-        self.net = _exposed_scratch.network(self.facts).to(device.device()).train()
+        self.facts = {name: getattr(self, name) for name in NETWORK}
+        self.facts |= {"side": side, "channels": channels, "levels": levels}
+        torch.manual_seed(given.seed)
+        self.net = net = self.untrained().to(device()).train()
 
-        def loss(x, y):
-            return _exposed.losses(self.net(x)[1], y, o["loss"], o["gamma"]).mean()
+        def loss(x: Tensor, y: Tensor) -> Tensor:
+            return losses(net(x)[1], y, self.loss, self.gamma).mean()
 
-        def see(pixels):
-            x = _exposed_scratch.changed(as_tensor(pixels), o)
-            return _exposed_scratch.normalised(x, statistics)
+        def see(pixels: np.ndarray) -> Tensor:
+            return normalised(self._changed(augment.as_tensor(pixels)), levels)
 
-        optimizer = torch.optim.Adam(
-            self.net.parameters(), lr=o["lr"], weight_decay=o["weight_decay"]
-        )
-        _exposed.train_exposed(
-            self.net, loss, see, reals, others, optimizer, epochs=o["epochs"],
-            milestones=o["milestones"], batch=o["batch"], seed=seed, folder=folder,
-            progress=progress,
-        )  # fmt: skip
-        self.net.eval()
+        optimizer = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay)
+        train_exposed(self, given, loss, see, optimizer)
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def untrained(self) -> Exposed:
+        f = self.facts
+        head = f["hidden"], f["code"]
+        if f["network"] == "lenet":
+            net = lenet.lenet(f["channels"], f["side"], f["widths"], *head, bias=f["bias"])
+        else:
+            trunk = WideResNet(f["channels"], f["widths"], f["per_stage"])
+            net = nn.Sequential(trunk, lenet.coder(f["widths"][-1], *head, bias=f["bias"]))
+        return Exposed(net, f["code"], f["loss"], f["radial"])
+
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": the code z, float32 (N, code), "logit": float32 (N,), higher = more
         anomalous}: the logit of bce and focal, the distance of hsc and sad, neither squashed."""
-        from nearnd.detectors._exposed import embed_exposed
-        from nearnd.detectors._exposed_scratch import normalised
-        from nearnd.detectors._vit import fitted
-        from nearnd.networks.augment import as_tensor
+        net, levels = self.fitted("embed"), self.facts["levels"]
+        on = next(net.parameters()).device
 
-        net = fitted(self.net, "embed")
-        see = partial(normalised, statistics=self.facts["levels"])
-        return embed_exposed(net, lambda images: see(as_tensor(images)), pixels, progress)
+        def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
+            return net(normalised(augment.as_tensor(some), levels).to(on))
 
-    def save(self, path: Path) -> None:
-        from nearnd.detectors._vit import fitted
-        from nearnd.files.arrays import save_tensors
-        from nearnd.networks.backbone import weights_of
+        z, a = batched(of, pixels, progress, BATCH)
+        return {"features": z, "logit": a}
 
-        net = fitted(self.net, "save")
-        save_tensors(path, weights_of(net), detector="exposed", facts=self.facts)
-
-    def load(self, path: Path) -> None:
-        from nearnd.detectors._exposed_scratch import network
-        from nearnd.files.arrays import load_tensors
-        from nearnd.jobs import device
-        from nearnd.networks.backbone import put_weights
-
-        weights, facts = load_tensors(path)
-        if facts.get("detector") != "exposed":
-            raise ValueError(f"{path} is not the file of an `exposed` detector")
-        self.facts = facts["facts"]
-        net = network(self.facts)
-        put_weights(net, weights, path)
-        self.net = net.to(device.device()).eval()
+    def _changed(self, x: Tensor) -> Tensor:
+        """Training images (N, C, H, W) in [0, 1] after RETH's random changes, in its order."""
+        if self.jitter:
+            x = augment.colour_jitter(x, self.jitter)
+        if self.flip:
+            x = augment.flipped(x)
+        if self.pad:
+            x = augment.shifted(x, self.pad)
+        return x + self.noise * torch.randn_like(x) if self.noise else x
 
 
-def build(
-    loss: str = "hsc",
-    radial: str = "pseudo_huber",  # the paper's choice (RETH table 3)
-    gamma: float = 2.0,
-    network: str = "lenet",
-    widths: Sequence[int] = (32, 64, 128),
-    hidden: int | None = 512,
-    code: int = 256,
-    bias: bool = True,  # also scale and shift of the batch norms
-    per_stage: int = 6,  # WRN-40-2, as in outlier exposure's own paper
-    epochs: int = 200,
-    milestones: Sequence[int] = (100, 150),
-    batch: int = 128,  # normal images, and as many outliers
-    lr: float = 1e-3,
-    weight_decay: float = 0.5e-6,  # the official commands'; 1e-6 in its trainer
-    jitter: float = 0.01,
-    flip: bool = True,
-    pad: int = 4,
-    noise: float = 0.001,
-    mean: float | Sequence[float] | None = None,
-    std: float | Sequence[float] | None = None,
-) -> Scratch:
-    """RETH's methods from scratch; square images of any size that the network can halve.
+def normalised(x: Tensor, levels: list[list[float]]) -> Tensor:
+    """(N, C, H, W) minus the mean of its channel, over the standard deviation."""
+    mean, std = (torch.tensor(values)[:, None, None] for values in levels)
+    return (x - mean) / std
 
-    `loss`: bce, focal (with `gamma`, without class weights), hsc, or sad with the centre at the
-    origin. `radial`, of hsc: pseudo_huber, l1, l2 or squared. `network`: lenet, whose blocks have
-    these `widths`, or wide_resnet, whose stages have them, each of `per_stage` blocks; then a
-    `hidden` layer (null: none), then a linear one to `code` features.
 
-    `epochs` and `milestones` (where the learning rate falls to a tenth) count passes over the
-    normal images. Training images get `jitter` (largest change of brightness, contrast,
-    saturation and hue), a `flip` half of the time, a random crop after `pad` black pixels, and
-    Gaussian `noise`; 0 is none. `mean` and `std` of pixels in [0, 1], one number or one per
-    channel; null: those of the normal training images.
-    """
-    from nearnd.detectors._exposed import check
+def channel_values(given, own: list[float], channels: int, what: str) -> list[float]:
+    """One number for each channel: those of the entry, or else of the images."""
+    values = own if given is None else [float(v) for v in np.atleast_1d(given)]
+    if len(values) not in (1, channels):
+        raise ValueError(
+            f"exposed: {what} is {given}, but images have {channels} channels: give one number or"
+            f" {channels} as `{what}` of the detector's entry, or leave it out"
+        )
+    return values * channels if len(values) == 1 else values
 
-    check("exposed", loss, radial)
-    if network not in ("lenet", "wide_resnet"):
-        raise ValueError(f"exposed: network is {network!r}, it must be lenet or wide_resnet")
-    return Scratch(
-        loss=loss, radial=radial, gamma=gamma, network=network, widths=list(widths), hidden=hidden,
-        code=code, bias=bias, per_stage=per_stage, epochs=epochs, milestones=milestones,
-        batch=batch, lr=lr, weight_decay=weight_decay, jitter=jitter, flip=flip, pad=pad,
-        noise=noise, mean=mean, std=std,
-    )  # fmt: skip
+
+def square(pixels: np.ndarray) -> tuple[int, int]:
+    """Side and channels of square images, or ValueError."""
+    _, height, width, channels = pixels.shape
+    if height != width:
+        raise ValueError(f"images are {height} x {width}; this network takes square ones")
+    return height, channels
+
+
+build = Scratch

@@ -7,49 +7,38 @@ from scratch only, so the schedule is ours: Adam with a tenth of RETH's learning
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from nearnd.contracts import Detector
+import torch
+
+from nearnd.detectors._exposed import ExposedBackbone
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
 
 
-def build(
-    loss: str = "hsc",
-    radial: str = "pseudo_huber",
-    gamma: float = 2.0,
-    code: int = 256,  # RETH's for ImageNet
-    epochs: int = 30,
-    milestones: Sequence[int] = (20, 25),  # at the same shares as RETH's for ImageNet
-    batch: int = 128,
-    lr: float = 1e-4,
-    weight_decay: float = 0.5e-6,
-    resize: int | None = None,
-    crop: int | None = None,
-    shift: int = 0,
-    flip: bool = True,
-    precision: str = "auto",
-) -> Detector:
-    """RETH's methods from a backbone.
+@dataclass
+class ExposedPretrained(ExposedBackbone):
+    """RETH's methods from a backbone. Its colour jitter and noise, too small to matter, are left
+    out. Batch norms are in training mode while it trains."""
 
-    `loss`, `radial`, `gamma`, `code`, `epochs`, `milestones` and `batch` as in `exposed`. Images
-    are resized (shorter side) to `resize`; training takes a random `crop`, moved by up to `shift`
-    pixels, mirrored half of the time if `flip`; null: what the backbone's file states. RETH's
-    colour jitter and noise, too small to matter, are left out. Batch norms are in training mode
-    while it trains. `precision`: auto, fp32 or bf16.
-    """
-    import torch
+    loss: str = "hsc"  # or bce, focal, sad; see `exposed`
+    radial: str = "pseudo_huber"  # of hsc; or l1, l2, squared
+    gamma: float = 2.0  # of focal
+    code: int = 256  # features; RETH's for ImageNet
+    epochs: int = 30  # passes over the normal images
+    milestones: Sequence[int] = (20, 25)  # at the same shares as RETH's for ImageNet
+    batch: int = 128  # normal images, and as many outliers
+    lr: float = 1e-4
+    weight_decay: float = 0.5e-6
+    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
+    crop: int | None = None  # a random one in training, the centre for features; null: the file's
+    shift: int = 0  # training crops are moved by up to so many pixels
+    flip: bool = True  # and mirrored half of the time
+    precision: str = "auto"  # or fp32, bf16
 
-    from nearnd.detectors._exposed import check
-    from nearnd.detectors._exposed_backbone import OnBackbone
+    def optimizer(self, parameters) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, self.lr, weight_decay=self.weight_decay)
 
-    check("exposed_pretrained", loss, radial)
 
-    def optimizer(parameters):
-        return torch.optim.Adam(parameters, lr, weight_decay=weight_decay)
-
-    return OnBackbone(
-        "exposed_pretrained", optimizer,
-        loss=loss, radial=radial, gamma=gamma, code=code, epochs=epochs, milestones=milestones,
-        batch=batch, resize=resize, crop=crop, shift=shift, flip=flip, precision=precision,
-    )  # fmt: skip
+build = ExposedPretrained

@@ -20,17 +20,13 @@ class Inception:
     def __init__(self) -> None:
         self.file: Path | None = None
 
-    def fit(
-        self, normal: Images | None, *, outliers: np.ndarray | None = None,
-        backbone: Path | None = None, seed: int = 0, folder: Path | None = None,
-        progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    def fit(self, normal: Images | None, *, backbone: Path | None = None, **given) -> None:
         """Remembers the backbone, an entry of kind inception."""
         if backbone is None:
             raise ValueError("inception needs its weights: set `backbone` in the detector's entry")
         self.file = Path(backbone)
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": float32 (N, 2048)}."""
         from nearnd.networks.inception import inception_features
 

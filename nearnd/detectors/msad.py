@@ -1,86 +1,95 @@
 """MSAD: contrastive fine-tuning in which angles are measured around the mean normal feature.
 
 Reiss and Hoshen, "Mean-Shifted Contrastive Loss for Anomaly Detection", AAAI 2023. The features
-have length 1, so that the method's score, DN2's (`kind: knn`, k = 2), is a cosine one. The
-defaults of `build` are those of the authors' code. Deviations: the blur is a Gaussian one, not
-PIL's approximation of it; where there are fewer images than `batch`, a batch is all of them. For a
-ViT there is no published recipe: freezing half of it is what FITYMI does in its own method.
+have length 1, so that the method's score, DN2's (`kind: knn`, k = 2), is a cosine one. The defaults
+are those of the authors' code. Deviations: the blur is a Gaussian one, not PIL's approximation of
+it; where there are fewer images than `batch`, a batch is all of them. For a ViT there is no
+published recipe: freezing half of it is what FITYMI does in its own method.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms import v2
 
-from nearnd.contracts import Embedding, Images, Progress, silent
-from nearnd.detectors._tuned import Tuned, change, descend
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._trained import Given, unit
+from nearnd.detectors._tuned import Tuned, change
+from nearnd.jobs.device import device
+from nearnd.networks.backbone import Features
+from nearnd.networks.batches import batch_rows, steps_per_epoch
+from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
 EMBEDS = ["features"]
 
+log = logging.getLogger("nearnd")
 
+
+@dataclass
 class MSAD(Tuned):
-    kind = "msad"
+    """The mean-shifted contrastive loss. For `scale` to `flip` see `augmentation`."""
 
-    def fit(
-        self, normal: Images, *, outliers: np.ndarray | None = None, backbone: Path | None,
-        seed: int, folder: Path | None, progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    epochs: int = 20
+    lr: float = 1e-5
+    momentum: float = 0.0
+    weight_decay: float = 5e-5
+    batch: int = 64
+    temperature: float = 0.25
+    angular: bool = False  # the centre is scaled to length 1; the mean squared distance from it of
+    # the first views, and that of the second ones, are added to the loss
+    scale: tuple[float, float] = (0.2, 1.0)
+    jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1)
+    grey: float = 0.2
+    blur: tuple[float, float] | None = (0.1, 2.0)  # of an input of 224 pixels; null: none
+    flip: bool = True
+    freeze: list[str] | float | None = None  # as in `panda`; for a ResNet-18 the authors take 0.0
+    resize: int | None = None  # of the images that are embedded; null: the backbone file's
+    crop: int | None = None  # likewise
+    precision: str = "fp32"  # or auto, bf16
+
+    def learn(self, given: Given) -> None:
         """Trains on pairs of random views of normal images. The centre is the mean of the
         pretrained network's features of the images as they are, also when a killed job goes on."""
-        import logging
+        n, images = len(given.normal), given.normal.pixels
+        self.net = net = self.open(given)
+        run, how = self.in_precision(Features(net)), self.how._replace(resize=self.how.crop)
+        augment = augmentation(how.crop, self.scale, self.jitter, self.grey, self.blur, self.flip)
+        before = self.embed(images)["features"]  # (N, D)
+        c = torch.from_numpy(before.mean(axis=0)).to(device())  # (D,)
+        c = F.normalize(c, dim=0) if self.angular else c
+        batch = min(self.batch, n)  # an image must not be its own negative
 
-        import torch
-        from torch.nn import functional as F
-
-        from nearnd.detectors._augment import augmentation, views
-        from nearnd.jobs import device
-        from nearnd.networks.backbone import features
-        from nearnd.networks.batches import batch_rows, steps_per_epoch
-        from nearnd.networks.precision import autocast, dtype
-        from nearnd.networks.transform import view
-
-        o, on, n = self.options, device.device(), len(normal)
-        self.net = net = self.open(backbone, normal)
-        kind, crop = dtype(net, on, o["precision"]), self.how.crop
-        augment = augmentation(crop, o["scale"], o["jitter"], o["grey"], o["blur"], o["flip"])
-        how = self.how._replace(resize=crop)
-        before = self.embed(normal.pixels)["features"]  # (N, D)
-        c = torch.from_numpy(before.mean(axis=0)).to(on)  # (D,)
-        c = F.normalize(c, dim=0) if o["angular"] else c
-        batch = min(o["batch"], n)  # an image must not be its own negative
-
-        def loss(step: int):
-            pixels = normal.pixels[batch_rows(step, n, batch, seed)]
+        def loss(step: int) -> Tensor:
+            pixels = images[batch_rows(step, n, batch, given.seed)]
             x = np.concatenate([views(pixels, augment), views(pixels, augment)])
-            with autocast(on, kind):
-                z = features(net, view(x, how).to(on))  # (2B, D)
-            u = F.normalize(z.float())  # (2B, D)
-            value = mean_shifted(u, c, o["temperature"])
-            return value + 2 * (u - c).square().sum(1).mean() if o["angular"] else value
+            u = F.normalize(run(view(x, how)).float())  # (2B, D)
+            value = mean_shifted(u, c, self.temperature)
+            return value + 2 * (u - c).square().sum(1).mean() if self.angular else value
 
-        steps = o["epochs"] * steps_per_epoch(n, batch)
-        descend(net, loss, o, steps=steps, seed=seed, folder=folder, progress=progress)
-        after = self.embed(normal.pixels)["features"]
-        logging.getLogger("nearnd").info(change(before, after))
+        self.descend(given, net, loss, self.epochs * steps_per_epoch(n, batch))
+        log.info(change(before, self.embed(images)["features"]))
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": float32 (N, D)} of length 1."""
-        h = super().embed(pixels, progress)["features"]
-        return {"features": h / np.linalg.norm(h, axis=1, keepdims=True).clip(1e-12)}  # (N, D)
+        return {"features": unit(self.features_of(self.fitted("embed"), pixels, progress))}
 
 
-def mean_shifted(u, c, temperature: float):
+def mean_shifted(u: Tensor, c: Tensor, temperature: float) -> Tensor:
     """The contrastive loss of v = (u - c) / |u - c|, for features u (2B, D) of length 1 whose rows
     i and i + B are views of one image, around the centre c (D,).
 
     mean_i -log(exp(v_i v_i' / t) / sum over k other than i of exp(v_i v_k / t)), with i' the other
     view of i and t the temperature (NT-Xent).
     """
-    import torch
-    from torch.nn import functional as F
-
     v = F.normalize(u - c)  # (2B, D)
     similar = v @ v.T / temperature  # (2B, 2B)
     similar = similar.masked_fill(torch.eye(len(v), dtype=torch.bool, device=v.device), -torch.inf)
@@ -88,33 +97,31 @@ def mean_shifted(u, c, temperature: float):
     return F.cross_entropy(similar, other)
 
 
-def build(
-    epochs: int = 20,
-    lr: float = 1e-5,
-    momentum: float = 0.0,
-    weight_decay: float = 5e-5,
-    batch: int = 64,
-    temperature: float = 0.25,
-    angular: bool = False,
-    scale: tuple[float, float] = (0.2, 1.0),
-    jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1),
-    grey: float = 0.2,
-    blur: tuple[float, float] | None = (0.1, 2.0),  # of an input of 224 pixels
-    flip: bool = True,
-    freeze: list[str] | float | None = None,
-    resize: int | None = None,
-    crop: int | None = None,
-    precision: str = "fp32",
-) -> MSAD:
-    """The mean-shifted contrastive loss; with `angular` the centre is scaled to length 1, and the
-    mean squared distance from it of the first views, and that of the second ones, are added.
+def augmentation(side: int, scale, jitter, grey: float, blur, flip: bool) -> Callable:
+    """A function from uint8 (C, H, W) to a random view uint8 (C, side, side), as MoCo v2 draws it.
 
-    `scale`, `jitter`, `grey`, `blur`, `flip`: the augmentation, see `_augment.py`; `blur` null:
-    none. `freeze`: as in `panda`; the authors train all of a ResNet-18 (0.0). `resize`, `crop`: of
-    the images that are embedded. `precision`: auto, fp32 or bf16.
+    A window of a share `scale` of the image, resized; with probability 0.8 a colour jitter by
+    `jitter` (brightness, contrast, saturation, hue); `grey`: the probability of no colours; with
+    probability 0.5 a blur, its sigma from the range `blur` in pixels of the view; a mirror image
+    half of the time if `flip`. Drawn from torch's global generator.
     """
-    return MSAD(
-        epochs=epochs, lr=lr, momentum=momentum, weight_decay=weight_decay, batch=batch,
-        temperature=temperature, angular=angular, scale=scale, jitter=jitter, grey=grey, blur=blur,
-        flip=flip, freeze=freeze, resize=resize, crop=crop, precision=precision,
-    )  # fmt: skip
+    steps: list = [v2.RandomResizedCrop(side, scale=tuple(scale), antialias=True)]
+    if any(jitter):
+        steps.append(v2.RandomApply([v2.ColorJitter(*jitter)], p=0.8))
+    if grey:
+        steps.append(v2.RandomGrayscale(grey))
+    if blur:
+        reach = min(math.ceil(3 * blur[1]), side - 1)  # pixels beyond the border are mirrored
+        steps.append(v2.RandomApply([v2.GaussianBlur(2 * reach + 1, tuple(blur))], p=0.5))
+    if flip:
+        steps.append(v2.RandomHorizontalFlip())
+    return v2.Compose(steps)
+
+
+def views(pixels: np.ndarray, augment: Callable[[Tensor], Tensor]) -> np.ndarray:
+    """A random view of each image, drawn for each: uint8 (N, H, W, C) to (N, side, side, C)."""
+    x = torch.from_numpy(np.array(pixels)).movedim(-1, 1)  # (N, C, H, W)
+    return torch.stack([augment(image) for image in x]).movedim(1, -1).numpy()  # (N, s, s, C)
+
+
+build = MSAD

@@ -1,109 +1,71 @@
 """PANDA with outlier exposure: one logit on a backbone, normal images against outliers.
 
 The variant of `panda` for when images of something else are at hand (80 Million Tiny Images in the
-paper, withdrawn since). The paper's score is the logit. The defaults of `build` are those of the
-authors' code.
+paper, withdrawn since). The paper's score is the logit. The defaults are those of the authors'
+code.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from nearnd.contracts import Embedding, Images, Progress, silent
-from nearnd.detectors._tuned import Tuned, descend
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._trained import Given
+from nearnd.detectors._tuned import Tuned
+from nearnd.jobs.device import device
+from nearnd.networks.batches import batch_rows, steps_per_epoch
+from nearnd.networks.transform import view
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
 
 
+@dataclass
 class PandaOE(Tuned):
-    kind = "panda_oe"
+    """Binary cross-entropy between normal images and outliers."""
 
-    def fit(
-        self, normal: Images, *, outliers: np.ndarray | None, backbone: Path | None, seed: int,
-        folder: Path | None, progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    epochs: int = 50  # of the normal images
+    lr: float = 1e-1
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    clip: float = 1e-3  # of the global gradient norm
+    batch: int = 32  # normal images, and as many outliers
+    freeze: list[str] | float | None = None  # this and the next three as in `panda`
+    resize: int | None = None
+    crop: int | None = None
+    precision: str = "fp32"
+
+    def learn(self, given: Given) -> None:
         """Trains on batches of half normal images (label 0), half outliers (label 1)."""
-        import torch
-        from torch.nn import functional as F
-
-        from nearnd.jobs import device
-        from nearnd.networks.backbone import Classifier
-        from nearnd.networks.batches import batch_rows, steps_per_epoch
-        from nearnd.networks.precision import autocast, dtype
-        from nearnd.networks.transform import view
-
+        normals, outliers, batch = given.normal.pixels, given.outliers, self.batch
         if outliers is None or not len(outliers):
             raise ValueError("panda_oe needs outliers: set `outliers` in the detector's entry")
-        o, n, batch = self.options, len(normal), self.options["batch"]
-        model = self.open(backbone, normal)
-        torch.manual_seed(seed)
-        on = device.device()
-        net = Classifier(model, 1).to(on)
-        kind = dtype(net, on, o["precision"])
-        y = torch.cat([torch.zeros(batch), torch.ones(batch)]).to(on)
+        model, how = self.open(given), self.how
+        self.facts["classes"] = 1
+        torch.manual_seed(given.seed)
+        self.net = net = self.untrained(model).to(device())
+        run = self.in_precision(net)
+        y = torch.cat([torch.zeros(batch), torch.ones(batch)]).to(device())
 
-        def loss(step: int):
-            real = normal.pixels[batch_rows(step, n, batch, seed)]
-            other = outliers[batch_rows(step, len(outliers), batch, seed + 1)]
-            x = torch.cat([view(real, self.how), view(other, self.how)]).to(on)  # (2B, C, H, W)
-            with autocast(on, kind):
-                logit = net(x)[:, 0]  # (2B,)
-            return F.binary_cross_entropy_with_logits(logit.float(), y)
+        def loss(step: int) -> Tensor:
+            real = normals[batch_rows(step, len(normals), batch, given.seed)]
+            other = outliers[batch_rows(step, len(outliers), batch, given.seed + 1)]
+            x = torch.cat([view(real, how), view(other, how)])  # (2B, C, H, W)
+            return F.binary_cross_entropy_with_logits(run(x)[:, 0].float(), y)
 
-        steps = o["epochs"] * steps_per_epoch(n, batch)
-        descend(net, loss, o, steps=steps, seed=seed, folder=folder, progress=progress)
-        self.net = net
+        self.descend(given, net, loss, self.epochs * steps_per_epoch(len(normals), batch))
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": float32 (N, D), "logit": float32 (N,)}: the logit is high for outliers."""
-        from nearnd.detectors._vit import embed, fitted
-
-        net = fitted(self.net, "embed")
-        h = embed(net.backbone, pixels, self.how, self.options["precision"], progress)  # (N, D)
+        net = self.fitted("embed")
+        h = self.features_of(net.backbone, pixels, progress)  # (N, D)
         w, b = (p.detach().cpu().numpy() for p in (net.head.weight, net.head.bias))
         return {"features": h, "logit": h @ w[0] + b[0]}  # (N, D), (N,)
 
-    def save(self, path: Path) -> None:
-        from nearnd.detectors._vit import fitted
-        from nearnd.files.arrays import save_tensors
-        from nearnd.networks.backbone import weights_of
 
-        facts = {"detector": self.kind, "view": list(self.how), "backbone": self.facts}
-        save_tensors(path, weights_of(fitted(self.net, "save")), **facts)
-
-    def load(self, path: Path) -> None:
-        from nearnd.files.arrays import load_tensors
-        from nearnd.jobs import device
-        from nearnd.networks.backbone import Classifier, create, put_weights
-        from nearnd.networks.transform import View
-
-        weights, facts = load_tensors(path)
-        if facts.get("detector") != self.kind:
-            raise ValueError(f"{path} is not the file of a `{self.kind}` detector")
-        self.facts, self.how = facts["backbone"], View(*facts["view"])
-        net = Classifier(create(self.facts), 1)
-        put_weights(net, weights, path)
-        self.net = net.to(device.device()).eval()
-
-
-def build(
-    epochs: int = 50,  # of the normal images
-    lr: float = 1e-1,
-    momentum: float = 0.9,
-    weight_decay: float = 0.0,
-    clip: float = 1e-3,  # of the global gradient norm
-    batch: int = 32,  # normal images, and as many outliers
-    freeze: list[str] | float | None = None,
-    resize: int | None = None,
-    crop: int | None = None,
-    precision: str = "fp32",
-) -> PandaOE:
-    """Binary cross-entropy between normal images and outliers; `freeze`, `resize`, `crop` and
-    `precision` as in `panda`."""
-    return PandaOE(
-        epochs=epochs, lr=lr, momentum=momentum, weight_decay=weight_decay, clip=clip,
-        batch=batch, freeze=freeze, resize=resize, crop=crop, precision=precision,
-    )  # fmt: skip
+build = PandaOE

@@ -17,16 +17,12 @@ ONE_MODEL = True
 class Pixels:
     """Detector (contracts.py) with nothing to train."""
 
-    def fit(
-        self, normal: Images | None, *, outliers: np.ndarray | None = None,
-        backbone: Path | None = None, seed: int = 0, folder: Path | None = None,
-        progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    def fit(self, normal: Images | None, **given) -> None:
         """Does nothing."""
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": float32 (N, H * W * C) in [0, 1]}."""
-        flat = np.asarray(pixels).reshape(len(pixels), -1)  # (N, D)
+        flat = np.asarray(pixels).reshape(len(pixels), int(np.prod(pixels.shape[1:])))  # (N, D)
         return {"features": flat.astype(np.float32) / np.float32(255)}  # (N, D)
 
     def save(self, path: Path) -> None:

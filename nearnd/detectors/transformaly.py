@@ -2,63 +2,106 @@
 
 Cohen and Avidan, "Transformaly: Two (Feature Spaces) Are Better Than One", CVPR Workshops 2022.
 Student i sees the teacher's input of block i and predicts its output; on anomalies it errs more.
-The defaults of `build` are those of the authors' code and README. As in that code students start
-from random Xavier weights; the paper says pretrained ones. Deviations: the last epoch is taken (the
-code takes the best one on normal test images), and no dropout (the code's is active in the teacher
-too, so that the outputs to be learnt are noisy).
+The defaults are those of the authors' code and README. As in that code students start from random
+Xavier weights; the paper says pretrained ones. Deviations: the last epoch is taken (the code takes
+the best one on normal test images), and no dropout (the code's is active in the teacher too, so
+that the outputs to be learnt are noisy).
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._trained import Given, OnBackbone, batched
+from nearnd.jobs.device import device
+from nearnd.networks.backbone import create, features
+from nearnd.networks.batches import batch_rows, steps_per_epoch
+from nearnd.networks.precision import autocast, dtype, for_inference
+from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
 EMBEDS = ["features", "errors"]
 BATCH = 32  # images embedded at once: as many activations as in a training step
 
 
-class Transformaly:
-    """Detector (contracts.py): a teacher, and a student for each of its blocks."""
+class Imitation(nn.Module):
+    """`teacher`, a frozen ViT, and for each of its blocks one of untrained `students` of the same
+    build, which predicts the block's output."""
 
-    def __init__(self, **options):
-        self.options = options
-        self.pair = None
-
-    def fit(
-        self, normal: Images, *, outliers: np.ndarray | None = None, backbone: Path | None,
-        seed: int, folder: Path | None, progress: Progress = silent,
-    ) -> None:  # fmt: skip
-        """Trains the students on normal images, without augmentation."""
-        import torch
-
-        from nearnd.detectors._imitation import Imitation, xavier
-        from nearnd.detectors._vit import as_path, view_of
-        from nearnd.jobs import device
-        from nearnd.jobs.training_loop import train
-        from nearnd.networks.backbone import load_backbone
-        from nearnd.networks.batches import batch_rows, steps_per_epoch
-        from nearnd.networks.precision import autocast, dtype
-        from nearnd.networks.transform import view
-
-        if not len(normal):
+    def __init__(self, teacher: nn.Module, facts: dict):
+        super().__init__()
+        if not isinstance(getattr(teacher, "blocks", None), nn.Sequential | nn.ModuleList):
             raise ValueError(
-                "transformaly needs normal training images, this task has none: choose another"
-                " `normals` or dataset in the experiment's entry"
+                f"transformaly needs a vision transformer, {facts['model']} has no `blocks`: set"
+                " another `backbone` in the detector's entry"
             )
-        o, on, n = self.options, device.device(), len(normal)
-        teacher, self.facts = load_backbone(as_path(backbone, "transformaly"))
-        self.how = view_of(self.facts, o["resize"], o["crop"])
-        torch.manual_seed(seed)
-        pair = Imitation(teacher, self.facts).to(on).eval()
+        self.teacher = teacher.requires_grad_(False)
+        self.students = nn.ModuleList(create(facts).blocks)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Iterator[Tensor]]:
+        """The teacher's features (N, D), and each student's mean squared error (N,), one student
+        at a time."""
+        seen: list[tuple] = []
+        hooks = [
+            block.register_forward_hook(
+                lambda _, args, kwargs, out: seen.append((args, kwargs, out)), with_kwargs=True
+            )
+            for block in self.teacher.blocks
+        ]
+        try:
+            with torch.no_grad():
+                z = features(self.teacher, x)  # (N, D)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return z, (
+            (student(*args, **kwargs).float() - out.float()).square().flatten(1).mean(1)  # (N,)
+            for student, (args, kwargs, out) in zip(self.students, seen, strict=True)
+        )
+
+
+def xavier(blocks: nn.Module) -> None:
+    """The ViT's own start: Xavier uniform matrices, biases near 0; query, key and value, which are
+    one matrix here, are three."""
+    for name, module in blocks.named_modules():
+        if isinstance(module, nn.Linear):
+            with torch.no_grad():
+                for part in module.weight.chunk(3 if name.endswith("qkv") else 1):
+                    nn.init.xavier_uniform_(part)
+            if module.bias is not None:
+                nn.init.normal_(module.bias, std=1e-6)
+
+
+@dataclass
+class Transformaly(OnBackbone):
+    """Students of every block of a ViT, trained on the mean squared error over blocks, tokens and
+    dimensions."""
+
+    epochs: int = 30
+    lr: float = 1e-4  # Adam
+    batch: int = 32  # of the README; the code's own default is 6
+    resize: int | None = None  # as in `frozen`; 384 for the authors, who show square images of
+    crop: int | None = None  # exactly the network's 384 pixels
+    precision: str = "auto"  # or fp32, bf16
+
+    def learn(self, given: Given) -> None:
+        """Trains the students on normal images, without augmentation."""
+        on, pixels = device(), given.normal.pixels
+        teacher, how = self.open(given), self.how
+        torch.manual_seed(given.seed)
+        self.net = pair = self.untrained(teacher).to(on).eval()
         xavier(pair.students)
-        kind = dtype(pair.teacher, on, o["precision"])
+        kind = dtype(pair.teacher, on, self.precision)
 
         def loss(step: int):
-            x = view(normal.pixels[batch_rows(step, n, o["batch"], seed)], self.how).to(on)
+            rows = batch_rows(step, len(pixels), self.batch, given.seed)
+            x = view(pixels[rows], how).to(on)
             with autocast(on, kind):
                 _, errors = pair(x)
             for _ in pair.students:  # one student's graph in memory at a time
@@ -66,72 +109,28 @@ class Transformaly:
                     error = next(errors)  # (B,)
                 yield error.mean() / len(pair.students)
 
-        optimizer = torch.optim.Adam(pair.students.parameters(), lr=o["lr"])
-        steps = o["epochs"] * steps_per_epoch(n, o["batch"])
-        train(
-            pair.students, optimizer, loss, steps=steps, seed=seed, folder=folder,
-            progress=progress,
-        )  # fmt: skip
-        self.pair = pair
+        optimizer = torch.optim.Adam(pair.students.parameters(), self.lr)
+        steps = self.epochs * steps_per_epoch(len(pixels), self.batch)
+        given.train(pair.students, optimizer, loss, steps=steps)
 
-    def embed(self, pixels: np.ndarray, progress: Progress = silent) -> Embedding:
+    def untrained(self, teacher: nn.Module | None = None) -> Imitation:
+        facts = self.facts["backbone"]
+        return Imitation(teacher or create(facts), facts)
+
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": float32 (N, D), as in `frozen`; "errors": float32 (N, blocks), each
         student's mean squared error over tokens and dimensions}."""
-        import torch
-
-        from nearnd.detectors._vit import fitted
-        from nearnd.jobs import device
-        from nearnd.networks.precision import autocast, dtype, for_inference
-        from nearnd.networks.transform import view
-
-        pair, on = fitted(self.pair, "embed"), device.device()
-        kind = dtype(pair.teacher, on, self.options["precision"])
+        pair, on, how = self.fitted("embed"), device(), self.how
+        kind = dtype(pair.teacher, on, self.precision)
         quick = for_inference(pair, kind)
-        h = np.empty((len(pixels), pair.teacher.num_features), np.float32)
-        e = np.empty((len(pixels), len(pair.students)), np.float32)
-        with torch.inference_mode(), autocast(on, kind):
-            for i in range(0, len(pixels), BATCH):
-                z, errors = quick(view(pixels[i : i + BATCH], self.how).to(on))
-                h[i : i + BATCH] = z.float().cpu().numpy()  # (n, D)
-                e[i : i + BATCH] = torch.stack(list(errors), 1).cpu().numpy()  # (n, blocks)
-                progress(min(i + BATCH, len(pixels)), len(pixels))
+
+        def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
+            z, errors = quick(view(some, how).to(on))
+            return z, torch.stack(list(errors), 1)  # (n, D), (n, blocks)
+
+        with autocast(on, kind):
+            h, e = batched(of, pixels, progress, BATCH)
         return {"features": h, "errors": e}
 
-    def save(self, path: Path) -> None:
-        from nearnd.detectors._vit import fitted
-        from nearnd.files.arrays import save_tensors
-        from nearnd.networks.backbone import weights_of
 
-        facts = {"detector": "transformaly", "view": list(self.how), "backbone": self.facts}
-        save_tensors(path, weights_of(fitted(self.pair, "save")), **facts)
-
-    def load(self, path: Path) -> None:
-        from nearnd.detectors._imitation import Imitation
-        from nearnd.files.arrays import load_tensors
-        from nearnd.jobs import device
-        from nearnd.networks.backbone import create, put_weights
-        from nearnd.networks.transform import View
-
-        weights, facts = load_tensors(path)
-        if facts.get("detector") != "transformaly":
-            raise ValueError(f"{path} is not the file of a `transformaly` detector")
-        self.facts, self.how = facts["backbone"], View(*facts["view"])
-        pair = Imitation(create(self.facts), self.facts)
-        put_weights(pair, weights, path)
-        self.pair = pair.to(device.device()).eval()
-
-
-def build(
-    epochs: int = 30,
-    lr: float = 1e-4,  # Adam
-    batch: int = 32,  # of the README; the code's own default is 6
-    resize: int | None = None,
-    crop: int | None = None,
-    precision: str = "auto",
-) -> Transformaly:
-    """Students of every block of a ViT, trained on the mean squared error over blocks, tokens and
-    dimensions. `resize`, `crop`, `precision`: as in `frozen`; the authors show square images of
-    exactly the network's 384 pixels, which is resize 384."""
-    return Transformaly(
-        epochs=epochs, lr=lr, batch=batch, resize=resize, crop=crop, precision=precision
-    )
+build = Transformaly

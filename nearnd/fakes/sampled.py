@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from nearnd.fakes._levels import match_levels
-from nearnd.fakes._stops import choose, each, enough, settled
+from nearnd.files.snapshots import snapshot
+from nearnd.jobs.early_end import choose, each, settled
 from nearnd.jobs.seeds import image_seeds
 
 
@@ -18,10 +18,6 @@ class Sampled:
     measure: str = "frechet"
     levels: str = "own"
     patience: int | None = None
-
-    def enough(self, fidelity: list[dict]) -> bool:
-        """See the contract and `_stops.enough`."""
-        return enough(fidelity, self.stop, self.measure, self.patience)
 
     def draw(
         self, n: int, *, seed: int, normal: np.ndarray, sample, snapshots: str, fidelity: list[dict]
@@ -42,8 +38,9 @@ class Sampled:
             facts |= {"measure": self.measure, f"best_{self.measure}": best}
         fakes, seeds = None, image_seeds(seed, n)
         for i, row in enumerate(rows):
-            file = Path(snapshots) / f"step{int(row['step']):07d}.safetensors"
-            part = sample(file, seeds[i :: len(rows)])  # (n / rows, H, W, C)
+            part = sample(
+                snapshot(snapshots, int(row["step"])), seeds[i :: len(rows)]
+            )  # (n / rows, H, W, C)
             if fakes is None:
                 fakes = np.empty((n, *part.shape[1:]), part.dtype)  # (n, H, W, C)
             fakes[i :: len(rows)] = part

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nearnd.jobs.neighbours import nearest
+
 BUDGET = 1 << 26  # bytes of one block of distances
 EQUAL = 1e-12  # relative rounding error of a squared distance below which it is a tie
 
@@ -24,16 +26,12 @@ def inside(real: np.ndarray, fake: np.ndarray, k: int) -> Iterator[np.ndarray]:
         )
     mean = real.mean(axis=0, dtype=np.float64)  # (D,)
     x, y = real - mean, fake - mean  # float64 (N, D), (M, D)
-    tie = EQUAL * max(np.square(x).sum(axis=1).max(), np.square(y).sum(axis=1).max())
-    step = max(1, BUDGET // (8 * max(len(x), len(y))))
+    xx, yy = np.square(x).sum(axis=1), np.square(y).sum(axis=1)  # (N,), (M,)
+    tie = EQUAL * max(xx.max(), yy.max())
+    # The image itself is the first of the k + 1 nearest, so the last is its k-th other one.
+    radius = nearest(x, x, k + 1)[0][:, k]  # (N,) squared
+    step = max(1, BUDGET // (8 * len(y)))
     for i in range(0, len(x), step):
-        rows = x[i : i + step]
-        to_real = _squared(rows, x)  # (n, N)
-        # The image itself is the first of the k + 1 smallest, so the last is its k-th other one.
-        radius = np.partition(to_real, k, axis=1)[:, k]  # (n,)
-        yield _squared(rows, y) < radius[:, None] - tie  # (n, M) copies sit exactly on a radius
-
-
-def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    d = np.square(a).sum(axis=1)[:, None] - 2 * (a @ b.T) + np.square(b).sum(axis=1)  # (n, m)
-    return np.maximum(d, 0)
+        rows = slice(i, i + step)
+        squared = xx[rows, None] - 2 * (x[rows] @ y.T) + yy  # (n, M)
+        yield squared < radius[rows, None] - tie  # copies sit exactly on a radius

@@ -25,7 +25,7 @@ AGAIN = "; if the pipeline made it, delete it and run again"
 def replacing(path: str | Path) -> Iterator[Path]:
     """A new name beside `path`; renamed to `path` on success, removed on failure.
 
-    Where it cannot be written an OSError with words; what was at `path` before stays.
+    OSError that says why where it cannot be written; what was at `path` before stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -139,11 +139,11 @@ def _decode(
             f"{len(bad)} of {len(sources)} files are not readable images;"
             f" repair them or take them away:{_listed(bad)}"
         )
-    _tell([(sources[i][0], found) for i, found in enumerate(results) if found])
+    _log_kinds([(sources[i][0], found) for i, found in enumerate(results) if found])
     return pixels
 
 
-def _tell(images: list[tuple[str, Found]]) -> None:
+def _log_kinds(images: list[tuple[str, Found]]) -> None:
     """One line on what there was: types of pixels and sizes; and the files with a remark."""
     if not images:
         return

@@ -8,46 +8,37 @@ from pathlib import Path
 from torch import Tensor
 
 from nearnd.files.arrays import save_tensors
+from nearnd.files.snapshots import snapshot
 from nearnd.generators._official import read_official
 from nearnd.generators._reference import copy_named
+from nearnd.generators.score_sde import ScoreSDE
 from nearnd.networks.unet import UNet
 
 
 def write_snapshot(
-    weights: str | Path,
-    take: str,
-    shape: tuple[int, ...],
-    sde: str,
-    process: dict,
-    network: dict,
-    folder: Path,
+    model: ScoreSDE, weights: str | Path, take: str, shape: tuple[int, ...], folder: Path
 ) -> tuple[int, Path]:
     """The number of training steps behind the checkpoint, and the file written into `folder`.
 
-    shape: of the images, (N, S, S, C). sde, process, network: see `_training.train_score`.
+    shape: of the images, (N, S, S, C). take: see `checkpoint.build`.
     ValueError, which names the tensor, if the checkpoint is not of exactly this network.
     """
     _, height, width, channels = shape
     if height != width:
         raise ValueError(f"the generator needs square images, got uint8 {shape}")
     found = read_official(weights, take)
-    facts = {
-        "kind": "score_sde",
-        "sde": sde,
-        "process": process,
-        "network": dict(network, size=height, channels=channels),
-    }
+    facts = model.facts(height, channels)
     net = UNet(**facts["network"])
     try:
-        if sde == "ve":
-            _check_levels(found.sigmas, process)
+        if model.sde == "ve":
+            _check_levels(found.sigmas, model.process)
         copy_named(net, found.weights)
     except ValueError as error:
         raise ValueError(
             f"{weights} is not of the network in the entry (model) at {height} pixels and"
             f" {channels} channels: {error}"
         ) from error
-    file = folder / f"step{found.step:07d}.safetensors"
+    file = snapshot(folder, found.step)
     save_tensors(
         file, {n: w.numpy() for n, w in net.state_dict().items()}, **facts, step=found.step
     )

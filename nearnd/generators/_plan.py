@@ -8,17 +8,17 @@ import torch
 from nearnd.contracts import Plan
 from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
-from nearnd.generators._samplers import load
 from nearnd.generators._sde import over
+from nearnd.generators.score_sde import ScoreSDE
 from nearnd.jobs.training_loop import snapshot_steps
 
 SPREAD = 0.25  # standard deviation of the pixels of the images that stand in
 
 
-def plan(name: str, process: dict, recipe: dict, sampler: dict) -> Plan:
-    """Of the training that `train_score` would do with these arguments."""
-    due = snapshots_of(recipe)
-    return Plan(due[-1], due, recipe["batch"], calls(name, process, sampler))
+def plan(model: ScoreSDE) -> Plan:
+    """Of the training that `train_score` would do."""
+    due = snapshots_of(model.recipe)
+    return Plan(due[-1], due, model.recipe["batch"], calls(model))
 
 
 def snapshots_of(recipe: dict) -> list[int]:
@@ -31,15 +31,16 @@ def snapshots_of(recipe: dict) -> list[int]:
     return found
 
 
-def calls(name: str, process: dict, sampler: dict) -> float:
+def calls(model: ScoreSDE) -> float:
     """How often the sampler calls the network for one image.
 
     Counted on the exact score of Gaussian images: the number itself for samplers of fixed steps, a
     low estimate for the adaptive one.
     """
+    process = model.process
     if process.get("sigma_max") == "data":
         process = process | {"sigma_max": 50.0}  # the number of steps does not depend on it
-    sde, count = make(name, process), 0
+    sde, count = make(model.sde, process), 0
 
     def score(x, t):
         nonlocal count
@@ -47,7 +48,5 @@ def calls(name: str, process: dict, sampler: dict) -> float:
         m, std = (over(a) for a in sde.marginal(t))
         return -x / (std**2 + (m * SPREAD) ** 2)
 
-    settings = {key: value for key, value in sampler.items() if key != "kind"}
-    noise = ImageNoise(np.zeros(1, np.uint64), (1, 4, 4), torch.device("cpu"))
-    load(sampler["kind"])(sde, score, noise, **settings)
+    model.sampler(sde, score, ImageNoise(np.zeros(1, np.uint64), (1, 4, 4), torch.device("cpu")))
     return count

@@ -12,22 +12,18 @@ from nearnd.generators._data import to_uint8
 from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators._precision import in_precision
-from nearnd.generators._samplers import load
+from nearnd.generators.score_sde import ScoreSDE
 from nearnd.jobs.device import device
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.unet import UNet
 
 
-def sample(
-    snapshot: Path, seeds: np.ndarray, sampler: dict, batch: int, precision: str
-) -> tuple[np.ndarray, float]:
-    """uint8 (n, S, S, C), `batch` at a time, and the calls of the network for each, on average.
-
-    sampler: {"kind": name, its settings}.
-    """
+def sample(model: ScoreSDE, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
+    """uint8 (n, S, S, C), `sample_batch` at a time, and the calls of the network for each, on
+    average. Network and SDE are those of the snapshot."""
     sde, net, facts = load_snapshot(snapshot)
     dev = device()
-    run = in_precision(net.to(dev).eval(), dev, precision)
+    run = in_precision(net.to(dev).eval(), dev, model.precision)
     seen = 0
 
     def score(x, t):
@@ -35,17 +31,15 @@ def sample(
         seen += len(x)
         return sde.score(run(x, sde.level(t)), t)
 
-    settings = {name: value for name, value in sampler.items() if name != "kind"}
-    draw = load(sampler["kind"])
     size, channels = facts["network"]["size"], facts["network"]["channels"]
     out = np.empty((len(seeds), size, size, channels), np.uint8)
 
     def fill(rows: slice) -> None:
         noise = ImageNoise(seeds[rows], (channels, size, size), dev)
-        out[rows] = to_uint8(draw(sde, score, noise, **settings), sde.centered)
+        out[rows] = to_uint8(model.sampler(sde, score, noise), sde.centered)
 
     with torch.inference_mode():
-        MicroBatch(batch).each(len(seeds), fill)
+        MicroBatch(model.sample_batch).each(len(seeds), fill)
     return out, seen / max(len(seeds), 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 
 from nearnd.contracts import Progress
 from nearnd.files.arrays import save_tensors
+from nearnd.files.snapshots import snapshot
 from nearnd.generators._data import largest_distance, to_float
 from nearnd.generators._discrete import make
 from nearnd.generators._loss import training_loss
 from nearnd.generators._plan import snapshots_of
 from nearnd.generators._precision import in_precision
+from nearnd.generators.score_sde import ScoreSDE
 from nearnd.jobs.device import device
 from nearnd.jobs.training_loop import step_seed, train
 from nearnd.networks.batches import batch_rows
@@ -23,12 +26,8 @@ from nearnd.networks.unet import UNet
 
 
 def train_score(
+    model: ScoreSDE,
     pixels: np.ndarray,
-    name: str,
-    process: dict,
-    network: dict,
-    recipe: dict,
-    precision: str,
     *,
     seed: int,
     folder: Path,
@@ -36,29 +35,21 @@ def train_score(
     progress: Progress,
 ) -> None:
     """Fits uint8 (N, S, S, C) and writes snapshots of the averaged weights into `folder`, until
-    `monitor` returns True or all are made.
-
-    name and process: the SDE and its constants. network: of `UNet`, without size and channels.
-    recipe: see `score_sde.build`.
-    """
+    `monitor` returns True or all are made."""
     n, height, width, channels = pixels.shape
     if n == 0 or height != width:
         raise ValueError(f"the generator needs square images, got uint8 {pixels.shape}")
-    if process.get("sigma_max") == "data":
-        process = process | {"sigma_max": max(largest_distance(pixels), 1.0)}
-    facts = {
-        "kind": "score_sde",
-        "sde": name,
-        "process": process,
-        "network": dict(network, size=height, channels=channels),
-    }
-    sde, dev = make(name, process), device()
+    if model.process.get("sigma_max") == "data":
+        found = {"sigma_max": max(largest_distance(pixels), 1.0)}
+        model = replace(model, process=model.process | found)
+    facts, recipe = model.facts(height, channels), model.recipe
+    sde, dev = make(model.sde, model.process), device()
     torch.manual_seed(step_seed(seed, 2**32))
     net = UNet(**facts["network"]).to(dev).train()
     optimizer = torch.optim.Adam(
         (p for p in net.parameters() if p.requires_grad), recipe["lr"], fused=True
     )
-    run = in_precision(net, dev, precision)
+    run = in_precision(net, dev, model.precision)
     batch, warmup, due = recipe["batch"], recipe["warmup"], snapshots_of(recipe)
     micro = MicroBatch(recipe["micro_batch"] or batch)
 
@@ -71,7 +62,7 @@ def train_score(
         return training_loss(run, sde, x, likelihood=likelihood, parts=parts)
 
     def keep(step: int, weights: dict) -> bool:
-        file = Path(folder) / f"step{step:07d}.safetensors"
+        file = snapshot(folder, step)
         arrays = {name: w.float().cpu().numpy() for name, w in weights.items()}
         save_tensors(file, arrays, **facts, step=step)
         return monitor(step, file)

@@ -18,6 +18,12 @@ FILES = {
         " (Google Drive, so by hand).",
     }
 }
+TOY = {
+    "model": {
+        "kind": "score_sde", "nf": 16, "channel_mult": [1, 2], "blocks": 1, "attention": [],
+        "sigma_max": 8.0, "sampler": {"kind": "heun", "steps": 3},
+    }
+}  # fmt: skip
 
 
 class Checkpoint:
@@ -31,13 +37,14 @@ class Checkpoint:
         from nearnd.generators._official import read_step
         from nearnd.generators._plan import calls
 
-        like, step = self.like, read_step(self.weights)
-        return Plan(step, [step], 0, calls(like.sde, like.process, like.sampler))
+        step = read_step(self.weights)
+        return Plan(step, [step], 0, calls(self.like))
 
     def train(
         self,
         pixels: np.ndarray,
         *,
+        labels: np.ndarray | None = None,
         seed: int,
         folder: Path,
         monitor: Callable[[int, Path], bool],
@@ -50,11 +57,7 @@ class Checkpoint:
         from nearnd.generators._import import write_snapshot
 
         verify(self.weights, self.sha256)
-        like = self.like
-        step, file = write_snapshot(
-            self.weights, self.take, pixels.shape, like.sde, like.process, like.network,
-            Path(folder),
-        )  # fmt: skip
+        step, file = write_snapshot(self.like, self.weights, self.take, pixels.shape, folder)
         monitor(step, file)
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
@@ -71,10 +74,12 @@ def build(
     model: Mapping[str, Any] | None = None,
     take: str = "ema",
     sha256: str | None = None,
+    sampler: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """weights: the file `checkpoint_<k>.pth`: a path, a link, or a name to look for in `mirrors`.
-    model: the entry of kind score_sde that the file was trained with; its sampler is used.
+    model: the entry of kind score_sde that the file was trained with.
     take: "ema", the averaged weights, which the published numbers are of, or "model", the last.
+    sampler: an entry of samplers. None: that of the model.
     """
     if not weights:
         raise ValueError("weights is not given; it must be a checkpoint_<k>.pth, a link or a name")
@@ -82,9 +87,13 @@ def build(
         raise ValueError(f"take is {take!r}; it may be ema or model")
     if not isinstance(model, Mapping | None):
         raise ValueError(f"model is {model!r}; it may be an entry of kind score_sde")
-    entry = {key: v for key, v in (model or {}).items() if key not in ("kind", "monitor")}
+    entry = dict(model or {})
+    if (kind := entry.pop("kind", "score_sde")) != "score_sde":
+        raise ValueError(f"model is of kind {kind}; it may be an entry of kind score_sde")
     if entry.get("sigma_max") == "data":
         raise ValueError('model: sigma_max is "data"; it must be the number of the checkpoint')
+    if sampler is not None:
+        entry["sampler"] = sampler
     return Checkpoint(score_sde.build(**entry), weights, sha256, take)
 
 

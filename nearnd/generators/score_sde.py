@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nearnd.contracts import Plan, Progress, silent
-from nearnd.generators._samplers import check as check_sampler
+from nearnd import plugins
+from nearnd.contracts import Plan, Progress, Sampler, silent
+
+# what the contract tests train
+TOY = {
+    "nf": 16, "channel_mult": [1, 1], "blocks": 1, "attention": [], "inner": "none", "batch": 8,
+    "lr": 2.0e-3, "warmup": 5, "steps": 12, "snapshots": [6, 12], "sigma_max": 8.0,
+    "sampler": {"kind": "heun", "steps": 3},
+}  # fmt: skip
 
 
 def build(
@@ -58,11 +66,10 @@ def build(
     where the GPU's memory does not suffice. The same gradients, but for the masks of dropout.
     snapshots: the steps at which weights are kept, or how many, at geometric distances from a
     hundredth of the steps on.
-    sampler: {kind: pc, steps: 1000, ...}, or kind heun, dpm_solver or ode with settings of their
-    own, which `_sampler_<kind>.py` explains. None: pc as published, reverse diffusion with Langevin
-    steps for VE, Euler-Maruyama without for VP and sub-VP.
+    sampler: an entry of samplers. None: pc as published, reverse diffusion with Langevin steps for
+    VE, Euler-Maruyama without for VP and sub-VP.
     sample_batch: images sampled at a time. precision: "fp32", "bf16" or "auto": bf16 where it is
-    faster, on GPUs, and on CPUs with matrix units (AMX) where nf times the size is 1024 or more.
+    faster, on GPUs, and on CPUs with matrix units (AMX) where nf times the size is 512 or more.
     Deviation from the official code: Langevin steps use the norms of each image instead of batch
     means (`norms: batch`), and pixels are rounded to uint8, not cut off, so that a sample that
     equals a training image gives back its bytes.
@@ -86,7 +93,13 @@ def build(
     if sampler is None:  # the published ones
         euler = {"predictor": "euler_maruyama", "corrector": "none"}
         sampler = {"kind": "pc"} | ({} if sde == "ve" else euler)
-    check_sampler(sampler, sde, continuous)
+    if not isinstance(sampler, Mapping) or "kind" not in sampler:
+        raise ValueError(
+            f"sampler is {sampler!r}; it may be {{kind: ..., steps: ...}} with a kind out of"
+            f" {', '.join(plugins.available('samplers'))}"
+        )
+    draw = plugins.build("samplers", sampler)
+    plugins.call("samplers", {**sampler, "sde": sde, "continuous": continuous}, "check")
     ve = sde == "ve"
     plain = {
         "nf": nf,
@@ -128,7 +141,7 @@ def build(
         "likelihood": likelihood,
     }
     whole = plain | dict(network or {})
-    return ScoreSDE(sde, process, whole, recipe, dict(sampler), sample_batch, precision)
+    return ScoreSDE(sde, process, whole, recipe, draw, sample_batch, precision)
 
 
 def check(**arguments: Any) -> None:
@@ -137,42 +150,51 @@ def check(**arguments: Any) -> None:
     build(**arguments)
 
 
+@dataclass(frozen=True)
 class ScoreSDE:
     """The contract `Generator`. A snapshot names its network and SDE in its header."""
 
-    def __init__(self, sde, process, network, recipe, sampler, sample_batch, precision) -> None:
-        self.sde, self.process, self.network, self.recipe = sde, process, network, recipe
-        self.sampler, self.sample_batch, self.precision = sampler, sample_batch, precision
+    sde: str  # "ve", "vp" or "subvp"
+    process: dict  # its constants; with num_scales the discrete one
+    network: dict  # arguments of UNet, without size and channels
+    recipe: dict  # of the training
+    sampler: Sampler
+    sample_batch: int
+    precision: str
+
+    def facts(self, size: int, channels: int) -> dict[str, Any]:
+        """The header of a snapshot for images of so many pixels a side."""
+        network = self.network | {"size": size, "channels": channels}
+        return {"kind": "score_sde", "sde": self.sde, "process": self.process, "network": network}
 
     def plan(self) -> Plan:
         """See the contract."""
         from nearnd.generators._plan import plan
 
-        return plan(self.sde, self.process, self.recipe, self.sampler)
+        return plan(self)
 
     def train(
         self,
         pixels: np.ndarray,
         *,
+        labels: np.ndarray | None = None,
         seed: int,
         folder: Path,
         monitor: Callable[[int, Path], bool],
         progress: Progress = silent,
     ) -> None:
-        """See the contract; uint8 (N, S, S, C), C = 1 or 3."""
+        """See the contract; uint8 (N, S, S, C), C = 1 or 3. Labels are not looked at: the network
+        learns the images of all classes together."""
         from nearnd.generators._training import train_score
 
-        train_score(
-            pixels, self.sde, self.process, self.network, self.recipe, self.precision, seed=seed,
-            folder=folder, monitor=monitor, progress=progress,
-        )  # fmt: skip
+        train_score(self, pixels, seed=seed, folder=folder, monitor=monitor, progress=progress)
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
-        """See the contract: needs the snapshot and this entry's sampler settings, nothing else."""
+        """See the contract: needs the snapshot and this entry's sampler, nothing else."""
         return self.sample_counted(snapshot, seeds)[0]
 
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
         """The images, and how often the network was called for each, on average."""
         from nearnd.generators._sampling import sample
 
-        return sample(snapshot, seeds, self.sampler, self.sample_batch, self.precision)
+        return sample(self, snapshot, seeds)

@@ -9,29 +9,12 @@ import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.files.arrays import release
+from nearnd.jobs.neighbours import nearest
 
-ROWS = 1024  # of a distance matrix at a time
 CHUNK = 1 << 24  # bytes that are read between two releases of memory
 LISTED = 10  # pairs that the log names
 
 log = logging.getLogger("nearnd")
-
-
-def nearest(queries: np.ndarray, bank: np.ndarray, skip_self: bool = False):
-    """Index (N,) and Euclidean distance (N,) of the nearest row of bank (M, D).
-
-    `skip_self` is for queries that are the bank: row i is not its own neighbour.
-    """
-    index, distance = np.empty(len(queries), np.int64), np.empty(len(queries))
-    squares = (bank**2).sum(1)  # (M,)
-    for i in range(0, len(queries), ROWS):
-        q = queries[i : i + ROWS]
-        d2 = squares - 2 * q @ bank.T  # (n, M), without the constant of the query
-        if skip_self:
-            d2[np.arange(len(q)), i + np.arange(len(q))] = np.inf
-        index[i : i + ROWS] = j = d2.argmin(1)
-        distance[i : i + ROWS] = np.linalg.norm(q - bank[j], axis=1)  # exact, unlike d2
-    return index, distance
 
 
 def share(fakes: np.ndarray, training: np.ndarray, ratio: float = 0.5) -> float:
@@ -43,11 +26,10 @@ def share(fakes: np.ndarray, training: np.ndarray, ratio: float = 0.5) -> float:
     """
     if len(training) < 2:
         return float("nan")
-    x = np.asarray(training, np.float32).reshape(len(training), -1) / 255  # (N, D)
-    y = np.asarray(fakes, np.float32).reshape(len(fakes), -1) / 255  # (n, D)
-    _, radius = nearest(x, x, skip_self=True)
-    index, distance = nearest(y, x)
-    return float((distance < ratio * radius[index]).mean())
+    x = training.reshape(len(training), -1)  # (N, D)
+    radius = nearest(x, x, 2)[0][:, 1]  # (N,) squared; the first of the two is the image itself
+    squared, index = nearest(x, fakes.reshape(len(fakes), -1), 1)  # (n, 1)
+    return float((squared < ratio**2 * radius[index]).mean())
 
 
 def repeats(train: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
@@ -58,7 +40,7 @@ def repeats(train: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
     return [(where[digest], j) for j, digest in enumerate(_digests(test)) if digest in where]
 
 
-def tell(train: Images, test: Images, classes: list[str]) -> None:
+def warn_of_repeats(train: Images, test: Images, classes: list[str]) -> None:
     """Names the repeats in the log. They are kept: to take them out would be another split."""
     pairs = repeats(train.pixels, test.pixels)
     if pairs:

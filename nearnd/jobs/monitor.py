@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ import pandas as pd
 
 from nearnd.contracts import Embedding, Fidelity, Plan, Progress, silent
 from nearnd.files.arrays import save_array, save_json
+from nearnd.files.snapshots import snapshots
+from nearnd.jobs.early_end import ended
 from nearnd.jobs.seeds import image_seeds
 
 PREVIEWS = 16  # images kept of each snapshot
@@ -69,13 +71,13 @@ class Monitor:
         folder: Path,
         *,
         images: int,
-        stops: Sequence[Callable[[list[dict]], bool]] = (),
+        until: dict | None = None,
         progress: Progress = silent,
     ):
-        """real: the features (N, D) of the real images. images: how many to draw. stops: rows ->
-        whether they are enough; training ends when all say so, with no stop at its end."""
+        """real: the features (N, D) of the real images. images: how many to draw. until: when
+        training ends before its last step; see `early_end.ended`."""
         self.real, self.sample, self.embed, self.measures = real, sample, embed, measures
-        self.seeds, self.folder, self.stops = image_seeds(seed, images), Path(folder), stops
+        self.seeds, self.folder, self.until = image_seeds(seed, images), Path(folder), until
         self._progress, self._steps, self._since = progress, 0, time.monotonic()
         spent = self.folder / "spent.json"
         self.spent = json.loads(spent.read_text()) if spent.exists() else {}
@@ -90,14 +92,13 @@ class Monitor:
         began = time.monotonic()
         if not (self.folder / f"fidelity{step:07d}.json").exists():
             self._measure(step, file)
-        rows = self.rows()
-        enough = bool(self.stops) and all(stop(rows) for stop in self.stops)
-        ended = time.monotonic()
+        enough = ended(self.rows(), self.until)
+        now = time.monotonic()
         training = began - self._since if self._steps else 0.0
-        new = {"steps": self._steps, "training": training, "monitoring": ended - began}
+        new = {"steps": self._steps, "training": training, "monitoring": now - began}
         self.spent = {key: self.spent.get(key, 0) + value for key, value in new.items()}
         save_json(self.folder / "spent.json", self.spent)
-        self._steps, self._since = 0, ended
+        self._steps, self._since = 0, now
         return enough
 
     def _measure(self, step: int, file: Path) -> None:
@@ -127,18 +128,16 @@ class Monitor:
         files = sorted(self.folder.glob("previews*.npy"))
         return np.stack([np.load(file, allow_pickle=False) for file in files])
 
-    def reached(self, plan: Plan, asked: list) -> dict:
-        """How far training went of what was `asked` for; see rules/generators.smk."""
-        rows = self.rows()
-        at, over = rows[-1]["step"], rows[-1]["step"] >= plan.steps
+    def complete(self, plan: Plan) -> bool:
+        """Whether training went to its end; says so, or how many steps `until` saved."""
+        at = self.rows()[-1]["step"]
         log.info(
             f"trained to the end, step {at}"
-            if over
-            else f"all stops met at step {at}: {plan.steps - at} of {plan.steps} steps saved"
+            if at >= plan.steps
+            else f"until {self.until}: ended at step {at}, {plan.steps - at} of {plan.steps} steps"
+            " saved"
         )
-        return {
-            "stopped_at": at, "steps_asked": plan.steps, "over": over, "asked": asked, "rows": rows,
-        }  # fmt: skip
+        return at >= plan.steps
 
     def cost(self, plan: Plan, **facts) -> pd.DataFrame:
         """One row: steps, seconds and images per second; of a killed job up to its last snapshot.
@@ -165,7 +164,7 @@ def publish(folder: Path, target: str | Path) -> None:
     """Puts the snapshots into the output folder, as links where the file system allows."""
     target = Path(target)
     target.mkdir(parents=True, exist_ok=True)
-    for file in sorted(Path(folder).glob("step*.safetensors")):
+    for file in snapshots(folder).values():
         try:
             os.link(file, target / file.name)
         except OSError:

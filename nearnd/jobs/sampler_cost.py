@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nearnd.contracts import Embedding, Fidelity, Progress, silent
+from nearnd.files.snapshots import snapshots
 from nearnd.jobs.seeds import image_seeds
 
 log = logging.getLogger("nearnd")
@@ -55,7 +56,7 @@ def sampler_cost(
 
 def snapshot_at(folder: str | Path, step: int | None) -> Path:
     """The snapshot of that step, the last one if None; ValueError if there is none."""
-    files = {int(file.stem.removeprefix("step")): file for file in Path(folder).glob("step*")}
+    files = snapshots(folder)
     if step is None and files:
         return files[max(files)]
     if step not in files:

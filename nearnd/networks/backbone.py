@@ -96,6 +96,17 @@ def blocks(model: nn.Module) -> list[list[str]]:
     return [*first, last]
 
 
+class Features(nn.Module):
+    """`features` as a network."""
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, x: Tensor) -> Tensor:
+        return features(self.backbone, x)  # (N, D)
+
+
 class Classifier(nn.Module):
     """A backbone and a linear head on its features, with PyTorch's own initial head."""
 

@@ -29,7 +29,7 @@ def inception_features(pixels: np.ndarray, weights: Path, batch: int = 64) -> np
     from nearnd.jobs.device import device
 
     model = _model(Path(weights)).to(device())
-    features = []
+    features = [np.empty((0, 2048), np.float32)]  # none of no images
     with torch.inference_mode():
         for i in range(0, len(pixels), batch):
             x = np.ascontiguousarray(pixels[i : i + batch].transpose(0, 3, 1, 2))  # (n, C, H, W)

@@ -33,6 +33,19 @@ class View(NamedTuple):
         return self
 
 
+def statistics(pixels: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of uint8 (N, H, W, C), of pixels in [0, 1]; the
+    latter at least one grey level."""
+    counts = np.zeros((pixels.shape[-1], 256))  # how often each grey level comes
+    for i in range(0, len(pixels), 1024):
+        part = np.asarray(pixels[i : i + 1024]).reshape(-1, len(counts))
+        counts += [np.bincount(channel, minlength=256) for channel in part.T]
+    share, value = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
+    mean = share @ value  # (C,)
+    std = np.sqrt((share * (value - mean[:, None]) ** 2).sum(axis=1))  # (C,)
+    return mean.tolist(), np.maximum(std, 1 / 255).tolist()
+
+
 def view(pixels: np.ndarray, how: View, *, random: bool = False) -> Tensor:
     """uint8 (N, H, W, C) to float32 (N, channels, crop, crop), channels as in `how.mean`.
 

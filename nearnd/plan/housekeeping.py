@@ -15,13 +15,14 @@ STAGES = {
     "images": "decoded images",
     "backbones": "pretrained networks",
     "generators": "snapshots: averaged weights only, in float32",
+    "cache": "features of real images, shared by the jobs that measure snapshots",
     "samplers": "comparisons of samplers",
     "fakes": "one array of images each",
     "detectors": "trained detectors",
     "features": "embedded images",
     "banks": "features of the normal training images",
     "scores": "a score for each image",
-    "closeness": "distances between classes",
+    "closeness": "how near each anomaly class is to each normal one: shares of a classifier",
     "metrics": "metrics of each task",
     "tables": "tables",
     "figures": "figures",
@@ -36,7 +37,7 @@ class State(NamedTuple):
 
     folder: Path
     job: str  # "generator digits/3/digits_ve/0"
-    why: str | None  # it is kept; None: it can go
+    done: bool  # its outputs are there: the state can go
 
 
 def size(*places: Path) -> int:
@@ -70,26 +71,19 @@ def sizes(results: Path) -> list[tuple[str, int, int, str]]:
     return rows
 
 
-def states(results: Path, outputs: dict[str, list[str]], enough: Iterable[str]) -> list[State]:
-    """The state folders, each with the reason for which it is kept.
+def states(results: Path, outputs: dict[str, list[str]]) -> list[State]:
+    """The state folders, and whether the jobs that left them are done.
 
-    outputs: {rule: the paths of its outputs below `results`, with {wildcards}}. enough: generator
-    jobs that nobody trains further; a finished one of others may go on from its state, for a stop
-    that comes later.
+    outputs: {rule: the paths of its outputs below `results`, with {wildcards}}.
     """
     found = []
     for rule, patterns in outputs.items():
         names = wildcards(patterns)
         for folder in sorted((results / "state" / rule).glob("/".join("*" * (len(names) + 1)))):
             values = folder.relative_to(results / "state" / rule).parts[:-1]
-            job = f"{rule} {'/'.join(values)}"
             made = [p.format(**dict(zip(names, values, strict=True))) for p in patterns]
-            why = None
-            if not all((results / path).exists() for path in made):
-                why = "unfinished: it goes on from here"
-            elif rule == "generator" and job not in enough:
-                why = "of another config, or this one trains it further"
-            found.append(State(folder, job, why))
+            done = all((results / path).exists() for path in made)
+            found.append(State(folder, f"{rule} {'/'.join(values)}", done))
     return found
 
 
@@ -108,18 +102,19 @@ def text_of_sizes(results: Path) -> str:
                     colalign=["left", "right", "right", "left"])  # fmt: skip
 
 
-def clean(results: Path, outputs: dict[str, list[str]], enough: Iterable[str]) -> str:
-    """Removes the states that nobody needs; says what was removed and what is kept, and why."""
-    found = states(results, outputs, enough)
+def clean(results: Path, outputs: dict[str, list[str]]) -> str:
+    """Removes the states of jobs that are done: of generators that ended early (`until`), which
+    with a later end would then begin anew. Says what was removed and what is kept, and why."""
     lines, freed = [], 0
-    for state in found:
-        taken = size(state.folder)
-        verb = f"kept ({state.why})" if state.why else "removed"
-        lines.append(f"{verb}: {state.job}, {_mb(taken)} MB")
-        if state.why is None:
-            before = size(results)
+    for state in states(results, outputs):
+        taken, before = size(state.folder), size(results)
+        if state.done:
             shutil.rmtree(state.folder)
             freed += before - size(results)
+        words = "removed" if state.done else "kept (unfinished: it goes on from here)"
+        if state.done and state.job.startswith("generator "):
+            words = "removed (ended early: a later `until` trains it from the start)"
+        lines.append(f"{words}: {state.job}, {_mb(taken)} MB")
     lines.append(f"{_mb(freed)} MB freed; snapshots are results and stay")
     return "\n".join(lines)
 

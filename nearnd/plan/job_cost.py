@@ -65,8 +65,8 @@ class Reckoner:
 
         o = options(self.config, section, name)
         if section == "generators":
-            entry = o.get("model", settings.arguments(self.config, section, name))
-            network = plugins.build("generators", _trained(entry)).network
+            entry = settings.arguments(self.config, section, name)
+            network = plugins.build("generators", _trained(entry.get("model", entry))).network
             return flops.unet(network | {"size": side, "channels": channels})
         if section == "backbones":
             model = "inception_v3" if o["kind"] == "inception" else o["model"]
@@ -94,7 +94,8 @@ class Reckoner:
         entry = settings.arguments(self.config, "generators", generator)
         if "model" not in entry:
             return plugins.build("generators", entry).plan()
-        plan = plugins.build("generators", _trained(entry["model"])).plan()
+        drawn = {"sampler": entry["sampler"]} if "sampler" in entry else {}
+        plan = plugins.build("generators", _trained(entry["model"] | drawn)).plan()
         return plan._replace(steps=0, snapshots=[0], batch=0)
 
     # ---- rules ----
@@ -117,13 +118,14 @@ class Reckoner:
             parts = [passes("backbone_train", net, n, n / o["batch"], 3)]
         return Work(parts, kept=4 * net.weights)
 
-    def _generator(self, dataset: str, normal: str, generator: str, stops: str = "") -> Work:
+    def _generator(self, dataset: str, normal: str, generator: str) -> Work:
         s, n = self.counts.size(dataset), self.counts.normal(dataset, normal)
         plan = self.plan(generator)
         net = self.network("generators", generator, s.side, s.channels)
         monitor = self.config["monitors"][self.config["generators"][generator]["monitor"]]
         watcher = self.embedder(monitor["detector"], dataset)
-        steps = min(plan.steps, int(stops)) if stops else plan.steps
+        until = self.config["generators"][generator].get("until") or {}
+        steps = min(plan.steps, until.get("step", plan.steps))
         due = [step for step in plan.snapshots if step <= steps] or plan.snapshots[:1]
         seen = _within(plan, round(n), monitor) * len(due)
         parts = [

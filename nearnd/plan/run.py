@@ -29,8 +29,7 @@ class Run:
 
     def digest(self, section: str, name: str) -> str:
         """A hash of the code behind an entry."""
-        stage = settings.STAGE.get(section, section)
-        return plugins.digest(stage, self.config[section][name]["kind"])
+        return settings.digest(self.config, section, name)
 
     def literal(self, section: str, name: str, what: str, default: Any = None) -> Any:
         """What the kind of an entry states."""

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from nearnd import catalog
 from nearnd import config as settings
 from nearnd.plan.run import Run
 
@@ -20,9 +21,7 @@ def start(workflow, config: dict[str, Any]) -> Run:
 
     base = Path(workflow.basedir)
     try:
-        whole = settings.lay_over(
-            settings.read_catalog(base / "config" / "catalog"), settings.typed(config)
-        )
+        whole = catalog.whole(base / "config" / "catalog", config)
         if workflow.is_main_process:  # not again in every job
             check(whole, base)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Which anomaly class is near each normal class, whatever the method (FITYMI section 3.1, CLP)."""
+"""Which anomaly class is near each normal class for any method: CLP, FITYMI section 3.3.1."""
 
 from __future__ import annotations
 

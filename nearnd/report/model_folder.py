@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from nearnd import plugins
+from nearnd.contracts import score_of
 from nearnd.files.arrays import load_tensors
 
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
@@ -39,7 +40,7 @@ def score_images(folder: Path, sources: list[tuple[str, Any]], quantile: float) 
     detector.load(folder / DETECTOR)
     bank = load_tensors(folder / BANK)[0] if (folder / BANK).exists() else {}
     score = plugins.build("scores", facts["score"])
-    values = score(bank, detector.embed(pixels))  # (N,)
+    values = score_of(score(bank, detector.embed(pixels)))  # (N,)
     held_out = np.array(facts["held_out"])
     above = len(held_out) - np.searchsorted(held_out, values)  # of the held-out, at least as high
     return pd.DataFrame({

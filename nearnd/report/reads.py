@@ -264,14 +264,13 @@ def _map(source: Source) -> dict[str, Any]:
     from nearnd.files.tables import load_images
 
     images = load_images(source["file"]["images"])
-    view = load_facts(source["file"]["detector"]).get("view")  # resize, crop, ...
     return {
         "pixels": images.pixels,
         "masks": images.masks,
         "class": images.names,
         "is_anomaly": ~Normal.parse(source["normal"]).of(images.names),
         "map": load_tensors(source["file"]["maps"])[0]["map"],
-        "share": view[1] / view[0] if view else 1.0,
+        "share": load_facts(source["file"]["detector"]).get("map_share", 1.0),
     }
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
+from nearnd.jobs.neighbours import nearest
 from nearnd.scores._features import in_chunks, pair
 from nearnd.scores._logits import present
-from nearnd.scores._neighbours import nearest
 
 READS = ["features"]
 

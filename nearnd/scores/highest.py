@@ -17,9 +17,9 @@ def build() -> Score:
     return highest
 
 
-def highest(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
-    """float32 (N,) from {"map": (N, h, w)}."""
+def highest(bank: Embedding, queries: Embedding, *, seed: int = 0) -> Embedding:
+    """{"score": float32 (N,), "map": (N, h, w)} from {"map": (N, h, w)}."""
     score = queries["map"].max(axis=(1, 2)).astype(np.float32)  # (N,)
     if bad := int((~np.isfinite(score)).sum()):
         raise ValueError(f"{bad} of {len(score)} maps are not finite; see the detector's log")
-    return score
+    return {"score": score, "map": queries["map"]}

@@ -27,7 +27,7 @@ def build(
     That is the negative log density without its constant (D/2) log(2 pi h^2), which ranks nothing
     but would cost float32 the digits that tell images apart. `bandwidth`: a number, or a list from
     which the held-out log density over five random parts of the bank chooses; null is the list
-    2^0.5, 2^1, ..., 2^5. A choice at an end of the list is said in the log. In many dimensions
+    2^0.5, 2^1, ..., 2^5. The log says where the choice is at an end of the list. In many dimensions
     `standardise` and `pca` (see _shallow.prepared) make the list fit.
 
     Distances are one matrix product for all bandwidths: in more than some 20 dimensions the trees

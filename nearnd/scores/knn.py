@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
+from nearnd.jobs.neighbours import nearest
 from nearnd.scores._features import pair
-from nearnd.scores._neighbours import nearest
 
 READS = ["features"]
 

@@ -5,7 +5,9 @@ logits, as there. Distances are Euclidean; the paper's code adds the cosine dist
 
 The tail is fitted as the authors' library does it: moved so that its smallest distance is at
 10,000, then a Weibull law with two parameters. Own code because pytorch-ood 0.4 takes distance 0 to
-every class that no image of a batch is assigned to, so that scores would depend on the others.
+every class that no image of a batch is assigned to, so that scores would depend on the others, and
+because scipy.stats.weibull_min.fit does not find the maximum where the tail is short beside 10,000:
+W was off by up to 0.004 for distances of about 1, by 0.75 for distances of about 0.01.
 """
 
 from __future__ import annotations

@@ -105,9 +105,9 @@ STAGES = {
         "output": {
             "snapshots": SNAPSHOTS,
             **{name: f"{PLACE.format('generators')}/{name}.{end}" for name, end in
-               {"fidelity": "csv", "previews": "npy", "reached": "json", "cost": "tsv"}.items()},
+               {"fidelity": "csv", "previews": "npy", "cost": "tsv"}.items()},
         },
-        "params": params(GENERATOR, watcher=PIXELS, watcher_digest="", fakes=[], asked=[],
+        "params": params(GENERATOR, watcher=PIXELS, watcher_digest="", until=None,
                          monitor={"measures": ["frechet"], "images": 16}),
     },
     "fakes": {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # test_workflow's helpers
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # toy.py
 
 
 @pytest.fixture(scope="session")

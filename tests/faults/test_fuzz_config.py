@@ -13,8 +13,8 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
 
+from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd import plugins
 from nearnd.plan import inputs as rules_read
 from nearnd.plan import resources, start
 from nearnd.plan.run import Run
@@ -51,9 +51,10 @@ class Planning:
         return "Planning()"
 
     def __call__(self, changes):
-        config = settings.lay_over(copy.deepcopy(TOY), changes)
+        config = catalog.lay_over(copy.deepcopy(TOY), changes)
         try:
-            config = settings.lay_over(copy.deepcopy(CATALOG), settings.typed(config))
+            config = catalog.lay_over(copy.deepcopy(CATALOG), catalog.typed(config))
+            config = catalog.derive(config)
             start.check(config, ROOT)
             run = Run(config)
             for experiment in run.experiments:
@@ -100,20 +101,22 @@ def words_of(catalog) -> list[str]:
     """Every key and name that means something, for the fuzzer to put elsewhere."""
     found = set()
     for section, entries in catalog.items():
-        found |= {section, *entries}
+        found |= {section, *entries, "like", "vary"}
         for entry in entries.values():
             found |= set(entry)
     return sorted(map(str, found))
 
 
-CATALOG = pruned(settings.read_catalog(ROOT / "config/catalog"))
+CATALOG = pruned(catalog.whole(ROOT / "config/catalog"))
 CATALOG["datasets"]["own"] = {"kind": "image_folder", "path": "nowhere"}
 LINK = "https://example.org/a"
 CATALOG["fakes"]["own"] = {"kind": "imported", "file": f"{LINK}.npy", "per_class": 3}
 CATALOG["generators"]["own"] = {
-    "kind": "checkpoint", "monitor": "glyph_vit", "weights": f"{LINK}.pth", "model": {"nf": 8}
+    "kind": "checkpoint", "monitor": "glyph_vit", "weights": f"{LINK}.pth",
+    "model": {"kind": "score_sde", "nf": 8},
 }  # fmt: skip
 WORDS = words_of(CATALOG)
+words = st.sampled_from(WORDS)
 
 
 def alike(old):
@@ -125,10 +128,8 @@ def alike(old):
     if isinstance(old, dict):
         keys = st.sampled_from([*old, "x"])
         return st.builds(lambda key, value: {**old, key: value}, keys, plain | words)
-    return st.sampled_from([str(old).upper(), f" {old}", [old], {"kind": old}, 3, True, ""])
-
-
-words = st.sampled_from(WORDS)
+    odd = [str(old).upper(), f" {old}", [old], {"kind": old}, {"like": old}, 3, True, ""]
+    return st.sampled_from(odd) | st.dictionaries(words, words | plain, max_size=2)
 
 
 @st.composite
@@ -150,7 +151,7 @@ def changed(draw):
             changes[section][name] = draw(anything)
             continue
         old = {**CATALOG[section].get(name, {}), **TOY.get(section, {}).get(name, {})}
-        known = sorted({*old, *arguments(section, old)}) or ["kind"]
+        known = sorted({*old, *arguments(section, old), "like", "vary"})
         key = draw(st.sampled_from(known) if depth > 3 else words)
         value = draw(st.one_of(alike(old.get(key)), words, anything))
         entry = changes[section].setdefault(name, old)
@@ -226,7 +227,7 @@ def test_a_catalog_file_of_any_bytes_is_read_or_named(tmp_path_factory, content)
     folder.mkdir(exist_ok=True)
     (folder / "odd.yaml").write_bytes(content)
     try:
-        settings.read_catalog(folder)
+        catalog.read_catalog(folder)
     except ValueError as error:
         said = str(error)
     else:

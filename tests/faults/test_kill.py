@@ -7,7 +7,7 @@ import signal
 import pytest
 from _stages import GENERATOR, LONG, REPEATS, STAGES, moments, results, run, start
 
-KILLS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM}
+KILLS = [signal.SIGKILL, signal.SIGTERM]
 
 
 def killed(folder, stage, number, after, **changes):
@@ -26,24 +26,20 @@ def whole_or_absent(folder, stage, made):
         assert made[name] == content, f"{name} is half written"
 
 
-@pytest.mark.parametrize("name", KILLS)
 @pytest.mark.parametrize("stage", LONG)
-def test_killed_at_random_moments_and_started_again_it_makes_the_same_bytes(
-    toy, tmp_path, stage, name
-):
-    chance = moments(stage, name)
+def test_killed_at_random_moments_and_started_again_it_makes_the_same_bytes(toy, tmp_path, stage):
+    chance = moments(stage, "killed")
     for repeat in range(REPEATS):
         folder = toy.copy(tmp_path / str(repeat))
-        span, hit = toy.seconds[stage], 0
-        while hit < 2:  # killed twice, the second time while it goes on from the first
-            code = killed(folder, stage, KILLS[name], chance.uniform(0, span))
+        span, left = toy.seconds[stage], chance.sample(KILLS, 2)
+        while left:  # killed by both, the second time while it goes on from the first
+            code = killed(folder, stage, left[0], chance.uniform(0, span))
             whole_or_absent(folder, stage, toy.made[stage])
             if code == 0 or ": done in " in (folder / "said.txt").read_text():  # it was faster
                 shutil.rmtree(folder / "results" / "state", ignore_errors=True)
                 span *= 0.7
                 continue
-            assert code in (-KILLS[name], 143), (folder / "said.txt").read_text()
-            hit += 1
+            assert code in (-left.pop(0), 143), (folder / "said.txt").read_text()
         code, said = run(folder, stage)
         assert code == 0, said
         assert results(folder, stage) == toy.made[stage]

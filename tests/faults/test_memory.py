@@ -5,7 +5,7 @@ import pytest
 import torch
 from _stages import IMAGES, STAGES, results, run
 
-from nearnd.detectors import _vit, binary
+from nearnd.detectors import _trained, binary
 from nearnd.files.tables import load_images
 from nearnd.networks.backbone import Classifier
 
@@ -54,7 +54,7 @@ def test_a_detector_is_trained_in_smaller_parts_to_the_same_weights(task, monkey
 
 def test_images_are_embedded_in_smaller_parts_to_the_same_features(task, monkeypatch):
     detector, pixels = trained(task), task[0].pixels
-    whole, real, tried = detector.embed(pixels)["features"], _vit.features, []
+    whole, real, tried = detector.embed(pixels)["features"], _trained.features, []
 
     def features(net, x):
         tried.append(len(x))
@@ -62,7 +62,7 @@ def test_images_are_embedded_in_smaller_parts_to_the_same_features(task, monkeyp
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return real(net, x)
 
-    monkeypatch.setattr(_vit, "features", features)
+    monkeypatch.setattr(_trained, "features", features)
     steps = []
     small = detector.embed(pixels, progress=lambda step, total, **_: steps.append(step))
     assert np.allclose(whole, small["features"], atol=1e-5)

@@ -12,7 +12,7 @@ import pytest
 from _fuzz import MANY
 from _stages import REPEATS
 from PIL import Image
-from test_workflow import SNAKEMAKE, copy_of_the_repository, digests, overlay, planned, run
+from toy import SNAKEMAKE, copy_of_the_repository, digests, overlay, planned, run
 
 # three jobs; the option ends the list of config files
 TARGET = ("--rerun-incomplete", "results/features/digits/any/pixels/seed0/train.safetensors")

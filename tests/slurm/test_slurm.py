@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from test_workflow import SNAKEMAKE, copy_of_the_repository, digests
+from toy import SNAKEMAKE, copy_of_the_repository, digests
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(

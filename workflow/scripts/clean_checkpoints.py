@@ -1,4 +1,4 @@
-"""Removes half-done work that no unfinished job and no further training needs."""
+"""Removes half-done work that no unfinished job needs."""
 
 from pathlib import Path
 
@@ -8,5 +8,4 @@ from nearnd.jobs import job
 from nearnd.plan import housekeeping
 
 with job.start(snakemake):
-    p = snakemake.params
-    print(housekeeping.clean(Path("results"), p.outputs, p.enough))
+    print(housekeeping.clean(Path("results"), snakemake.params.outputs))

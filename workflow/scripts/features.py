@@ -6,21 +6,19 @@ import numpy as np
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import job
+from nearnd.jobs.seeds import image_seeds
 from nearnd.tasks import Normal
 
 with job.start(snakemake) as run:
     normal = snakemake.wildcards.normal
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.load(snakemake.input.detector)
-    for split in ("train", "test"):
+    for k, split in enumerate(("train", "test")):
         images = tables.load_images(snakemake.input[split])
         pixels, row = images.pixels, np.arange(len(images))
         if split == "train" and normal != "any":  # the others are for no bank
             row = np.flatnonzero(Normal.parse(normal).of(images.names))
             pixels = pixels[row]  # (N, H, W, C)
-        if len(pixels):
-            embedding = detector.embed(pixels, progress=run.progress)
-        else:  # a dataset of one split: the form of an embedding, no rows
-            other = tables.load_images(snakemake.input["test" if split == "train" else "train"])
-            embedding = {k: v[:0] for k, v in detector.embed(other.pixels[:1]).items()}
+        seeds = image_seeds(run.seed + k, len(pixels))
+        embedding = detector.embed(pixels, seeds=seeds, progress=run.progress)
         arrays.save_tensors(snakemake.output[split], embedding | {"row": row})

@@ -6,9 +6,10 @@ from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import feature_cache, job, monitor
 
-with job.start(snakemake, apart=["fakes", "asked"]) as run:
+with job.start(snakemake, apart=["until"]) as run:
     p, files, out = snakemake.params, snakemake.input, snakemake.output
-    normal = tables.load_task(files.pixels, snakemake.wildcards.normal).pixels  # (N, H, W, C)
+    images = tables.load_task(files.pixels, snakemake.wildcards.normal)
+    normal, labels = images.pixels, images.labels  # (N, H, W, C), (N,)
     watcher = plugins.build("detectors", p.watcher)
     watcher.load(files.watcher)
     real = feature_cache.features_of(normal, watcher.embed, files.watcher, p.watcher_digest)
@@ -18,15 +19,14 @@ with job.start(snakemake, apart=["fakes", "asked"]) as run:
         real, generator.sample, watcher.embed,
         {name: plugins.build("fidelity", {"kind": name}) for name in p.monitor["measures"]},
         run.seed, run.folder, images=monitor.images_within(plan, len(real), **p.monitor),
-        stops=[plugins.build("fakes", entry).enough for entry in p.fakes], progress=run.progress,
+        until=p.until, progress=run.progress,
     )  # fmt: skip
     generator.train(
-        normal, seed=run.seed, folder=run.folder, monitor=watch, progress=watch.progress
-    )
+        normal, labels=labels if len(set(labels.tolist())) > 1 else None,
+        seed=run.seed, folder=run.folder, monitor=watch, progress=watch.progress,
+    )  # fmt: skip
     tables.save_table(out.fidelity, watch.table())
     arrays.save_array(out.previews, watch.previews())
     tables.save_table(out.cost, watch.cost(plan, **run.memory()))
-    reached = watch.reached(plan, p.asked)
-    arrays.save_json(out.reached, reached)
     monitor.publish(run.folder, out.snapshots)
-    run.keep = not reached["over"]
+    run.keep = not watch.complete(plan)  # what ended early goes on from here if `until` is raised

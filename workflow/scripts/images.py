@@ -22,4 +22,4 @@ with job.start(snakemake):
     for split, images in splits.items():
         tables.save_images(folder, split, images, classes)
         job.log.info(f"{split}: {len(images)} images {images.pixels.shape[1:]}")
-    duplicates.tell(splits["train"], splits["test"], classes)
+    duplicates.warn_of_repeats(splits["train"], splits["test"], classes)

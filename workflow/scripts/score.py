@@ -3,6 +3,7 @@
 import _repository  # noqa: F401
 
 from nearnd import plugins
+from nearnd.contracts import score_of
 from nearnd.files import arrays, tables
 from nearnd.jobs import job
 from nearnd.tasks import Normal
@@ -14,7 +15,7 @@ with job.start(snakemake) as run:
     queries.pop("row")
     bank = arrays.load_tensors(files["bank"])[0] if "bank" in files else {}
     score = plugins.build("scores", snakemake.params.entry)
-    table["score"] = score(bank, queries, seed=run.seed)
+    table["score"] = score_of(score(bank, queries, seed=run.seed))
     own = snakemake.params.own  # another dataset's images are anomalies, all of them
     table["is_anomaly"] = ~Normal.parse(w.normal).of(table["class"]) if own else True
     tables.save_table(snakemake.output[0], table[["id", "class", "is_anomaly", "score"]])

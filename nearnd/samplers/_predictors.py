@@ -6,11 +6,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nearnd.generators._sde import Process
-
 
 def coefficients(
-    predictor: str, sde: Process, t: Tensor, i: Tensor, n: int, flow: bool
+    predictor: str, sde, t: Tensor, i: Tensor, n: int, flow: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """a, b, c at the times t (K,) with the indices i (K,) out of n, float64 (K,).
 
@@ -28,7 +26,7 @@ def coefficients(
     return 1 - rate, g**2 / 2 if flow else g**2, torch.zeros_like(g) if flow else g
 
 
-def _ancestral(sde: Process, i: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+def _ancestral(sde, i: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """The posterior step of SMLD (VE) or DDPM (VP) (appendix F)."""
     if sde.name == "ve":
         sigma, before = sde.levels(i, n)

@@ -1,4 +1,5 @@
-"""When a stop is settled: early enough to save training, late enough that nothing changes it."""
+"""When training ends and which snapshot fakes are drawn from: early enough to save training, late
+enough that nothing changes it."""
 
 import logging
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from nearnd import plugins
-from nearnd.fakes._stops import choose, converged, enough, settled
+from nearnd.jobs.early_end import check_until, choose, converged, ended, enough, settled
 
 FALLING = [300.0, 90.0, 41.0, 8.0, 9.0, 7.0]
 
@@ -21,6 +22,7 @@ def rows(distances, measure="frechet", **facts):
         ({"step": 4}, 4),
         ({"step": 5}, 8),  # passed: it has no snapshot, and more training gives it none
         ({"step": 64}, None),
+        ({"step": [2, 8]}, 8),  # of several the last
         ({"fid": 90}, 2),
         ({"fid": 40}, 8),
         ({"fid": 1}, None),
@@ -30,7 +32,7 @@ def rows(distances, measure="frechet", **facts):
         ({"factor": 5}, None),  # the best of a converged run is known at its end
     ],
 )
-def test_when_training_may_end(stop, settled_at):
+def test_when_a_stop_is_settled(stop, settled_at):
     table = rows(FALLING)
     first = next((r["step"] for i, r in enumerate(table, 1) if enough(table[:i], stop)), None)
     assert first == settled_at
@@ -69,12 +71,11 @@ def test_a_fall_is_not_convergence_and_a_plateau_is():
 def test_factor_ends_at_the_plateau_if_that_is_asked_for():
     # from step 2^12 on the fall of 1000 x 0.5^i is below the noise
     table = rows(1000 * 0.5 ** np.arange(24.0) + 2 + 0.05 * np.abs(noise(24, 0)))
-    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"factor": 5}, "patience": 4})
-    ends = [i for i in range(1, 25) if fakes.enough(table[:i])]
-    assert ends
-    assert 12 <= ends[0] < 24
-    whole = plugins.build("fakes", {"kind": "sampled", "stop": {"factor": 5}})
-    assert not any(whole.enough(table[:i]) for i in range(1, 25))
+    for until in ({"factor": 5, "patience": 4}, {"patience": 4}):
+        ends = [i for i in range(1, 25) if ended(table[:i], until)]
+        assert ends
+        assert 12 <= ends[0] < 24
+    assert not any(enough(table[:i], {"factor": 5}) for i in range(1, 25))
     late, early = choose(table, {"factor": 5}), choose(table, {"factor": 5}, patience=4)
     assert late == early
     assert late["frechet"] == pytest.approx(5 * 2, rel=0.5)
@@ -82,8 +83,33 @@ def test_factor_ends_at_the_plateau_if_that_is_asked_for():
 
 def test_a_plateau_at_the_start_is_no_convergence():
     flat = rows(300 + noise(20, 1))
-    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"factor": 5}, "patience": 4})
-    assert not any(fakes.enough(flat[:i]) for i in range(1, 21))
+    for until in ({"factor": 5, "patience": 4}, {"patience": 4}):
+        assert not any(ended(flat[:i], until) for i in range(1, 21))
+
+
+def test_until_reads_its_own_measure_and_ends_nothing_where_it_is_not_said():
+    table = rows(FALLING, kid=0.5)
+    assert ended(table[:3], {"fid": 41})
+    assert not ended(table[:3], {"fid": 40})
+    assert ended(table[:1], {"fid": 1, "measure": "kid"})
+    assert not ended(table, None)
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        ({"factor": 5}, "patience: a number of snapshots from 2 on"),
+        ({"patience": 1}, "patience: a number of snapshots from 2 on"),
+        ({"measure": "kid"}, "it may be one of fid, window, step, or patience"),
+        ({"fid": 40, "patience": 6}, "patience goes with factor, or stands alone"),
+        ({"fid": 40, "step": 3}, "until is .*; it may be one of fid, factor, step, window"),
+        ({"step": [3, 4]}, r"until step is \[3, 4\]; it may be a number"),
+        ({"fid": -1}, "until fid is -1; it may be a number that is not negative"),
+    ],
+)
+def test_an_end_that_means_nothing_is_refused(until, words):
+    with pytest.raises(ValueError, match=words):
+        check_until(until)
 
 
 def test_kid_is_read_if_asked_for_and_has_no_factor():

@@ -1,7 +1,8 @@
-"""Which snapshot of a generator the fakes come from (FITYMI section 5). Reads no anomaly.
+"""When the training of a generator may end (its `until`), and which snapshot fakes come from (their
+`stop`; FITYMI section 5). Reads no anomaly.
 
-A stop reads the fidelity table from its beginning to the row that settles it, and nothing after:
-the choice is the same however far another stop lets the training go.
+A rule reads the fidelity table from its beginning to the row that settles it, and nothing after:
+the choice is the same however far the training went on.
 """
 
 from __future__ import annotations
@@ -10,13 +11,65 @@ import logging
 
 import numpy as np
 
+HALVED = {"factor": 2}  # patience alone: else a plateau before anything is learnt would end it
+
 log = logging.getLogger("nearnd")
+
+
+def check_stop(stop: dict) -> None:
+    """ValueError if it is none of the rules of `choose`, with values that it can have."""
+    one = "a number that is not negative"
+    good = {"fid": one, "factor": one, "step": f"{one}, or a rising list of them",
+            "window": "two rising numbers"}  # fmt: skip
+    if not (isinstance(stop, dict) and len(stop) == 1 and set(stop) <= set(good)):
+        raise ValueError(f"stop is {stop}; it may be one of {', '.join(good)}")
+    ((rule, value),) = stop.items()
+    values = value if isinstance(value, list) else [value]
+    numbers = all(isinstance(v, int | float) and v >= 0 for v in values)
+    many = {"window": len(values) == 2, "step": len(values) > 0}
+    fits = many.get(rule, not isinstance(value, list))
+    if not fits or not numbers or values != sorted(set(values)):
+        raise ValueError(f"stop {rule} is {value}; it may be {good[rule]}")
+
+
+def check_until(until: dict) -> None:
+    """ValueError if a training cannot end so: {"fid": 40}, {"window": [30, 50]}, {"step": 300},
+    {"factor": 5, "patience": 6} or {"patience": 6}, each with a `measure` that it reads."""
+    rule = {key: v for key, v in until.items() if key not in ("measure", "patience")}
+    patience = until.get("patience")
+    good = isinstance(patience, int) and not isinstance(patience, bool) and patience >= 2
+    if rule.keys() <= {"factor"}:
+        if not good:
+            raise ValueError(
+                f"until is {until}; it may be one of fid, window, step, or patience: a number of"
+                " snapshots from 2 on, with factor or without"
+            )
+    elif "patience" in until:
+        raise ValueError(f"until is {until}; patience goes with factor, or stands alone")
+    try:
+        check_stop(rule or HALVED)
+        if isinstance(rule.get("step"), list):
+            raise ValueError(f"stop step is {rule['step']}; it may be a number")
+    except ValueError as error:
+        raise ValueError(str(error).replace("stop", "until", 1)) from None
+
+
+def ended(rows: list[dict], until: dict | None) -> bool:
+    """Whether training may end after the last row of the fidelity table; never without a rule.
+
+    By the rules of `enough`. {"patience": n} alone: where the run has converged, at less than half
+    its first distance.
+    """
+    if until is None:
+        return False
+    rule = {key: v for key, v in until.items() if key not in ("measure", "patience")}
+    return enough(rows, rule or HALVED, until.get("measure", "frechet"), until.get("patience"))
 
 
 def enough(
     rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
 ) -> bool:
-    """Whether the rows settle what `choose` takes, so that training may end after the last one.
+    """Whether the rows settle what `choose` takes.
 
     step      at that step, or the last of several
     fid       at the first distance at or below the limit
@@ -121,7 +174,7 @@ def _index(distance: np.ndarray, rule: str, value, measure: str, listed: str) ->
     if not len(reached):
         raise ValueError(
             f"stop: no snapshot reached {measure} {limit:.4g} ({rule}: {value}); step: {measure} is"
-            f" {listed}. Train longer (generators: steps) or raise the limit (fakes: stop)"
+            f" {listed}. Train longer (generators: steps, until) or raise the limit (fakes: stop)"
         )
     return int(reached[0])
 

@@ -5,6 +5,11 @@ a bank row would not get distance 0, and a rotated bank other neighbours. So the
 proposes candidates. Those that its rounding error leaves in doubt have their distances computed
 anew as differences in float64; where the error could have kept a true neighbour out, the search is
 repeated in float64.
+
+Own code for two reasons. A job that scores starts in 0.4 s of processor time, with
+sklearn.neighbors in 1.3 s, and the default run has 172 of them. And scikit-learn stops at the
+candidates: the exact distances and the proof that no neighbour is missing, most of this file, would
+stay. `networks/nearest.py` is its counterpart on the device of a job.
 """
 
 from __future__ import annotations

@@ -1,0 +1,255 @@
+"""The catalog: its files, the user's config laid over it, and short entries written out in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nearnd import plugins
+from nearnd.config import KEYS, METHOD
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast
+# Sections in an order in which each comes before those that its entries name
+ORDER = ("methods", "closeness", "detectors", "fakes", "backbones", "generators", "datasets")
+OWN = ("label", "row")  # what an entry does not take over from the one that it is like
+
+
+def whole(folder: Path, *configs: dict[str, Any]) -> dict[str, Any]:
+    """The catalog of a folder with configs laid over it one after the other, all written out.
+
+    ValueError with one sentence if a file or a short entry cannot be read.
+    """
+    config = derive(read_catalog(folder))
+    for changes in configs:
+        config = derive(lay_over(config, typed(changes)))
+    return config
+
+
+def read_catalog(folder: Path) -> dict[str, Any]:
+    """All sections of all files of a folder; a name given twice is an error."""
+    catalog: dict[str, Any] = {}
+    origin: dict[tuple[str, str], Path] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        for section, entries in _sections(file).items():
+            for name, entry in entries.items():
+                if (section, name) in origin:
+                    first = origin[section, name].name
+                    raise ValueError(f"{section}: {name} stands in both {first} and {file.name}")
+                origin[section, name] = file
+                catalog.setdefault(section, {})[name] = entry
+    return catalog
+
+
+def _sections(file: Path) -> dict[str, dict[str, Any]]:
+    """What a catalog file holds; ValueError naming it if that is not sections of named entries."""
+    try:
+        found = LOADER(file.read_text(encoding="utf-8")).get_single_data() or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not readable as YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} holds {found!r}; it may hold sections, such as `scores:`")
+    for section, entries in found.items():
+        if not isinstance(entries, dict | None):
+            raise ValueError(f"{file}: {section} is {entries!r}; it may hold entries by name")
+    return {section: entries or {} for section, entries in found.items()}
+
+
+def typed(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with numbers for seeds: snakemake's `--config seeds=[0,1]` gives texts."""
+    seeds = config.get("seeds")
+    if not isinstance(seeds, list):
+        return config
+    return config | {"seeds": [int(s) if str(s).isdigit() else s for s in seeds]}
+
+
+def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """The catalog with the config's entries: one with a `kind` (or `like`) replaces, one without
+    changes."""
+    merged = dict(catalog)
+    for section, entries in config.items():
+        if not isinstance(entries, dict) or not isinstance(catalog.get(section, {}), dict):
+            merged[section] = entries
+            continue
+        merged[section] = dict(catalog.get(section, {}))
+        for name, entry in entries.items():
+            old = merged[section].get(name)
+            partial = isinstance(entry, dict) and isinstance(old, dict) and not _is_new(entry)
+            merged[section][name] = {**old, **entry} if partial else entry
+    return merged
+
+
+def derive(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with its short entries written out (config/README.md, "Short entries"): series
+    (`vary`), copies (`like`), entries written in the place of their name, defaults of methods.
+
+    What is written out already stays as it is; what is no entry at all is left to the schema.
+    """
+    config = {s: dict(found) if isinstance(found, dict) else found for s, found in config.items()}
+    for section in ORDER:
+        if isinstance(config.get(section), dict):
+            config[section] = _series(config, section)
+            for name in list(config[section]):
+                _write_out(config, section, name, ())
+    methods = config.get("methods")
+    for name, method in methods.items() if isinstance(methods, dict) else ():
+        if isinstance(method, dict):
+            methods[name] = _with_defaults(config, method)
+    return config
+
+
+def _is_new(entry: dict[str, Any]) -> bool:
+    """Whether an entry stands by itself and does not change another."""
+    return "kind" in entry or "like" in entry
+
+
+def _names(section: str) -> dict[str, str]:
+    """The keys whose value is the name of another entry, and that entry's section."""
+    keys = METHOD if section == "methods" else KEYS.get(section, {})
+    return {key: target for key, target in keys.items() if target in KEYS}
+
+
+def _with_defaults(config: dict[str, Any], method: dict[str, Any]) -> dict[str, Any]:
+    """The nearest normal images say how novel an image is; a score that reads no bank has none."""
+    method = {"score": "knn2"} | method
+    kind = _entry(config, "scores", method["score"]).get("kind")
+    known = kind in plugins.available("scores")
+    bank = "full" if not known or plugins.constant("scores", kind, "BANK", True) else "none"
+    return {"bank": bank} | method
+
+
+def _entry(config: dict[str, Any], section: str | None, name: Any) -> dict[str, Any]:
+    """An entry by name; an empty one where there is none."""
+    entries = config.get(section)
+    found = entries.get(name) if isinstance(entries, dict) and isinstance(name, str) else None
+    return found if isinstance(found, dict) else {}
+
+
+# ---- copies, and entries in the place of a name ----
+
+
+def _write_out(config: dict[str, Any], section: str, name: str, after: tuple[str, ...]) -> None:
+    """Writes out one entry, after the one that it is like; entries in it go to their section."""
+    entries, where = config[section], f"{section}: {name}"
+    if not isinstance(entries[name], dict):
+        return
+    entry, base = dict(entries[name]), {}
+    if "like" in entry:
+        like = entry.pop("like")
+        plain = {n for n, e in entries.items() if isinstance(n, str) and isinstance(e, dict)}
+        if not isinstance(like, str) or like not in plain:
+            raise plugins.unknown(f"entry of {section}", like, plain, f"{where}: like")
+        if like in (name, *after):
+            raise ValueError(f"{where}: like leads back to {like}; one of them has to have a kind")
+        _write_out(config, section, like, (name, *after))
+        base = {key: value for key, value in entries[like].items() if key not in OWN}
+        if "score" in entry:  # which says anew whether there is a bank
+            base.pop("bank", None)
+        entry = base | entry
+    for key, target in _names(section).items():
+        part = entry.get(key)
+        if not isinstance(part, dict):
+            continue
+        new = str(name)
+        if not _is_new(part):  # changes to what the other entry names
+            if not isinstance(base.get(key), str):
+                raise ValueError(
+                    f"{where}: {key} is {part}; it may be the name of an entry of {target}, or an"
+                    " entry itself: a kind (or like: and a name) and its arguments"
+                )
+            new, part = f"{base[key]}_{_added(new, like)}", {"like": base[key], **part}
+        if not isinstance(config.setdefault(target, {}), dict):
+            return  # the schema refuses that section
+        if new in config[target]:
+            raise ValueError(
+                f"{where}: {key}: would be called {new}, but {target} has an entry of that name;"
+                f" rename {name}, or name that entry, {key}: {new}"
+            )
+        config[target][new] = part
+        entry[key] = new
+        if target == section:
+            _write_out(config, section, new, (name, *after))
+    entries[name] = entry
+
+
+def _added(name: str, like: str) -> str:
+    """The words that a name has beyond those that it begins with as another does: fitymi_half,
+    like fitymi_digits, adds half."""
+    new, old = name.split("_"), like.split("_")
+    while len(new) > 1 and old and new[0] == old[0]:
+        new, old = new[1:], old[1:]
+    return "_".join(new)
+
+
+# ---- series ----
+
+
+def _series(config: dict[str, Any], section: str) -> dict[str, Any]:
+    """The section with one entry for each value of an entry that says `vary`."""
+    found, series = {}, {}
+    for name, entry in config[section].items():
+        if isinstance(entry, dict) and "vary" in entry:
+            vary = entry["vary"]
+            if not isinstance(vary, dict) or len(vary) != 1:
+                raise ValueError(
+                    f"{section}: {name}: vary is {vary}; it may be one argument and its values"
+                )
+            series[name] = entry
+        else:
+            found[name] = entry
+    # those that vary `like` come last: they may name members of the others
+    for name, entry in sorted(series.items(), key=lambda item: "like" in item[1]["vary"]):
+        for new, one in _members(config | {section: found}, section, name, entry):
+            if new in found:
+                raise ValueError(
+                    f"{section}: {name}: makes an entry {new}, but there is one of that name;"
+                    " rename the series or leave out that value"
+                )
+            found[new] = one
+    return found
+
+
+def _members(config, section: str, name: Any, entry: dict[str, Any]) -> list[tuple[str, dict]]:
+    """The names and entries of a series."""
+    where = f"{section}: {name}: vary"
+    fixed = {key: value for key, value in entry.items() if key != "vary"}
+    if not isinstance(name, str) or "{}" not in name:
+        raise ValueError(f"{where}: the name has to say where the value goes, such as {name}_{{}}")
+    ((argument, given),) = entry["vary"].items()
+    path = str(argument).split(".")
+    values = given
+    if isinstance(given, list) and all(isinstance(value, str | int | float) for value in given):
+        values = {value: value for value in given}
+    if not isinstance(values, dict) or not values:
+        raise ValueError(
+            f"{where}: {argument} is {given}; it may be a list of numbers or names, or, for other"
+            " values, {name: value}"
+        )
+    of, found = _section_of(section, path), []
+    for short, value in values.items():
+        one = _changed(fixed, section, path, value)
+        text = f"{short:g}" if isinstance(short, float) else str(short)
+        for key in OWN:
+            if isinstance(one.get(key), str):
+                one[key] = one[key].replace("{}", str(_entry(config, of, value).get(key, text)))
+        found.append((name.replace("{}", text.replace(".", "")), one))
+    return found
+
+
+def _section_of(section: str, path: list[str]) -> str | None:
+    """The section whose entries a path of keys names, such as detector.backbone; or none."""
+    for key in path:
+        section = section if key == "like" else _names(section).get(key)
+    return section
+
+
+def _changed(entry: dict[str, Any], section: str, path: list[str], value: Any) -> dict[str, Any]:
+    """The entry with another value at a path, such as detector.outliers.images."""
+    key, *rest = path
+    if rest:
+        part, target = entry.get(key), _names(section).get(key, "")
+        if isinstance(part, str) and target:
+            part = {"like": part}
+        value = _changed(part if isinstance(part, dict) else {}, target, rest, value)
+    return {**entry, key: value}

@@ -1,0 +1,220 @@
+"""What trained detectors share: fitting, the file of weights and facts, embedding in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.files.arrays import load_tensors, save_tensors
+from nearnd.jobs.device import device
+from nearnd.jobs.training_loop import train
+from nearnd.networks.backbone import (
+    Classifier,
+    create,
+    features,
+    load_backbone,
+    put_weights,
+    weights_of,
+)
+from nearnd.networks.micro_batch import MicroBatch
+from nearnd.networks.precision import autocast, dtype, for_inference
+from nearnd.networks.transform import View, view
+
+BATCH = 64  # images embedded at a time
+
+
+class Given(NamedTuple):
+    """What `fit` was given; see contracts.py."""
+
+    normal: Images
+    outliers: np.ndarray | None
+    backbone: Path | None
+    seed: int
+    folder: Path | None
+    progress: Progress
+
+    def train(self, net: nn.Module, optimizer, loss: Callable, **recipe) -> None:
+        """`training_loop.train` with this seed, folder and progress."""
+        here = {"seed": self.seed, "folder": self.folder, "progress": self.progress}
+        train(net, optimizer, loss, **here, **recipe)
+
+    def pair(self, who: str) -> tuple[np.ndarray, np.ndarray]:
+        """The pixels of normal images and outliers, or ValueError if there are none of one kind or
+        they differ in size."""
+        count = 0 if self.outliers is None else len(self.outliers)
+        if not count or not len(self.normal):
+            raise ValueError(
+                f"{who} needs normal images and outliers, it got {len(self.normal)} and {count}:"
+                " set `outliers` in the detector's entry"
+            )
+        pixels = self.normal.pixels
+        if self.outliers.shape[1:] != pixels.shape[1:]:
+            raise ValueError(
+                f"outliers are images of {self.outliers.shape[1:]}, normal ones of"
+                f" {pixels.shape[1:]}: give both the same size (`size` of the datasets)"
+            )
+        return pixels, self.outliers
+
+
+class Trained:
+    """Detector (contracts.py): a network `net`, and the `facts` (JSON values) that build it again.
+
+    A kind is a dataclass, its options the fields. It adds `learn(given)`, which sets both;
+    `untrained()`, the network of the facts; and `embed`.
+    """
+
+    net = None
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind's file."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def fit(
+        self,
+        normal: Images | None,
+        *,
+        outliers: np.ndarray | None = None,
+        backbone: Path | None = None,
+        seed: int = 0,
+        folder: Path | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """See contracts.py, and the kind's `learn`."""
+        self.learn(Given(normal, outliers, backbone, seed, folder, progress))
+        self.net.eval()
+
+    def fitted(self, call: str) -> nn.Module:
+        """The network, or an error for a detector that was asked for features before it had any."""
+        if self.net is None:
+            raise ValueError(f"{call}: call fit or load first")
+        return self.net
+
+    def one_of(self, name: str, *known: str) -> None:
+        """ValueError unless this option has one of these values."""
+        if (value := getattr(self, name)) not in known:
+            choice = ", ".join(known)
+            raise ValueError(f"{self.kind}: {name} is {value!r}, it must be one of {choice}")
+
+    def save(self, path: Path) -> None:
+        weights = weights_of(self.fitted("save"))
+        save_tensors(path, weights, detector=self.kind, **self.facts)
+
+    def load(self, path: Path) -> None:
+        weights, facts = load_tensors(path)
+        if facts.pop("detector", None) != self.kind:
+            raise ValueError(f"{path} is not the file of a `{self.kind}` detector")
+        self.facts: dict[str, Any] = facts
+        net = self.untrained()
+        put_weights(net, weights, path)
+        self.net = net.to(device()).eval()
+
+
+class OnBackbone(Trained):
+    """A detector on a pretrained network; options `resize`, `crop` and `precision`.
+
+    Images are resized (shorter side) to `resize`, and the centre `crop` is embedded; None: what the
+    backbone's file states, 256 and 224 for FITYMI's. `precision`: auto, fp32 or bf16.
+    """
+
+    def open(self, given: Given, **random) -> nn.Module:
+        """The backbone on the CPU, in evaluation mode; facts are what it and its input look like,
+        with `random` changes of training images (see `View`).
+
+        ValueError if there is no backbone or no normal image.
+        """
+        if given.normal is not None and not len(given.normal):
+            raise ValueError(
+                f"{self.kind} needs normal training images, this task has none: choose another"
+                " `normals` or dataset in the experiment's entry"
+            )
+        if given.backbone is None:
+            raise ValueError(
+                f"{self.kind} needs a pretrained network: set `backbone` in the detector's entry"
+            )
+        model, facts = load_backbone(given.backbone)
+        how = view_of(facts, self.resize, self.crop, **random)
+        self.facts = {"backbone": facts, "view": list(how)}
+        return model
+
+    def untrained(self, model: nn.Module | None = None) -> nn.Module:
+        """The backbone, a new one if not given; with a linear head where facts state `classes`."""
+        model = create(self.facts["backbone"]) if model is None else model
+        classes = self.facts.get("classes")
+        return Classifier(model, classes) if classes else model
+
+    @property
+    def how(self) -> View:
+        """How the network sees images."""
+        return View(*self.facts["view"])
+
+    def in_precision(self, net: nn.Module) -> Callable:
+        """The function x -> net(x) on the network's device, in the entry's precision."""
+        on = next(net.parameters()).device
+        kind = dtype(net, on, self.precision)
+
+        def run(x: Tensor):
+            with autocast(on, kind):
+                return net(x.to(on))
+
+        return run
+
+    def features_of(self, net: nn.Module, pixels: np.ndarray, progress: Progress = silent):
+        """The features float32 (N, D) of uint8 (N, H, W, C), in evaluation mode, centre crop."""
+        on, how = next(net.parameters()).device, self.how
+        kind = dtype(net, on, self.precision)
+        quick = for_inference(net.eval(), kind)
+        with autocast(on, kind):
+            return batched(lambda x: [features(quick, view(x, how).to(on))], pixels, progress)[0]
+
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
+        """{"features": float32 (N, D)}: what the network's classifier would see, of a ViT the class
+        token after the last norm."""
+        return {"features": self.features_of(self.fitted("embed"), pixels, progress)}
+
+
+def batched(of: Callable, pixels: np.ndarray, progress: Progress, batch: int = BATCH) -> list:
+    """Arrays float32 (N, ...) of the tensors (n, ...) that `of` makes of n images at a time.
+
+    Fewer images at a time where the GPU's memory does not suffice.
+    """
+    n, whole = len(pixels), []
+    some = pixels if n else np.zeros((1, *pixels.shape[1:]), np.uint8)  # for the shapes
+
+    def fill(rows: slice) -> None:
+        parts = of(some[rows])
+        if not whole:
+            whole.extend(np.empty((len(some), *part.shape[1:]), np.float32) for part in parts)
+        for array, part in zip(whole, parts, strict=True):
+            array[rows] = part.float().cpu().numpy()
+        progress(rows.stop, len(some))
+
+    with torch.inference_mode():
+        MicroBatch(batch).each(len(some), fill)
+    return [array[:n] for array in whole]
+
+
+def unit(h: np.ndarray) -> np.ndarray:
+    """Features (N, D) scaled to length 1."""
+    return h / np.linalg.norm(h, axis=1, keepdims=True).clip(1e-12)
+
+
+def view_of(facts: dict, resize: int | None, crop: int | None, **random) -> View:
+    """How the backbone of `facts` sees images; None takes what the backbone states.
+
+    ValueError if the crop is not an input of the network.
+    """
+    crop = crop or facts["size"]
+    if crop != facts["size"] and facts["model"].startswith(("vit_", "deit", "beit", "swin")):
+        raise ValueError(
+            f"crop is {crop}, but {facts['model']} takes images of {facts['size']} pixels: leave"
+            " `crop` out of the detector's entry, or give the backbone kwargs: {img_size: ...}"
+        )
+    how = View(resize or facts["resize"], crop, tuple(facts["mean"]), tuple(facts["std"]))
+    return how._replace(**random).check()

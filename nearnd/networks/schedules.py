@@ -1,0 +1,16 @@
+"""By what a learning rate is multiplied at each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+
+def cosine(steps: int, least: float = 0.0) -> Callable[[int], float]:
+    """From 1 down to `least` after so many steps, as half a wave."""
+    return lambda step: least + (1 - least) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+
+
+def tenths(milestones: Sequence[int], n: int, batch: int) -> Callable[[int], float]:
+    """A tenth after each milestone, in epochs of n images."""
+    return lambda step: 0.1 ** sum(step * batch >= epoch * n for epoch in milestones)
