@@ -1,4 +1,4 @@
-"""The rates that `snakemake estimate` reckons with: FLOPs per second, seconds per call, one core.
+"""The rates that `snakemake estimate` divides by: FLOPs per second, seconds per call, one core.
 
     python benchmarks/rates.py > resources/rates.csv      (the assumed GPU is added below the rest)
 

@@ -162,10 +162,10 @@ def check(config: dict[str, Any]) -> None:
                     lookup(config, target, entry[key], f"{section}: {name}: {key}")
                 if key == "dataset" and key in entry:
                     _check_split(config, entry[key], "train", f"{section}: {name}: {key}")
-    for name, entry in config.get("datasets", {}).items():
-        _check_copy(config, name, entry)
+    for section in KEYS:
+        for name in config.get(section, {}):
+            _check_stated(config, section, name)
     for name in config.get("generators", {}):
-        _check_generator(config, name)
         _check_until(config, name)
     for name in config.get("samplers", {}):
         _check_sampler(config, name)
@@ -175,10 +175,6 @@ def check(config: dict[str, Any]) -> None:
             if measure not in plugins.available("fidelity"):
                 known = plugins.available("fidelity")
                 raise plugins.unknown("measure", measure, known, f"monitors: {name}")
-    for name, entry in config.get("fakes", {}).items():
-        _check_fakes(name, entry)
-    for name, entry in config["detectors"].items():
-        _check_needs(name, entry)
     for name, method in config["methods"].items():
         for key, section in METHOD.items():
             if not (key == "bank" and method[key] == "none"):
@@ -200,11 +196,26 @@ def _check_entry(section: str, entry: dict[str, Any], where: str) -> None:
             _check_entry(target, entry[key], f"{where}: {key}")
 
 
-def _check_copy(config: dict[str, Any], name: str, entry: dict[str, Any]) -> None:
-    if "of" in constant(config, "datasets", name, "NEEDS", []) and "of" not in entry:
-        raise ValueError(f"datasets: {name}: kind {entry['kind']} needs of: another dataset's name")
-    if "of" in entry and "of" in config["datasets"][entry["of"]]:
+def _check_stated(config: dict[str, Any], section: str, name: str) -> None:
+    """What the kind needs and checks (contracts.py), and the keys that are the workflow's."""
+    entry = config[section][name]
+    for need in constant(config, section, name, "NEEDS", []):
+        if need not in entry and (target := KEYS[section].get(need)):
+            raise ValueError(
+                f"{section}: {name}: kind {entry['kind']} needs {need}: an entry of {target}"
+                f" (config/catalog/{target}.yaml)"
+            )
+    if section == "datasets" and "of" in entry and "of" in config["datasets"][entry["of"]]:
         raise ValueError(f"datasets: {name}: of is {entry['of']}, itself a copy; name the original")
+    ratio = entry.get("ratio", 1) if section == "fakes" else 1
+    if not isinstance(ratio, int | float) or not 0 < ratio < math.inf:  # nor nan
+        raise ValueError(f"fakes: {name}: ratio is {ratio}; it may be a number above 0")
+    if section == "samplers":  # with each of its settings, and for an SDE
+        return
+    try:
+        plugins.call(STAGE.get(section, section), arguments(config, section, name), "check")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{section}: {name}: {error}") from None
 
 
 def _check_split(config: dict[str, Any], dataset: str, split: str, where: str) -> None:
@@ -216,14 +227,6 @@ def _check_split(config: dict[str, Any], dataset: str, split: str, where: str) -
             + (" it can be the dataset of fakes (exposure)" if "train" in splits else "")
             + (f" it can stand in tests, as {dataset}.test" if "test" in splits else "")
         )
-
-
-def _check_generator(config: dict[str, Any], name: str) -> None:
-    """By the plugin's own function `check`, if it has one."""
-    try:
-        plugins.call("generators", arguments(config, "generators", name), "check")
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"generators: {name}: {error}") from None
 
 
 def _check_until(config: dict[str, Any], name: str) -> None:
@@ -262,32 +265,6 @@ def _check_sampler(config: dict[str, Any], name: str) -> None:
             plugins.build("samplers", entry)
         except ValueError as error:
             raise ValueError(f"samplers: {name}: {error}") from None
-
-
-def _check_fakes(name: str, entry: dict[str, Any]) -> None:
-    where = f"fakes: {name}"
-    if "stop" in entry:
-        try:
-            early_end.check_stop(entry["stop"])
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
-    ratio = entry.get("ratio", 1)
-    if not isinstance(ratio, int | float) or not 0 < ratio < math.inf:  # nor nan
-        raise ValueError(f"{where}: ratio is {ratio}; it may be a number above 0")
-    if entry["kind"] == "sampled" and not {"generator", "stop"} <= entry.keys():
-        raise ValueError(f"{where}: kind sampled needs a generator and a stop")
-    if entry["kind"] == "exposure" and "dataset" not in entry:
-        raise ValueError(f"{where}: kind exposure needs a dataset")
-
-
-def _check_needs(name: str, entry: dict[str, Any]) -> None:
-    for need in plugins.constant("detectors", entry["kind"], "NEEDS", []):
-        if need not in entry and need in KEYS["detectors"]:
-            section = KEYS["detectors"][need]
-            raise ValueError(
-                f"detectors: {name}: kind {entry['kind']} needs {need}:"
-                f" an entry of {section} (config/catalog/{section}.yaml)"
-            )
 
 
 def _check_method(config: dict[str, Any], name: str, method: dict[str, str]) -> None:

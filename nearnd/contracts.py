@@ -7,8 +7,9 @@ A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` tha
 object, or `build = Name`, a dataclass of that file, whose fields are the arguments. It may state,
 as literals that are read without importing the file:
 
-    NEEDS      what a config must give it: a list out of "backbone", "outliers", "labels", and "of"
-               (datasets): the dataset whose test images it changes
+    NEEDS      what an entry must name beside its arguments: a list out of "backbone", "outliers",
+               "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
+               dataset whose test images it changes
     CLASSES    (datasets) the class names, in label order
     ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
                "bytes", "about"}]; the last three may be left out. `about`: True if the size is
@@ -16,20 +17,43 @@ as literals that are read without importing the file:
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty
+    IMAGES     (datasets) how many images it has and their channels: {"train": 50_000, "test":
+               10_000, "channels": 3}; where that depends on arguments, the function `count`
+    ACCESS     (datasets) words for the list of datasets where there is no file to fetch; if not
+               said: "made here"
     FILES      (backbones, detectors, fakes, generators) arguments that name a file from outside,
                which is then watched or fetched: {argument: {"checksum": the argument with its
                sha256, "hint", "words": values that are no file}}; the last may be left out
+    READY_MADE (fakes) True if the images are there before the run: tables show facts of them
+               though no generator of the run is behind them
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
     EMBEDS     (detectors) the names of the arrays that `embed` returns
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
+    LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
+    UNIT       (fidelity) words for the axis of a figure
+    DISTANCE   (fidelity) True if 0 is best; else more is better
     TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
                build it, where the defaults are too heavy or need a file: {name: value}. "pictures"
                is a folder that the tests make, with one folder of images for each class
     MAKES      (tables_figures) "table" or "figure"
     READS      (tables_figures) what it draws from: see `Drawing`
+
+and functions, which get an entry's arguments over the defaults of `build`:
+
+    check(**arguments)           ValueError in one sentence if they cannot work together (of
+                                 samplers see `Sampler`)
+    count(of, **arguments)       (datasets) in place of IMAGES; `of`: that of the set it changes, or
+                                 None
+    training_steps(**arguments)  (generators) of a whole training, 0 if nothing is trained: for the
+                                 time that a cluster is asked for
+    work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
+                                 has to know: {field of Work: value}, from an `About`
+
+The first three are called while the workflow is planned: their files load no torch at the top. A
+kind that does not state its number of images, steps or work is shown as unknown, never guessed.
 """
 
 from __future__ import annotations
@@ -103,6 +127,36 @@ class Plan(NamedTuple):
     snapshots: list[int]  # after which steps, rising
     batch: int  # images of one step; 0 if nothing is trained
     calls: float  # forward passes that one sampled image takes
+
+
+class Network(NamedTuple):
+    """What a network costs and gives (`networks.flops` counts it)."""
+
+    flops: float  # of one image, forward
+    weights: int
+    features: int  # numbers that come out for one image
+
+
+class About(NamedTuple):
+    """What is known of a job before it runs; 0 or None where it does not depend on that."""
+
+    images: float = 0.0  # normal training images; of a backbone those of its dataset
+    outliers: float = 0.0  # that are shown beside them
+    side: int = 0  # of the images, and their channels
+    channels: int = 0
+    backbone: Network | None = None
+
+
+class Work(NamedTuple):
+    """What fitting takes, in images through a network, and the network that is used afterwards."""
+
+    network: Network | None = None  # None: the backbone
+    shown: float = 0.0  # images that training shows the network, over all epochs
+    batch: float = 1.0  # of them in one call
+    passes: float = 3.0  # what one of them takes, in forward passes: backward is two
+    embedded: float = 0.0  # images that fitting embeds beside
+    plan: Plan | None = None  # (generators) in place of `shown`; without the network's files
+    rows: float = 0.0  # (banks) that are kept of `images`
 
 
 class Generator(Protocol):

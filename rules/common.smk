@@ -1,6 +1,14 @@
 # The plan of the run, and how rules ask it. What it answers stands in nearnd/plan/.
 from nearnd import config as settings
-from nearnd.plan import archives, inputs, job_graph, missing, resources, targets
+from nearnd.plan import (
+    archives,
+    inputs,
+    job_cost,
+    job_graph,
+    missing,
+    resources,
+    targets,
+)
 from nearnd.plan.start import start
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"

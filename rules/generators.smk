@@ -20,7 +20,7 @@ rule generator:
         gpu=resources.gpus(run.config["device"]),
         mem_mb=memory,
         runtime=lambda w: resources.runtime(
-            run, w.dataset, run.config["generators"][w.generator].get("steps", 0)
+            run, w.dataset, job_cost.steps(run.config, w.generator)
         ),
     params:
         entry=lambda w: run.entry("generators", w.generator),

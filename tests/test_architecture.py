@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from nearnd import plugins
@@ -130,3 +131,116 @@ def test_light_modules_load_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# ---- no kind is named outside its own file ----
+
+KINDS = {stage: set(plugins.available(stage)) for stage in plugins.STAGES}
+# Metrics are columns of the tables that reports are about, drawings and these two everyday words.
+WORDS = KINDS["metrics"] | KINDS["tables_figures"] | {"pixels", "gaussian"}
+
+
+def texts(node: ast.AST | None) -> list[str]:
+    """The string, or all strings of a collection, that stand in the source."""
+    if isinstance(node, ast.Dict):
+        return [text for key in node.keys for text in texts(key)]
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+    strings = [part.value for part in parts if isinstance(part, ast.Constant)]
+    return [text for text in strings if isinstance(text, str)]
+
+
+def named(tree: ast.AST, entries: bool = True) -> set[tuple[str, str]]:
+    """(stage, kind) of what code says about kinds: a comparison with one, a call that is given a
+    stage and one of its kinds, a collection or keys that are all kinds; {"kind": x} too
+    if `entries`."""
+    found = set()
+    for node in ast.walk(tree):
+        sure, likely = [], []  # strings that mean kinds, and those that do unless they are WORDS
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            likely = [text for side in sides for text in texts(side)]
+            sure = likely if re.search(r"\bkinds?\b", ast.unparse(node)) else []
+        elif isinstance(node, ast.Dict) and entries:
+            pairs = zip(node.keys, node.values, strict=True)
+            sure = [text for key, value in pairs if texts(key) == ["kind"] for text in texts(value)]
+        if isinstance(node, ast.Dict | ast.Tuple | ast.List | ast.Set):
+            keys = texts(node)
+            many = len(keys) > 1 or isinstance(node, ast.Dict)
+            if many and any(set(keys) <= kinds for kinds in KINDS.values()):
+                likely = keys
+        if isinstance(node, ast.Call):
+            given = [text for argument in node.args for text in texts(argument)]
+            stages = KINDS.keys() & set(given)
+            found |= {(stage, kind) for stage in stages for kind in KINDS[stage] & set(given)}
+        names = set(sure) | set(likely) - WORDS
+        found |= {(stage, kind) for stage in KINDS for kind in KINDS[stage] & names}
+    return found
+
+
+@cache
+def own(stage: str, kind: str) -> set[Path]:
+    """A kind's own file, the private ones of its stage that it is made of, and kinds that are built
+    on it."""
+    folder, mine = PACKAGE / stage, PACKAGE / stage / f"{kind}.py"
+    found, todo = {file for file in folder.glob("*.py") if mine in plugins.imports(file)}, [mine]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            near = [other for other in plugins.imports(file) if other.parent == folder]
+            todo += [other for other in near if other.stem.startswith("_")]
+    return found
+
+
+def code_of(file: Path) -> ast.AST:
+    """The Python of a file; of a file of rules, whose own lines cannot be parsed, the strings of
+    each line that can stand for a kind, as comparisons."""
+    try:
+        return ast.parse(file.read_text())
+    except SyntaxError:
+        found = re.findall(
+            r"""kind\W+[=!]=\s*(["']\w+["'])|in\s*\((["']\w+["'])""", file.read_text()
+        )
+        return ast.parse("\n".join(f"kind == {a or b}" for a, b in found))
+
+
+def test_no_kind_is_named_outside_its_own_file():
+    wrong = []
+    rules = [ROOT / "Snakefile", *files("rules/*.smk")]
+    for file in [*files("nearnd/**/*.py"), *files("workflow/scripts/*.py"), *rules]:
+        here, tree = file.parent.name, code_of(file)
+        found = named(tree)
+        if here in KINDS:  # a kind may choose an entry of another stage, as a config does
+            others = named(tree, entries=False)
+            found = {pair for pair in found if pair[0] == here}
+            found |= {pair for pair in others if pair[1] not in KINDS[here]}
+        wrong += [
+            f"{file.relative_to(ROOT)} names {kind}, a kind of {stage}; let it state what is asked"
+            for stage, kind in found
+            if file not in own(stage, kind)
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_planted_name_of_a_kind_is_found(tmp_path):
+    sampled, plain = {("fakes", "sampled")}, set()
+    for code, kinds in [
+        ('o["kind"] == "sampled"', sampled),
+        ('entry.kind != "sampled"', sampled),
+        ('name in ("sampled", "exposure")', sampled | {("fakes", "exposure")}),
+        ('{"kind": "sampled", "ratio": 1}', sampled),
+        ('plugins.constant("fakes", "sampled", "NEEDS")', sampled),
+        ('COST = {"sampled": 3}', sampled),
+        ('KNOWN = {"sampled", "imported"}', sampled | {("fakes", "imported")}),
+        ('o["kind"] == "pixels"', {("detectors", "pixels")}),
+        ('"pixels" in files', plain),
+        ('table["metric"] == "auroc"', plain),
+        ('section == "fakes"', plain),
+        ('["fakes", "detector"]', plain),
+        ('"""sampled"""', plain),
+    ]:
+        assert named(ast.parse(code)) == kinds, code
+    rule = 'rule fakes:\n    params:\n        a=lambda w: config["fakes"][w.a]["kind"] == "{}",\n'
+    for kind, kinds in (("sampled", sampled), ("of no stage", plain)):
+        (tmp_path / "a.smk").write_text(rule.format(kind))
+        assert named(code_of(tmp_path / "a.smk")) == kinds

@@ -76,6 +76,15 @@ def test_code_changes_the_digest_also_in_what_is_imported(package):
     assert digest_after(package / "scores" / "_help.py", "1", "2") not in (before, changed)
 
 
+def test_what_only_an_estimate_asks_does_not_change_the_digest(package):
+    file = package / "scores" / "toy.py"
+    before = plugins.digest("scores", "toy")
+    work = "def work(about, **rest):\n    from nearnd.scores import _more\n\n\ndef build("
+    (package / "scores" / "_more.py").write_text("value = 3\n")
+    assert digest_after(file, "def build(", work) == before
+    assert digest_after(file, "_more", "_other") == before
+
+
 def test_entries_are_checked_in_words(package):
     plugins.check_entry("scores", "mine", {"kind": "toy", "a": 1, "c": 2})
     with pytest.raises(ValueError, match=r"scores: mine: unknown kind 'tyo'.*Did you mean 'toy'"):

@@ -1,4 +1,4 @@
-"""What a run would take, reckoned and by hand; the graph of the papers; what jobs load to start."""
+"""What a run would take, counted and by hand; the graph of the papers; what jobs load to start."""
 
 import re
 import shutil
@@ -12,11 +12,12 @@ import pytest
 import yaml
 
 from nearnd import plugins
+from nearnd.catalog import read_catalog
 from nearnd.networks import flops
 from nearnd.plan import estimate
 from nearnd.plan.dataset_sizes import RESOURCES, Counts
 from nearnd.plan.estimate import core_seconds, costs, gpu_seconds, read_rates
-from nearnd.plan.job_cost import Part, Reckoner, Work
+from nearnd.plan.job_cost import Cost, JobCost, Part, steps
 
 ROOT = Path(__file__).parents[1]
 RATES = {
@@ -41,19 +42,19 @@ def workflow(folder: Path, *arguments: str) -> str:
 
 
 def test_seconds_are_start_and_flops_and_calls():
-    train = Work([Part("score_train", 20.0, 4)])  # 5 + 20 / 2 + 4 * 3
+    train = Cost([Part("score_train", 20.0, 4)])  # 5 + 20 / 2 + 4 * 3
     assert core_seconds("generator", train, RATES) == 27
     assert gpu_seconds("generator", train, RATES) == pytest.approx(5 + 20 / 50 + 4 * 0.1)
-    score = Work([Part("distance", 50.0, 0)], rows=8)  # 1 + 50 / 10 + 8 / 4
+    score = Cost([Part("distance", 50.0, 0)], rows=8)  # 1 + 50 / 10 + 8 / 4
     assert core_seconds("score", score, RATES) == 8
     assert gpu_seconds("score", score, RATES) == 0  # it computes on no GPU
-    assert core_seconds("images", Work([], images=6), RATES) == 4
+    assert core_seconds("images", Cost([], images=6), RATES) == 4
 
 
 def test_costs_count_each_job_and_snakemake_itself():
     class Fixed:
-        def work(self, rule, wildcards):
-            return Work([Part("score_train", 20.0, 4)] if rule == "generator" else [], kept=1e9)
+        def cost(self, rule, wildcards):
+            return Cost([Part("score_train", 20.0, 4)] if rule == "generator" else [], kept=1e9)
 
     jobs = Counter({("generator", (("normal", "one"),)): 100, ("bank", ()): 50})
     table = costs(jobs, Fixed(), RATES).set_index("rule")
@@ -99,31 +100,31 @@ TINY = {
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return Reckoner(TINY)
+    return JobCost(TINY)
 
 
 def test_work_of_the_light_rules_by_hand(tiny):
     assert tiny.counts.size("a") == (60_000, 10_000, 8, 1, True)
     assert tiny.counts.size("b")[:2] == (0, 150_000)
     task = {"dataset": "a", "normal": "one"}
-    bank = tiny.work("bank", task | {"detector": "pixels", "bank": "tenth"})
+    bank = tiny.cost("bank", task | {"detector": "pixels", "bank": "tenth"})
     assert bank.kept == pytest.approx(600 * 64 * 4)  # a tenth of 6,000 images of 64 float32
-    score = tiny.work("score", task | {"method": "m", "images": "b.test"})
+    score = tiny.cost("score", task | {"method": "m", "images": "b.test"})
     assert score.parts == [Part("distance", 2 * 150_000 * 6_000 * 64, 0)]
-    whole = tiny.work("score", task | {"normal": "not-one", "method": "m", "images": "test"})
+    whole = tiny.cost("score", task | {"normal": "not-one", "method": "m", "images": "test"})
     assert whole.parts == [Part("distance", 2 * 10_000 * 54_000 * 64, 0)]
-    assert tiny.work("metrics", {"experiment": "e"}).rows == 10 * 2 * (10_000 + 150_000)
-    images = tiny.work("images", {"dataset": "a"})
+    assert tiny.cost("metrics", {"experiment": "e"}).rows == 10 * 2 * (10_000 + 150_000)
+    images = tiny.cost("images", {"dataset": "a"})
     assert (images.images, images.kept) == (70_000, 70_000 * 64)
 
 
 def test_training_is_three_passes_for_each_image_and_epoch(tiny):
     net = flops.lenet(8, 1, [4], None, 6)
     task = {"dataset": "a", "normal": "one", "detector": "net"}
-    (part,) = tiny.work("detector", task).parts
+    (part,) = tiny.cost("detector", task).parts
     assert part.flops == pytest.approx(2 * 6_000 * 3 * net.flops)
     assert part.calls == 2 * 6_000 / 200  # batches of 200
-    (part,) = tiny.work("features", task).parts
+    (part,) = tiny.cost("features", task).parts
     assert part.flops == pytest.approx((6_000 + 10_000) * net.flops)
 
 
@@ -143,9 +144,54 @@ def test_a_decoded_set_is_counted_and_an_unknown_one_is_told(tmp_path, monkeypat
 
 
 def test_the_numbers_of_images_of_mvtec_are_those_of_its_paper():
-    rows = [line.split(",") for line in (RESOURCES / "images.csv").read_text().splitlines()]
-    mvtec = np.array([[int(row[2]), int(row[3])] for row in rows if row[0] == "mvtec"])
-    assert mvtec.sum(axis=0).tolist() == [3629, 1725]
+    numbers = Counts(read_catalog(ROOT / "config/catalog"))
+    sizes = [numbers.size(name)[:2] for name in numbers.config["datasets"] if "mvtec" in name]
+    assert np.sum(sizes, axis=0).tolist() == [3629, 1725]
+
+
+def test_every_image_set_of_the_catalog_states_its_number_of_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    numbers = Counts(read_catalog(ROOT / "config/catalog"))
+    for name in numbers.config["datasets"]:
+        assert numbers.size(name).known, name
+
+
+# ---- what states nothing ----
+
+
+def mute(monkeypatch, stage: str, kind: str, function: str = "work"):
+    """A kind that does not state its work."""
+    call = plugins.call
+    says = lambda s, e, f: None if (s, e["kind"], f) == (stage, kind, function) else call(s, e, f)  # noqa: E731
+    monkeypatch.setattr(plugins, "call", says)
+
+
+def test_a_kind_that_states_nothing_is_unknown_and_left_out_of_the_sums(tiny, monkeypatch):
+    mute(monkeypatch, "detectors", "deep_svdd")
+    jobs = Counter({("detector", (("dataset", "a"), ("detector", name), ("normal", "one"))): 10
+                    for name in ("net", "pixels")})  # fmt: skip
+    table = costs(jobs, tiny, read_rates()).set_index("rule")
+    assert table.loc["detector", "jobs"] == 20
+    assert table.loc["detector", "unknown"] == "detectors: net"
+    start = read_rates()["start_timm"]  # of the ten others, which train nothing
+    assert table.loc["detector", "alone_h"] == pytest.approx(10 * start / 3600)
+    whole = estimate.text({"e": jobs}, jobs, TINY, [])
+    assert "20?" in whole
+    assert "Of detectors: net it is unknown what they cost" in whole
+
+
+def test_a_generator_is_asked_how_long_it_trains(monkeypatch):
+    config = {"generators": {"a": {"kind": "score_sde", "steps": 7}, "b": {"kind": "score_sde"},
+                             "c": {"kind": "checkpoint", "weights": "x"}}}  # fmt: skip
+    assert [steps(config, name) for name in "abc"] == [7, 1_300_000, 0]
+    mute(monkeypatch, "generators", "score_sde", "training_steps")
+    assert steps(config, "a") is None
+
+
+def test_a_rule_of_which_nothing_is_said_stops_the_estimate(tiny):
+    assert tiny.cost("table", {}).parts == []
+    with pytest.raises(ValueError, match=r"what a job of rule renamed costs is not said"):
+        tiny.cost("renamed", {})
 
 
 def test_rates_say_where_they_are_from():

@@ -20,6 +20,14 @@ TOY = {"epochs": 1, "batch": 8}
 HELD_OUT = 0.05  # share of the images on which the reported accuracy is measured
 
 
+def work(about, *, model: str, kwargs: dict | None, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    network = flops.backbone(model, SMALL if kwargs is None else kwargs)
+    return {"network": network, "shown": epochs * about.images, "batch": batch}
+
+
 class Pretrain:
     """Backbone (contracts.py) trained on labelled images."""
 

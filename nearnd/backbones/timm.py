@@ -28,6 +28,13 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def work(about, *, model: str, kwargs: dict | None, **rest) -> dict:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    return {"network": flops.backbone(model, kwargs or {})}
+
+
 class Timm:
     """Backbone (contracts.py) whose weights come from outside."""
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from nearnd.contracts import Bank, Embedding
 
 
+def work(about, *, share: float, rows: int | None, **rest) -> dict:
+    """See contracts.py."""
+    return {"rows": share * about.images if rows is None else min(rows, about.images)}
+
+
 def build(
     share: float = 0.1,  # PatchCore with WideResNet-50 at 224 pixels
     rows: int | None = None,

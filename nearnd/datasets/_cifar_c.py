@@ -40,6 +40,14 @@ def chosen(kind: str, corruptions: Sequence[str] | None, severities: Sequence[in
     return names
 
 
+def number(
+    corruptions: Sequence[str] | None, severities: Sequence[int] = SEVERITIES
+) -> dict[str, int]:
+    """`count` of contracts.py."""
+    names = CORRUPTIONS if corruptions is None else corruptions
+    return {"train": 0, "test": 10_000 * len(names) * len(severities), "channels": 3}
+
+
 def read_corrupted(
     archive: Path, folder: str, corruptions: list[str], severities: Sequence[int], n_classes: int
 ) -> Images:

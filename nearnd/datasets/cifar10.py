@@ -27,6 +27,7 @@ ARCHIVES = [
     }
 ]
 LICENCE = "none stated; cite Krizhevsky, Learning Multiple Layers of Features (2009)"
+IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 MEMBERS = {
     "train": [f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)],
     "test": ["cifar-10-batches-bin/test_batch.bin"],

@@ -21,6 +21,7 @@ ARCHIVES = [
     }
 ]
 LICENCE = "none stated; cite Krizhevsky, Learning Multiple Layers of Features (2009)"
+IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 MOST = 160_000_000  # bytes of any file in the archive; train.bin has 153,700,000
 
 

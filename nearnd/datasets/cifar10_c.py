@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nearnd.contracts import Images
-from nearnd.datasets._cifar_c import SEVERITIES, chosen, read_corrupted
+from nearnd.datasets._cifar_c import SEVERITIES, chosen, number, read_corrupted
 
 # fmt: off
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -30,6 +30,11 @@ ARCHIVES = [
     }
 ]
 LICENCE = "CC BY 4.0 (as shown on copies)"
+
+
+def count(of, **entry) -> dict[str, int]:
+    """See contracts.py."""
+    return number(**entry)
 
 
 @dataclass(frozen=True)

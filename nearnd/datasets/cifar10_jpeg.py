@@ -29,6 +29,7 @@ ARCHIVES = [
     }
 ]
 LICENCE = "none stated; as CIFAR-10"
+IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 # of the contents of all files, in the order of their names
 JPEG_SHA256 = "dd89200ef3ace8900ff1354198dbb556809d3f6279e6ec7f75f21a417e15c9e2"
 MOST = 100_000  # bytes of any file in the archive

@@ -53,6 +53,7 @@ ARCHIVES = [
     },
 ]
 LICENCE = "MIT"
+IMAGES = {"train": 60_000, "test": 10_000, "channels": 1}
 
 
 @dataclass(frozen=True)

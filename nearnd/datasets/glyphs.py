@@ -35,6 +35,12 @@ FONTS = [
 BLOCK = 4  # black-and-white dots per pixel, along each axis
 
 
+def count(of, *, per_class: int, train: float, **rest) -> dict[str, int]:
+    """See contracts.py."""
+    n = round(per_class * train)
+    return {"train": len(CLASSES) * n, "test": len(CLASSES) * (per_class - n), "channels": 1}
+
+
 @dataclass(frozen=True)
 class Glyphs:
     """Dataset (contracts.py)."""

@@ -19,6 +19,7 @@ from nearnd.files.decode import decode_splits
 CLASSES = ["normal", "hemorrhage"]
 ARCHIVES = [{"name": "head-ct-hemorrhage.zip", "urls": [], "sha256": None}]
 LICENCE = "see its page at Kaggle (felipekitamura/head-ct-hemorrhage)"
+IMAGES = {"train": 75, "test": 125, "channels": 1}
 GATED = (
     "Log in at https://www.kaggle.com/datasets/felipekitamura/head-ct-hemorrhage, read the licence"
     " on that page, download the whole set as one zip and name it head-ct-hemorrhage.zip."

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from nearnd.files.image_folders import nothing, parts, pictures, walk
 
+ACCESS = "your own"
 NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unnamed train/ holds
 log = logging.getLogger("nearnd")
 

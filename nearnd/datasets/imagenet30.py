@@ -18,13 +18,13 @@ ARCHIVES = [
     {"name": "one_class_test.tar", "urls": [], "sha256": None},
 ]
 LICENCE = "ImageNet's terms of access: non-commercial research and education"
+IMAGES = {"train": 39_000, "test": 3_000, "channels": 3}
 GATED = (
     "ImageNet's terms (https://www.image-net.org/download) ask for a registration. Its README at"
     " https://github.com/hendrycks/ss-ood links two archives on Google Drive; name them"
     " one_class_train.tar and one_class_test.tar. They can also be packed from your own ImageNet"
     " copy: one folder for each of the 30 classes, the class's name as the folder's."
 )
-COUNTS = {"train": 39_000, "test": 3_000}
 CLASSES = [
     "acorn", "airliner", "ambulance", "american_alligator", "banjo", "barn", "bikini",
     "digital_clock", "dragonfly", "dumbbell", "forklift", "goblet", "grand_piano", "hotdog",
@@ -44,7 +44,7 @@ class ImageNet30:
         # one_class_train/acorn/n.JPEG, one_class_test/acorn/acorn/n.JPEG
         pattern = rf"(?:.*?/)?({'|'.join(CLASSES)})/(?:.+/)?([^/]+\.(?:JPEG|jpe?g|png))"
         splits = {}
-        for split in COUNTS:
+        for split in ("train", "test"):
             files = Archive(archives[f"one_class_{split}.tar"], pattern)
             splits[split] = [
                 (f"{match[1]}/{match[2]}", CLASSES.index(match[1]), member)
@@ -54,7 +54,7 @@ class ImageNet30:
                 raise ValueError(
                     f"imagenet30: {files.path} has no images of {CLASSES[min(missing)]}"
                 )
-            expect("imagenet30", f"{split} images", len(splits[split]), COUNTS[split])
+            expect("imagenet30", f"{split} images", len(splits[split]), IMAGES[split])
         return decode_splits(splits, self.size), CLASSES
 
 

@@ -51,6 +51,7 @@ ARCHIVES = [
     },
 ]
 LICENCE = "CC BY-NC 4.0; cite Tschandl et al. (2018) and Codella et al. (2019)"
+IMAGES = {"train": 6_705, "test": 193, "channels": 3}  # moles train
 
 
 @dataclass(frozen=True)

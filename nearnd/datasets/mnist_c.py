@@ -31,6 +31,7 @@ ARCHIVES = [
     }
 ]
 LICENCE = "see https://zenodo.org/records/3239543 (code: Apache-2.0)"
+IMAGES = {"train": 0, "test": 150_000, "channels": 1}  # 15 corruptions
 # fmt: off
 CORRUPTIONS = [
     "shot_noise", "impulse_noise", "glass_blur", "motion_blur", "shear", "scale", "rotate",

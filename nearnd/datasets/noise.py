@@ -18,6 +18,11 @@ CLASSES = ["noise"]
 PATTERNS = ("gaussian", "rademacher", "blobs")
 
 
+def count(of, *, n: int, mode: str, **rest) -> dict[str, int]:
+    """See contracts.py."""
+    return {"train": n, "test": n, "channels": 3 if mode == "RGB" else 1}
+
+
 @dataclass(frozen=True)
 class Noise:
     """Dataset (contracts.py); training images are other draws, for outlier exposure."""

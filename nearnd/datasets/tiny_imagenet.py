@@ -56,6 +56,7 @@ ARCHIVES = [
     }
 ]
 LICENCE = "ImageNet terms: non-commercial research"
+IMAGES = {"train": 100_000, "test": 10_000, "channels": 3}
 TRAIN = r"tiny-imagenet-200/train/(n\d{8})/images/(\1_\d+\.JPEG)"
 TEST = r"tiny-imagenet-200/val/images/(val_\d+\.JPEG)"
 TABLE = "tiny-imagenet-200/val/val_annotations.txt"  # file name, class, bounding box

@@ -22,6 +22,7 @@ ARCHIVES = [
     {"name": "dataset2.zip", "urls": [], "sha256": None, "bytes": 91_000_000, "about": True}
 ]
 LICENCE = "CC BY 4.0; doi 10.17632/4drtyfjtfy.1"
+IMAGES = {"train": 900, "test": 225, "channels": 3}
 GATED = (
     "The site gives no lasting link: download the set (91 MB, CC BY 4.0) from"
     " https://data.mendeley.com/datasets/4drtyfjtfy/1 and name its zip of images dataset2.zip."

@@ -19,6 +19,11 @@ NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
 
 
+def work(about, *, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    return {"shown": epochs * (about.images + about.outliers), "batch": batch}
+
+
 @dataclass
 class ADIB(ExposedBackbone):
     """Binary cross-entropy + alpha |theta - theta_0|, by the official recipe. Batch norms are in

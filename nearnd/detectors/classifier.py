@@ -30,6 +30,15 @@ from nearnd.networks.wide_resnet import Block, WideResNet
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
 
+
+def work(about, *, depth: int, width: int, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    small = about.backbone or flops.wide_resnet(about.side, about.channels, depth, width)
+    return {"network": small, "shown": epochs * about.images, "batch": batch}
+
+
 log = logging.getLogger("nearnd")
 
 

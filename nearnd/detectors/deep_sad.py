@@ -22,6 +22,15 @@ EMBEDS = ["features", "logit"]
 TINY = 1e-6  # the official code's, in the fraction
 
 
+def work(about, *, widths, hidden, code, epochs: int, batch: int, ae_epochs: int, **rest) -> dict:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    network = flops.lenet(about.side, about.channels, widths, hidden, code)
+    shown = epochs * (about.images + about.outliers) + 2 * ae_epochs * about.images
+    return {"network": network, "shown": shown, "batch": batch}
+
+
 @dataclass
 class DeepSAD(Compact):
     """The score is |z - c|^2.

@@ -21,6 +21,15 @@ NEEDS = []
 EMBEDS = ["features", "logit"]
 
 
+def work(about, *, widths, hidden, code, epochs: int, batch: int, ae_epochs: int, **rest) -> dict:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    network = flops.lenet(about.side, about.channels, widths, hidden, code)
+    shown = (epochs + 2 * ae_epochs) * about.images  # encoder and decoder
+    return {"network": network, "shown": shown, "batch": batch}
+
+
 @dataclass
 class DeepSVDD(Compact):
     """The score is |z - c|^2, minus R^2 for the soft boundary."""

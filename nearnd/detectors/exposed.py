@@ -27,6 +27,20 @@ EMBEDS = ["features", "logit"]
 NETWORK = ("network", "widths", "hidden", "code", "bias", "per_stage", "loss", "radial")
 
 
+def work(
+    about, *, network: str, widths, hidden, code, per_stage: int, epochs: int, batch: int, **rest
+) -> dict:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    if network == "lenet":
+        net = flops.lenet(about.side, about.channels, widths, hidden, code)
+    else:
+        net = flops.wide_resnet(about.side, about.channels, 6 * per_stage + 4, widths[0] // 16)
+        net = net._replace(features=code)
+    return {"network": net, "shown": epochs * (about.images + about.outliers), "batch": batch}
+
+
 @dataclass
 class Scratch(Trained):
     """RETH's methods from scratch; square images of any size that the network can halve."""

@@ -17,6 +17,11 @@ NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
 
 
+def work(about, *, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    return {"shown": epochs * (about.images + about.outliers), "batch": batch}
+
+
 @dataclass
 class ExposedPretrained(ExposedBackbone):
     """RETH's methods from a backbone. Its colour jitter and noise, too small to matter, are left

@@ -31,6 +31,14 @@ from nearnd.networks.transform import view
 NEEDS = ["backbone"]
 EMBEDS = ["features"]
 
+
+def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
+    """See contracts.py."""
+    saved = freeze if isinstance(freeze, float | int) else 0  # of names it is not known
+    shown = 2 * epochs * about.images  # two views of each
+    return {"shown": shown, "batch": batch, "passes": 3 - saved}
+
+
 log = logging.getLogger("nearnd")
 
 

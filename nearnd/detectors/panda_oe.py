@@ -25,6 +25,13 @@ NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
 
 
+def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
+    """See contracts.py."""
+    saved = freeze if isinstance(freeze, float | int) else 0  # of names it is not known
+    shown = epochs * (about.images + about.outliers)
+    return {"shown": shown, "batch": batch, "passes": 3 - saved}
+
+
 @dataclass
 class PandaOE(Tuned):
     """Binary cross-entropy between normal images and outliers."""

@@ -31,6 +31,12 @@ NEEDS = ["backbone"]
 EMBEDS = ["map"]
 BATCH = 16  # images; their neighbourhoods are 22 MB each with the default at 224 pixels
 
+
+def work(about, **rest) -> dict:
+    """See contracts.py."""
+    return {"embedded": about.images}
+
+
 log = logging.getLogger("nearnd")
 
 

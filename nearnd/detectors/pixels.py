@@ -6,12 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.contracts import Embedding, Images, Network, Progress, silent
 from nearnd.files.arrays import load_tensors, save_tensors
 
 NEEDS = []
 EMBEDS = ["features"]
 ONE_MODEL = True
+
+
+def work(about, **rest) -> dict:
+    """See contracts.py."""
+    return {"network": Network(0.0, 0, about.side**2 * about.channels)}
 
 
 class Pixels:

@@ -30,6 +30,11 @@ EMBEDS = ["features", "errors"]
 BATCH = 32  # images embedded at once: as many activations as in a training step
 
 
+def work(about, *, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    return {"shown": epochs * about.images, "batch": batch}
+
+
 class Imitation(nn.Module):
     """`teacher`, a frozen ViT, and for each of its blocks one of untrained `students` of the same
     build, which predicts the block's output."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NEEDS = ["dataset"]
 CHUNK = 1024  # images that are blurred at a time
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nearnd.files.image_folders import nothing, parts, pictures, walk
 
+READY_MADE = True
 FILES = {
     "file": {
         "checksum": "sha256",

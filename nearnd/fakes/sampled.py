@@ -8,8 +8,18 @@ import numpy as np
 
 from nearnd.fakes._levels import match_levels
 from nearnd.files.snapshots import snapshot
-from nearnd.jobs.early_end import choose, each, settled
+from nearnd.jobs.early_end import check_stop, choose, each, settled
 from nearnd.jobs.seeds import image_seeds
+
+NEEDS = ["generator"]
+LABEL = "fakes"
+
+
+def check(stop: dict | None = None, **rest) -> None:
+    """See contracts.py."""
+    if stop is None:
+        raise ValueError("kind sampled needs a generator and a stop")
+    check_stop(stop)
 
 
 @dataclass

@@ -7,6 +7,8 @@ import numpy as np
 from nearnd.contracts import Fidelity
 from nearnd.fidelity._radii import inside
 
+UNIT = "share of real images"
+
 
 def build(k: int = 5) -> Fidelity:  # the example of the paper's own code; FITYMI does not state k
     """coverage = share of real images with at least one fake in their ball, in [0, 1].

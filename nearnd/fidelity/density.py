@@ -7,6 +7,8 @@ import numpy as np
 from nearnd.contracts import Fidelity
 from nearnd.fidelity._radii import inside
 
+UNIT = "1 = like real images"
+
 
 def build(k: int = 5) -> Fidelity:  # the example of the paper's own code; FITYMI does not state k
     """density = (1 / kM) * number of pairs (fake j, real i) with fake j in the ball of real i.

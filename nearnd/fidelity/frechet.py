@@ -6,6 +6,10 @@ import numpy as np
 
 from nearnd.contracts import Fidelity
 
+LABEL = "Fréchet distance"
+UNIT = "squared feature units"
+DISTANCE = True
+
 
 def build() -> Fidelity:
     """The squared Fréchet distance between Gaussians fitted to the features ("FID" if the features

@@ -150,6 +150,20 @@ def check(**arguments: Any) -> None:
     build(**arguments)
 
 
+def training_steps(*, steps: int, **rest: Any) -> int:
+    """See contracts.py."""
+    return steps
+
+
+def work(about, **arguments: Any) -> dict[str, Any]:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    model = build(**arguments)
+    network = model.network | {"size": about.side, "channels": about.channels}
+    return {"network": flops.unet(network), "plan": model.plan()}
+
+
 @dataclass(frozen=True)
 class ScoreSDE:
     """The contract `Generator`. A snapshot names its network and SDE in its header."""

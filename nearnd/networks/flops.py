@@ -7,19 +7,14 @@ multiplication and an addition are two FLOPs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-
-class Network(NamedTuple):
-    """What a network costs and gives."""
-
-    flops: float  # of one image, forward
-    weights: int
-    features: int  # numbers that come out for one image
+from nearnd.contracts import Network
 
 
 def forward_flops(make: Callable[[], nn.Module], *shapes: tuple[int, ...]) -> Network:
@@ -33,6 +28,21 @@ def forward_flops(make: Callable[[], nn.Module], *shapes: tuple[int, ...]) -> Ne
     return Network(float(count.get_total_flops()), weights, out.numel())
 
 
+def once(count: Callable[..., Network]) -> Callable[..., Network]:
+    """The function, which counts a network of equal arguments once."""
+    found: dict[str, Network] = {}
+
+    @wraps(count)
+    def counted(*arguments: Any) -> Network:
+        key = repr(arguments)
+        if key not in found:
+            found[key] = count(*arguments)
+        return found[key]
+
+    return counted
+
+
+@once
 def unet(network: dict[str, Any]) -> Network:
     """Of the score network with these arguments (`networks.unet.UNet`)."""
     from nearnd.networks.unet import UNet
@@ -42,6 +52,7 @@ def unet(network: dict[str, Any]) -> Network:
     return forward_flops(lambda: UNet(**whole), shape, (1,))
 
 
+@once
 def backbone(model: str, kwargs: dict[str, Any]) -> Network:
     """Of the timm network `model` without its classifier, on images of its own size."""
     from nearnd.networks.backbone import create, describe
@@ -52,6 +63,7 @@ def backbone(model: str, kwargs: dict[str, Any]) -> Network:
     return forward_flops(lambda: create(facts), shape)
 
 
+@once
 def wide_resnet(size: int, channels: int, depth: int, width: int) -> Network:
     """Of WRN-depth-width, on images of `size` pixels."""
     from nearnd.networks.wide_resnet import WideResNet
@@ -62,10 +74,13 @@ def wide_resnet(size: int, channels: int, depth: int, width: int) -> Network:
     )
 
 
+@once
 def lenet(size: int, channels: int, widths: list[int], hidden: int | None, code: int) -> Network:
-    """Of the LeNet-style network of DeepSVDD, DeepSAD and RETH (`networks.lenet.lenet`)."""
+    """Of the LeNet-style network of DeepSVDD, DeepSAD and RETH (`networks.lenet.lenet`), with as
+    many of these blocks as images of `size` pixels can be halved."""
     from nearnd.networks import lenet as networks
 
+    widths = [width for i, width in enumerate(widths) if size >> (i + 1)]
     return forward_flops(
         lambda: networks.lenet(channels, size, widths, hidden, code, bias=True),
         (1, channels, size, size),

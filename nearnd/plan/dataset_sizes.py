@@ -1,11 +1,10 @@
 """How many images a dataset has, before it is decoded: for `snakemake estimate`.
 
-From resources/images.csv, or counted where the set was decoded already.
+As its kind states, or counted where the set was decoded already.
 """
 
 from __future__ import annotations
 
-import csv
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,8 +28,8 @@ class Size(NamedTuple):
 
 
 def options(config: dict[str, Any], section: str, name: str) -> dict[str, Any]:
-    """An entry over the defaults of its kind."""
-    entry = config[section][name]
+    """What `build` gets of an entry, over the defaults of its kind."""
+    entry = settings.arguments(config, section, name)
     return plugins.defaults(settings.STAGE.get(section, section), entry["kind"]) | entry
 
 
@@ -40,38 +39,36 @@ class Counts:
     def __init__(self, config: dict[str, Any]):
         self.config = config
         self.guessed: set[str] = set()  # sets whose number of images is not known
-        self.size, self.classes = cache(self.size), cache(self.classes)
+        self.size, self.classes = cache(self._size), cache(self._classes)
 
-    def size(self, dataset: str) -> Size:
+    def _size(self, dataset: str) -> Size:
         """What is known of a dataset, and a guess of the rest."""
-        o = options(self.config, "datasets", dataset)
-        counts = [_rows(dataset, split) for split in ("train", "test")]
-        row = _table().get((o["kind"], o.get("category", "")))
-        known, channels = row is not None, int(row["channels"]) if row else 3
+        spec, o = self.config["datasets"][dataset], options(self.config, "datasets", dataset)
+        clean = self.size(spec["of"]) if "of" in spec else None
+        found = plugins.call("datasets", o | {"of": clean}, "count")
+        found = found or plugins.constant("datasets", o["kind"], "IMAGES")
+        known = found is not None and (clean is None or clean.known)
+        if found is None:
+            train, test, channels = UNKNOWN, UNKNOWN, 3
+        else:
+            train, test, channels = (found[key] for key in ("train", "test", "channels"))
         if o.get("mode"):
             channels = {"L": 1, "RGB": 3}[o["mode"]]
-        if "of" in o:
-            clean = self.size(o["of"])
-            side, channels = o.get("size", clean.side), clean.channels
-            train, test = 0, int(row["test"]) if row else clean.test * _slices(o)
-            known = known or clean.known
-        else:
-            train, test = (int(row[k]) if row else UNKNOWN for k in ("train", "test"))
-            test = o.get("n", test) if o["kind"] == "noise" else test
-            side = o.get("size", 8)
-        if "only" in o:
-            every = {k: v for k, v in self.config["datasets"][dataset].items() if k != "only"}
-            share = len(o["only"]) / len(settings.classes({"datasets": {"x": every}}, "x"))
+        if "only" in spec:
+            every = {k: v for k, v in spec.items() if k != "only"}
+            share = len(spec["only"]) / len(settings.classes({"datasets": {"x": every}}, "x"))
             train, test = round(train * share), round(test * share)
-        if "most" in o:
-            train = min(train, o["most"] * self.classes(dataset))
+        if "most" in spec:
+            train = min(train, spec["most"] * self.classes(dataset))
+        counts = [_rows(dataset, split) for split in ("train", "test")]
         if None not in counts:
             (train, test), known = counts, True
         if not known:
             self.guessed.add(dataset)
+        side = o.get("size", clean.side if clean else 8)
         return Size(train, test, side, channels, known)
 
-    def classes(self, dataset: str) -> int:
+    def _classes(self, dataset: str) -> int:
         """How many classes have training images."""
         entry = settings.arguments(self.config, "datasets", dataset)
         trained = plugins.call("datasets", entry, "trained")
@@ -84,19 +81,7 @@ class Counts:
         return n * share
 
 
-@cache
-def _table() -> dict[tuple[str, str], dict[str, str]]:
-    with open(RESOURCES / "images.csv", newline="", encoding="utf-8") as file:
-        return {(row["kind"], row["category"]): row for row in csv.DictReader(file)}
-
-
 def _rows(dataset: str, split: str) -> int | None:
     """Images that were decoded, None if they were not."""
     file = Path(path("images", dataset=dataset, split=split)).with_suffix(".csv")
     return sum(1 for _ in file.open("rb")) - 1 if file.is_file() else None
-
-
-def _slices(o: dict[str, Any]) -> int:
-    """Corruptions times severities of a changed copy (19 or 22, and 5, where it does not say)."""
-    every = 22 if o["kind"] == "corrupted" else 19
-    return (len(o["corruptions"]) if o.get("corruptions") else every) * 5

@@ -1,6 +1,6 @@
-"""What a job computes and what it leaves on the disk, reckoned from its entries: nothing is run.
+"""What a job computes and what it leaves on the disk, counted from its entries: nothing is run.
 
-For `snakemake estimate`. FLOPs are counted by `networks.flops`, images by `counts`.
+For `snakemake estimate`. What a kind costs it states itself (`work` in contracts.py).
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 
 from nearnd import config as settings
 from nearnd import plugins
+from nearnd.contracts import About, Network, Work
 from nearnd.plan.dataset_sizes import Counts, options
+from nearnd.tasks import TestSet
 
 EMBED, DRAW = 64, 256  # images in one call of a network
 SMALL = 1e9  # FLOPs of an image below which a network is slow for its size
 ROW = 40  # bytes of an image's line in a table of scores
+FREE = {"closeness", "table", "figure", "summary", "costs"}  # rules that compute next to nothing
 
 
 class Part(NamedTuple):
@@ -26,105 +29,115 @@ class Part(NamedTuple):
     calls: float
 
 
-def passes(what: str, net, images: float, calls: float, each: float = 1.0) -> Part:
-    """`images` through a network, each as dear as so many forward passes."""
-    small = "_small" if net.flops < SMALL else ""
-    return Part(what + small, each * images * net.flops, calls)
-
-
-class Work(NamedTuple):
+class Cost(NamedTuple):
     parts: list[Part]
     images: float = 0.0  # decoded
     rows: float = 0.0  # of tables of scores, written or read
     kept: float = 0.0  # bytes
+    unknown: str = ""  # the entry whose kind states no work, so that nothing is counted
 
 
-class Reckoner:
-    """The work of jobs of one config."""
+class UnknownError(Exception):
+    """Of an entry, "generators: mine", whose kind does not state its work."""
+
+
+def passes(what: str, net: Network, images: float, calls: float, each: float = 1.0) -> Part:
+    """`images` through a network, each of which costs so many forward passes."""
+    small = "_small" if net.flops < SMALL else ""
+    return Part(what + small, each * images * net.flops, calls)
+
+
+def steps(config: dict[str, Any], generator: str) -> int | None:
+    """How many steps its training takes, None if its kind does not say. Loads no torch."""
+    return plugins.call("generators", options(config, "generators", generator), "training_steps")
+
+
+class JobCost:
+    """What jobs of one config cost."""
 
     def __init__(self, config: dict[str, Any]):
         self.config = config
         self.counts = Counts(config)
-        for name in ("network", "plan", "embedder"):
-            setattr(self, name, cache(getattr(self, name)))
+        self.work = cache(self._work)
 
-    def work(self, rule: str, wildcards: dict[str, str]) -> Work:
-        """Of one job; jobs of rules without a method here compute next to nothing.
+    def cost(self, rule: str, wildcards: dict[str, str]) -> Cost:
+        """Of one job. ValueError for a rule of which nothing is said here.
 
         wildcards  as in the workflow; a normal that is any one class may be called "one", one that
                    is all but one "not-one".
         """
+        if rule in FREE:
+            return Cost([])
         method = getattr(self, f"_{rule}", None)
-        return method(**wildcards) if method else Work([])
+        if method is None:
+            raise ValueError(
+                f"estimate: what a job of rule {rule} costs is not said; add a method _{rule} to"
+                " JobCost, or the rule to FREE (nearnd/plan/job_cost.py)"
+            )
+        try:
+            return method(**wildcards)
+        except UnknownError as error:
+            return Cost([], unknown=str(error))
 
     # ---- facts about entries ----
 
-    def network(self, section: str, name: str, side: int, channels: int):
-        """A `networks.flops.Network`: of a generator, a backbone, or a detector with its own."""
-        from nearnd.networks import flops
+    def _work(self, section: str, name: str, about: About) -> Work:
+        """What the kind of an entry states; UnknownError if it states nothing."""
+        return self._of(section, name, options(self.config, section, name), about)
 
-        o = options(self.config, section, name)
-        if section == "generators":
-            entry = settings.arguments(self.config, section, name)
-            network = plugins.build("generators", _trained(entry.get("model", entry))).network
-            return flops.unet(network | {"size": side, "channels": channels})
-        if section == "backbones":
-            model = "inception_v3" if o["kind"] == "inception" else o["model"]
-            return flops.backbone(model, o.get("kwargs") or {})
-        if "depth" in o:
-            return flops.wide_resnet(side, channels, o["depth"], o["width"])
-        if o.get("network") == "wide_resnet":
-            depth, width = 6 * o["per_stage"] + 4, o["widths"][0] // 16
-            return flops.wide_resnet(side, channels, depth, width)._replace(features=o["code"])
-        if "widths" in o:
-            widths = [w for i, w in enumerate(o["widths"]) if side >> (i + 1)]
-            return flops.lenet(side, channels, widths, o["hidden"], o["code"])
-        return flops.Network(0.0, 0, side**2 * channels)
+    def _of(self, section: str, name: str, entry: dict[str, Any], about: About) -> Work:
+        found = plugins.call(section, {"about": about} | entry, "work")
+        if found is None:
+            raise UnknownError(f"{section}: {name}")
+        return Work(**found)
 
-    def embedder(self, detector: str, dataset: str):
+    def network(self, detector: str, dataset: str) -> Network:
         """The network that a detector embeds with."""
-        entry = self.config["detectors"][detector]
-        if "backbone" in entry:
-            return self.network("backbones", entry["backbone"], 0, 0)
-        size = self.counts.size(dataset)
-        return self.network("detectors", detector, size.side, size.channels)
+        return self._fitted(detector, dataset, 0.0, 0.0)[1]
 
-    def plan(self, generator: str):
-        """See `contracts.Plan`; of one that is read from a file: no training, its sampler."""
-        entry = settings.arguments(self.config, "generators", generator)
-        if "model" not in entry:
-            return plugins.build("generators", entry).plan()
-        drawn = {"sampler": entry["sampler"]} if "sampler" in entry else {}
-        plan = plugins.build("generators", _trained(entry["model"] | drawn)).plan()
-        return plan._replace(steps=0, snapshots=[0], batch=0)
+    def _fitted(
+        self, detector: str, dataset: str, images: float, outliers: float
+    ) -> tuple[Work, Network]:
+        """Of a detector: what fitting takes, and the network that it embeds with."""
+        entry, backbone = self.config["detectors"][detector], None
+        side, channels = (
+            32,
+            3,
+        )  # of any dataset: only weights are asked for, which seldom depend on it
+        if dataset != "any":
+            side, channels = self.counts.size(dataset)[2:4]
+        if "backbone" in entry:
+            backbone = self.work("backbones", entry["backbone"], About()).network
+        work = self.work("detectors", detector, About(images, outliers, side, channels, backbone))
+        return work, work.network or backbone
+
+    def _drawn(self, generator: str, dataset: str) -> Work:
+        size = self.counts.size(dataset)
+        return self.work("generators", generator, About(side=size.side, channels=size.channels))
 
     # ---- rules ----
 
-    def _images(self, dataset: str) -> Work:
+    def _images(self, dataset: str) -> Cost:
         s = self.counts.size(dataset)
         n = s.train + s.test
-        return Work([], images=n, kept=n * s.side**2 * s.channels)
+        return Cost([], images=n, kept=n * s.side**2 * s.channels)
 
-    def _fetch(self, kind: str, archive: str) -> Work:
+    def _fetch(self, kind: str, archive: str) -> Cost:
         files = plugins.constant("datasets", kind, "ARCHIVES", []) if "-" not in kind else []
-        return Work([], kept=sum(f.get("bytes") or 0 for f in files if f["name"] == archive))
+        return Cost([], kept=sum(f.get("bytes") or 0 for f in files if f["name"] == archive))
 
-    def _backbone(self, backbone: str) -> Work:
-        o = options(self.config, "backbones", backbone)
-        net = self.network("backbones", backbone, 0, 0)
-        parts = []
-        if "dataset" in o:
-            n = o["epochs"] * self.counts.size(o["dataset"]).train
-            parts = [passes("backbone_train", net, n, n / o["batch"], 3)]
-        return Work(parts, kept=4 * net.weights)
+    def _backbone(self, backbone: str) -> Cost:
+        dataset = self.config["backbones"][backbone].get("dataset")
+        n = self.counts.size(dataset).train if dataset else 0.0
+        work = self.work("backbones", backbone, About(images=n))
+        return _fitting(work, work.network)
 
-    def _generator(self, dataset: str, normal: str, generator: str) -> Work:
-        s, n = self.counts.size(dataset), self.counts.normal(dataset, normal)
-        plan = self.plan(generator)
-        net = self.network("generators", generator, s.side, s.channels)
-        monitor = self.config["monitors"][self.config["generators"][generator]["monitor"]]
-        watcher = self.embedder(monitor["detector"], dataset)
-        until = self.config["generators"][generator].get("until") or {}
+    def _generator(self, dataset: str, normal: str, generator: str) -> Cost:
+        n, work = self.counts.normal(dataset, normal), self._drawn(generator, dataset)
+        plan, net = work.plan, work.network
+        entry = self.config["generators"][generator]
+        monitor, until = self.config["monitors"][entry["monitor"]], entry.get("until") or {}
+        watcher = self.network(monitor["detector"], dataset)
         steps = min(plan.steps, until.get("step", plan.steps))
         due = [step for step in plan.snapshots if step <= steps] or plan.snapshots[:1]
         seen = _within(plan, round(n), monitor) * len(due)
@@ -133,87 +146,82 @@ class Reckoner:
             passes("score_run", net, seen * plan.calls, -(-seen // DRAW) * plan.calls),
             passes("backbone_run", watcher, seen + n, (seen + n) / EMBED),
         ]
-        return Work(parts, kept=4 * net.weights * len(due))
+        return Cost(parts, kept=4 * net.weights * len(due))
 
-    def _fakes(self, dataset: str, normal: str, fakes: str) -> Work:
-        o, s = options(self.config, "fakes", fakes), self.counts.size(dataset)
-        n = o.get("ratio", 1) * self.counts.normal(dataset, normal)
-        kept = n * s.side**2 * s.channels
-        if "generator" not in o:
-            return Work([], kept=kept)
-        net = self.network("generators", o["generator"], s.side, s.channels)
-        calls = self.plan(o["generator"]).calls
-        return Work([passes("score_run", net, n * calls, -(-n // DRAW) * calls)], kept=kept)
+    def _fakes(self, dataset: str, normal: str, fakes: str) -> Cost:
+        entry, s = self.config["fakes"][fakes], self.counts.size(dataset)
+        n = entry.get("ratio", 1) * self.counts.normal(dataset, normal)
+        parts = []
+        if "generator" in entry:
+            work = self._drawn(entry["generator"], dataset)
+            parts = [_drawing(work, n, work.plan.calls)]
+        return Cost(parts, kept=n * s.side**2 * s.channels)
 
-    def _sampler(self, experiment: str, normal: str, sampler: str) -> Work:
+    def _sampler(self, experiment: str, normal: str, sampler: str) -> Cost:
         spec = self.config["experiments"][experiment]
         about, s = spec["samplers"], self.counts.size(spec["dataset"])
-        net = self.network("generators", about["generator"], s.side, s.channels)
+        generator, calls = about["generator"], 0.0
         n = about.get("images") or self.counts.normal(spec["dataset"], normal)
-        n, calls = n * about.get("repeats", 3), 0.0
-        for _, entry in settings.with_sampler(self.config, about["generator"], sampler):
-            calls += plugins.build("generators", entry).plan().calls
-        return Work([passes("score_run", net, n * calls, -(-n // DRAW) * calls)])
+        for _, entry in settings.with_sampler(self.config, generator, sampler):
+            whole = plugins.defaults("generators", entry["kind"]) | entry
+            work = self._of("generators", generator, whole, About(0, 0, s.side, s.channels))
+            calls += work.plan.calls
+        return Cost([_drawing(work, n * about.get("repeats", 3), calls)])
 
-    def _detector(self, dataset: str, normal: str, detector: str) -> Work:
-        o = options(self.config, "detectors", detector)
-        if dataset == "any":
-            return Work([], kept=4 * self.network("backbones", o["backbone"], 0, 0).weights
-                        if "backbone" in o else 0)  # fmt: skip
-        net, n = self.embedder(detector, dataset), self.counts.normal(dataset, normal)
-        shown = n
-        if "outliers" in o:
-            shown += n * options(self.config, "fakes", o["outliers"]).get("ratio", 1)
-        seen = o.get("epochs", 0) * shown + o.get("iterations", 0) * o.get("batch", 0)
-        seen *= 2 if o["kind"] == "msad" else 1  # two views of each image
-        seen += 2 * o.get("ae_epochs", 0) * n  # encoder and decoder
-        each = 3.0
-        if isinstance(o.get("freeze"), float | int):  # frozen weights have no gradient of their own
-            each -= o["freeze"] * (2 if o.get("freeze_stem") else 1)
-        parts = [passes("backbone_train", net, seen, seen / o.get("batch", 1), each)]
-        if o["kind"] == "patchcore":  # it embeds the training images once
-            parts = [passes("backbone_run", net, n, n / EMBED)]
-        return Work(parts, kept=4 * net.weights)
+    def _detector(self, dataset: str, normal: str, detector: str) -> Cost:
+        entry, n = self.config["detectors"][detector], 0.0
+        if dataset != "any":
+            n = self.counts.normal(dataset, normal)
+        fakes = self.config["fakes"][entry["outliers"]] if "outliers" in entry else {"ratio": 0}
+        return _fitting(*self._fitted(detector, dataset, n, n * fakes.get("ratio", 1)))
 
-    def _features(self, dataset: str, normal: str, detector: str) -> Work:
+    def _features(self, dataset: str, normal: str, detector: str) -> Cost:
         n = self.counts.normal(dataset, normal) + self.counts.size(dataset).test
-        return self._embedding(n, self.embedder(detector, dataset))
+        return self._embedded(n, detector, dataset)
 
-    def _features_elsewhere(self, dataset: str, normal: str, detector: str, other: str) -> Work:
-        return self._embedding(self.counts.size(other).test, self.embedder(detector, dataset))
+    def _features_elsewhere(self, dataset: str, normal: str, detector: str, other: str) -> Cost:
+        return self._embedded(self.counts.size(other).test, detector, dataset)
 
-    def _embedding(self, n: float, net) -> Work:
+    def _embedded(self, n: float, detector: str, dataset: str) -> Cost:
+        net = self.network(detector, dataset)
         parts = [passes("backbone_run", net, n, n / EMBED)] if net.flops else []
-        return Work(parts, kept=4 * n * net.features)
+        return Cost(parts, kept=4 * n * net.features)
 
-    def _bank(self, dataset: str, normal: str, detector: str, bank: str) -> Work:
-        share = options(self.config, "banks", bank).get("share", 1.0)
-        n = self.counts.normal(dataset, normal) * share
-        return Work([], kept=4 * n * self.embedder(detector, dataset).features)
+    def _bank(self, dataset: str, normal: str, detector: str, bank: str) -> Cost:
+        about = About(images=self.counts.normal(dataset, normal))
+        rows = self.work("banks", bank, about).rows
+        return Cost([], kept=4 * rows * self.network(detector, dataset).features)
 
-    def _score(self, dataset: str, normal: str, method: str, images: str) -> Work:
+    def _score(self, dataset: str, normal: str, method: str, images: str) -> Cost:
         spec = self.config["methods"][method]
-        n = self.counts.size(dataset if images == "test" else images.removesuffix(".test")).test
+        n = self.counts.size(TestSet.parse(images).dataset(dataset)).test
         parts = []
         if spec["bank"] != "none":
-            width = self.embedder(spec["detector"], dataset).features
+            width = self.network(spec["detector"], dataset).features
             rows = self.counts.normal(dataset, normal)
             parts = [Part("distance", 2 * n * rows * width, 0)]
-        return Work(parts, rows=n, kept=ROW * n)
+        return Cost(parts, rows=n, kept=ROW * n)
 
-    def _metrics(self, experiment: str) -> Work:
+    def _metrics(self, experiment: str) -> Cost:
         spec = settings.DEFAULTS | self.config["experiments"][experiment]
         tasks = len(settings.normals(self.config, experiment)) * len(self.config["seeds"])
-        sets = [spec["dataset"] if t == "test" else t.removesuffix(".test")
-                for t in dict.fromkeys(["test", *spec["tests"]])]  # fmt: skip
-        n = sum(self.counts.size(name).test for name in sets)
-        return Work([], rows=n * tasks * len(spec["methods"]))
+        sets = [TestSet.parse(t) for t in dict.fromkeys(["test", *spec["tests"]])]
+        n = sum(self.counts.size(images.dataset(spec["dataset"])).test for images in sets)
+        return Cost([], rows=n * tasks * len(spec["methods"]))
 
 
-def _trained(entry: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of an entry that kind score_sde has."""
-    known = plugins.arguments("generators", "score_sde")
-    return {"kind": "score_sde"} | {key: value for key, value in entry.items() if key in known}
+def _fitting(work: Work, net: Network) -> Cost:
+    """The training of a network, and images that are embedded for it."""
+    parts = [
+        passes("backbone_train", net, work.shown, work.shown / work.batch, work.passes),
+        passes("backbone_run", net, work.embedded, work.embedded / EMBED),
+    ]
+    return Cost([part for part in parts if part.calls], kept=4 * net.weights)
+
+
+def _drawing(work: Work, n: float, calls: float) -> Part:
+    """n images from a generator, of so many calls of the network each."""
+    return passes("score_run", work.network, n * calls, -(-n // DRAW) * calls)
 
 
 def _within(plan, real: int, monitor: dict[str, Any]) -> int:

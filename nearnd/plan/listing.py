@@ -98,7 +98,7 @@ def _size(files: list[dict[str, Any]]) -> str:
 
 def _access(kind: str, files: list[dict[str, Any]]) -> str:
     if not files:
-        return "made here" if kind != "image_folder" else "your own"
+        return plugins.constant("datasets", kind, "ACCESS", "made here")
     return "gated" if any(not file["urls"] for file in files) else "direct"
 
 

@@ -42,11 +42,16 @@ def memory(run: Run, dataset: str, attempt: int = 1) -> int:
     return min(attempt, 2) * (4000 if size(run.config, dataset) <= 64 else 16000)
 
 
-def runtime(run: Run, dataset: str, steps: int = 0) -> int:
+def runtime(run: Run, dataset: str, steps: int | None = 0) -> int:
     """Minutes to ask a cluster for. A training that reaches the limit saves its state, and the next
-    attempt goes on from there."""
+    attempt goes on from there.
+
+    steps: of a training; None: not known, so as many minutes as may be."""
     side = size(run.config, dataset)
-    return min(24 * 60, (60 if side <= 16 else 240) + steps * side**2 // 100_000)
+    longest = 24 * 60
+    if steps is None:
+        return longest
+    return min(longest, (60 if side <= 16 else 240) + steps * side**2 // 100_000)
 
 
 def gpus(device: str) -> int:

@@ -1,37 +1,8 @@
-"""Words for the fidelity measures, and which columns of a table are measures."""
+"""Where generators were stopped, and how a cell shows several runs."""
 
 from __future__ import annotations
 
 import pandas as pd
-
-WORDS = {
-    "frechet": "Fréchet distance",
-    "kid": "KID",
-    "density": "density",
-    "coverage": "coverage",
-    "precision": "precision",
-    "recall": "recall",
-}
-NOT_MEASURES = {
-    "dataset", "normal", "generator", "fakes", "method", "seed", "n", "step", "copies", "loss",
-    "seconds", "n_real", "n_fake", "normal_images", "best_frechet",
-}  # fmt: skip
-
-
-def measures(table: pd.DataFrame) -> list[str]:
-    """The measures a fidelity or fakes table has, known ones first."""
-    there = [
-        column
-        for column in table
-        if column not in NOT_MEASURES
-        and not column.startswith("best_")
-        and pd.api.types.is_numeric_dtype(table[column])
-    ]
-    return [m for m in WORDS if m in there] + [m for m in there if m not in WORDS]
-
-
-def word(measure: str) -> str:
-    return WORDS.get(measure, measure)
 
 
 def stops(fakes: pd.DataFrame, measure: str) -> pd.DataFrame:

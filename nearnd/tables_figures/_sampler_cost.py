@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nearnd.tables_figures._measures import WORDS
+from nearnd.report.words import measures
 
 WIDTH = 2.0  # of the band of noise, in standard deviations over repeats
 
@@ -29,11 +29,6 @@ def settings_of(samplers: pd.DataFrame) -> pd.DataFrame:
     for measure in measures(samplers):
         found[f"{measure}_sd"] = groups[measure].std()
     return found.reset_index()
-
-
-def measures(samplers: pd.DataFrame) -> list[str]:
-    """The measures of the table, in the order of their words."""
-    return [measure for measure in WORDS if measure in samplers]
 
 
 def band(rows: pd.DataFrame, measure: str) -> tuple[float, float]:

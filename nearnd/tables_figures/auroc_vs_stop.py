@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import stops, word
+from nearnd.report.words import distances, word
+from nearnd.tables_figures._measures import stops
 from nearnd.tables_figures._over_x import auroc_over
 from nearnd.tables_figures._style import styled
 
@@ -16,17 +17,18 @@ def build(
     reference: str | None = None,  # a method without fakes, drawn as horizontal lines
     far: str | None = None,
     near: str | None = None,
-    measure: str = "frechet",
+    measure: str | None = None,  # the distance; None: the first of the table
 ) -> Drawing:
     """One panel per dataset: x the distance between fakes and normal images at the stop (training
     goes on to the left), y the AUROC: mean over classes and seeds, bars of one sd over seeds."""
 
     @styled
     def draw(data):
-        at = stops(data["fakes"], measure)
+        distance = measure or distances(data["fakes"])[0]
+        at = stops(data["fakes"], distance)
         at = at if methods is None else at[at["method"].isin(methods)]
-        what = f"{word(measure)} of the fakes\n(← trained longer · stopped earlier →)"
-        points = at.rename(columns={measure: "x"})
+        what = f"{word(distance)} of the fakes\n(← trained longer · stopped earlier →)"
+        points = at.rename(columns={distance: "x"})
         return auroc_over(data, points, what, 5, reference, far, near)
 
     return draw

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import cell, measures, step, word
+from nearnd.report.words import measures, word
+from nearnd.tables_figures._measures import cell, step
 from nearnd.tables_figures._settings import name, several
 
 MAKES = "table"

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import measures, word
+from nearnd.report.words import measures, stated, word
 from nearnd.tables_figures._settings import name, of
 from nearnd.tables_figures._style import legend, maybe_log, method_styles, panels, shade, styled
 
 MAKES = "figure"
 READS = ["fidelity"]
-
-UNITS = {
-    "frechet": "squared feature units",
-    "kid": "kernel units",
-    "density": "1 = like real images",
-    "coverage": "share of real images",
-}
 
 
 def build(show: list[str] | None = None) -> Drawing:  # measures; None: all there are
@@ -42,13 +35,13 @@ def build(show: list[str] | None = None) -> Drawing:  # measures; None: all ther
                 if (by_step["size"] > 1).any():
                     shade(ax, by_step.index, by_step["min"], by_step["max"], line["color"])
             ax.set_xlabel("training step")
-            unit = UNITS.get(measure)
+            unit = stated(measure, "UNIT")
             ax.set_ylabel(word(measure) + (f"\n({unit})" if unit else ""))
             maybe_log(ax, "x", table.loc[table["step"] > 0, "step"], 20)
-            if measure in ("density", "coverage"):
-                ax.set_ylim(bottom=0)
-            else:
+            if stated(measure, "DISTANCE"):
                 maybe_log(ax, "y", table[measure], 10)
+            else:
+                ax.set_ylim(bottom=0)
         legend(figure, axes)
         return figure
 

@@ -7,13 +7,13 @@ from textwrap import fill
 import numpy as np
 
 from nearnd.contracts import Drawing
+from nearnd.report.words import label
 from nearnd.tables_figures._mosaic import bare, show_row
 from nearnd.tables_figures._settings import name, of
 from nearnd.tables_figures._style import FAKE, NEAR, NORMAL, WIDTH, panels, styled
 
 MAKES = "figure"
 READS = ["samples"]
-WORDS = {"sampled": "fakes"}  # other kinds of fakes are called what they are
 
 
 def build(columns: int = 8) -> Drawing:
@@ -54,4 +54,4 @@ def _rows(sample: dict) -> list[tuple[str, np.ndarray, str]]:
     near = sample.get("near")
     if near in sample["anomalies"]:
         rows.append(("near", sample["anomalies"][near], NEAR))
-    return rows + [(WORDS.get(kind, kind), x, FAKE) for kind, x in sample["fakes"].items()]
+    return rows + [(label("fakes", kind), x, FAKE) for kind, x in sample["fakes"].items()]

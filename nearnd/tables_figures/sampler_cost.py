@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import word
+from nearnd.report.words import distances, word
 from nearnd.tables_figures._sampler_cost import band, settings_of
 from nearnd.tables_figures._style import legend, maybe_log, method_styles, panels, styled
 
@@ -13,17 +11,18 @@ MAKES = "figure"
 READS = ["samplers"]
 
 
-def build(show: Sequence[str] = ("frechet", "kid")) -> Drawing:
-    """One panel per measure: x the network calls for one image, y the measure, a line per sampler
-    with bars of one standard deviation over repeats, and the noise of the first sampler as a
-    band."""
+def build(show: list[str] | None = None) -> Drawing:
+    """One panel per measure of `show` (None: all distances): x the network calls for one image, y
+    the measure, a line per sampler with bars of one standard deviation over repeats, and the noise
+    of the first sampler as a band."""
 
     @styled
     def draw(data):
         rows = settings_of(data["samplers"])
-        figure, axes = panels(len(show), len(show), 2.9)
+        shown = list(show or distances(data["samplers"]))
+        figure, axes = panels(len(shown), len(shown), 2.9)
         styles = method_styles(rows["label"])
-        for measure, ax in zip(show, axes, strict=True):
+        for measure, ax in zip(shown, axes, strict=True):
             low, high = band(rows, measure)
             ax.axhspan(low, high, color="#000000", alpha=0.1, linewidth=0)
             for label, line in rows.groupby("label", sort=False):

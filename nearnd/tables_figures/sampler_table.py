@@ -7,20 +7,22 @@ from typing import Any
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._measures import word
-from nearnd.tables_figures._sampler_cost import band, measures, settings_of
+from nearnd.report.words import distances, measures, word
+from nearnd.tables_figures._sampler_cost import band, settings_of
 
 MAKES = "table"
 READS = ["samplers"]
 
 
-def build(measure: str = "frechet") -> Drawing:
+def build(measure: str | None = None) -> Drawing:
     """Per setting: network calls for each image, images per second, the measures as "mean ± sd"
-    over repeats, and whether `measure`, a distance, is within the noise of the first sampler."""
+    over repeats, and whether `measure` (None: the first distance) is within the noise of the first
+    sampler."""
 
     def draw(data):
         rows = settings_of(data["samplers"])
-        good = rows[measure] <= band(rows, measure)[1]
+        distance = measure or distances(data["samplers"])[0]
+        good = rows[distance] <= band(rows, distance)[1]
         cheapest = rows.loc[good, "calls"].idxmin()
         lines = []
         for i, row in rows.iterrows():

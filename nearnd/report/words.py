@@ -1,0 +1,41 @@
+"""What kinds state about themselves for tables and figures (contracts.py): names, units, signs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nearnd import plugins
+
+
+def label(stage: str, kind: str) -> str:
+    """What a kind is called."""
+    return plugins.constant(stage, kind, "LABEL", kind)
+
+
+def word(measure: str) -> str:
+    """What a fidelity measure is called."""
+    return label("fidelity", measure)
+
+
+def stated(measure: str, what: str) -> Any:
+    """UNIT or DISTANCE of a fidelity measure, None if it says nothing."""
+    return plugins.constant("fidelity", measure, what)
+
+
+def measures(columns: Iterable[str]) -> list[str]:
+    """Those of a table's columns that are fidelity measures, in their order there."""
+    known = plugins.available("fidelity")
+    return [column for column in columns if column in known]
+
+
+def distances(columns: Iterable[str]) -> list[str]:
+    """Those of them that are distances. ValueError if there is none."""
+    columns = list(columns)
+    found = [measure for measure in measures(columns) if stated(measure, "DISTANCE")]
+    if not found:
+        raise ValueError(
+            f"no column is a distance, of {columns}; one must be among the measures of the"
+            " generator's monitor (monitors)"
+        )
+    return found
