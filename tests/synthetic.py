@@ -76,6 +76,34 @@ def experiment(classes: int = 4, methods: int = 3, seeds: int = 2, per_class: in
     }  # fmt: skip
 
 
+def united(first: dict, second: dict, factor: float = 0.9) -> dict:
+    """Two experiments together; the second one's dataset is `rings`, its AUROCs times `factor`."""
+    found = {"labels": first["labels"] | second["labels"] | {"rings": "Rings"}}
+    for what, rows in first.items():
+        if isinstance(rows, pd.DataFrame):
+            more = second[what]
+            more = more.assign(dataset="rings") if "dataset" in more else more.iloc[:0]
+            if what in ("metrics", "slices"):
+                more = more.assign(value=factor * more["value"])
+            found[what] = pd.concat([rows, more], ignore_index=True)
+        elif what != "labels":
+            more = [row | {"dataset": "rings"} for row in second[what] if isinstance(row, dict)]
+            found[what] = rows + more
+    return found
+
+
+def only(data: dict, dataset: str) -> dict:
+    """What a united experiment has of one dataset."""
+    found = {}
+    for what, rows in data.items():
+        if isinstance(rows, pd.DataFrame) and "dataset" in rows:
+            rows = rows[rows["dataset"] == dataset].reset_index(drop=True)
+        elif isinstance(rows, list):
+            rows = [r for r in rows if not isinstance(r, dict) or r["dataset"] == dataset]
+        found[what] = rows
+    return found
+
+
 def sheet(names: list[str], split: str, size: int = 16) -> dict:
     """An image set whose class c has c + 1 images of the grey level 10 c, the lower half marked."""
     masks = np.zeros((len(names), size, size), np.uint8)

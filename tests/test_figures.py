@@ -12,13 +12,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
-from synthetic import MEASURES, experiment
+from synthetic import MEASURES, experiment, only, united
 
 from nearnd import catalog, plugins
 from nearnd.files.tables import load_table
 from nearnd.metrics.auroc import auroc
 from nearnd.report import summary
-from nearnd.tables_figures import _curves, published
+from nearnd.tables_figures import published, roc
 
 ROOT = Path(__file__).parents[1]
 KINDS = plugins.available("tables_figures")
@@ -56,16 +56,27 @@ def boxes(figure, renderer):
             yield text.get_window_extent(renderer)
 
 
-@pytest.mark.parametrize("size", [(1, 2, 2), (20, 12, 1)], ids=["small", "large"])
+@pytest.fixture(scope="module")
+def two() -> dict:
+    """Three classes and three methods beside two classes and four methods."""
+    return united(experiment(3, 3, 2), experiment(2, 4, 2))
+
+
+@pytest.fixture(scope="module")
+def many() -> dict:
+    """Names as long as those of CIFAR-100's superclasses get."""
+    data = experiment(20, 12, 1, per_class=10)
+    data["labels"] |= {f"class {c}": f"non-insect large omnivores {c}" for c in range(21)}
+    data["labels"] |= {f"method{m}": f"Frozen backbone {m}, k = 2" for m in range(12)}
+    return data
+
+
+@pytest.mark.parametrize("size", ["two", "many"])
 @pytest.mark.parametrize("kind", FIGURES)
-def test_nothing_overlaps_and_every_axis_is_labelled(kind, size):
+def test_nothing_overlaps_and_every_axis_is_labelled(kind, size, request):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib warns if a layout does not fit
-        data = experiment(*size, per_class=10)
-        if size[0] == 20:  # as long as the names of CIFAR-100's superclasses get
-            data["labels"] |= {f"class {c}": f"non-insect large omnivores {c}" for c in range(21)}
-            data["labels"] |= {f"method{m}": f"Frozen backbone {m}, k = 2" for m in range(12)}
-        figure = draw(kind, data)
+        figure = draw(kind, request.getfixturevalue(size))
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
     width, height = figure.bbox.size
@@ -88,6 +99,94 @@ def test_nothing_overlaps_and_every_axis_is_labelled(kind, size):
         or figure.axes[0].get_ylabel()
         or kind in ("clp_vs_bottom1", "methods_plot", "auroc_per_test")  # names on it
     )
+
+
+BY_ROW = [k for k in KINDS if k not in [*FIGURES, "by_dataset", "sampler_table"]]
+
+
+@pytest.mark.parametrize("kind", BY_ROW)
+def test_a_table_of_two_datasets_has_the_rows_of_both(kind, two):
+    pair = {"metric": "auroc_bottom1", "method": "method2", "table": "6", "row": "Ours, bottom-1"}
+    compare = [pair | {"dataset": d, "column": "mean"} for d in ("shapes", "rings")]
+    options = {"compare": compare} if kind == "published" else {}
+    data = two | {"closeness": two["closeness"].assign(test="own")}
+    both = draw(kind, data, **options)
+    parts = []
+    for dataset in ("shapes", "rings"):
+        alone = draw(kind, only(data, dataset), **options)
+        label = dataset if kind == "summary" else data["labels"][dataset]
+        parts.append(both[both["dataset"] == label])
+        assert (parts[-1][list(alone)].astype(str).to_numpy() == alone.astype(str).to_numpy()).all()
+        rest = parts[-1].drop(columns=[*alone, "dataset"], errors="ignore")
+        assert (rest == "").all(axis=None)  # the other one's classes or methods
+    if kind != "summary":
+        assert pd.concat(parts).index.equals(both.index)  # a dataset's rows stand together
+
+
+def test_a_dataset_without_anomaly_classes_has_no_near_numbers_beside_one_that_has(two):
+    metrics = two["metrics"]
+    data = two | {
+        "metrics": metrics[(metrics["dataset"] == "shapes") | (metrics["anomaly"] == "rest")]
+    }
+    table = draw("methods", data).set_index("dataset")
+    assert (table.loc["Rings", "near (bottom-1)"] == "").all()
+    assert list(table.loc["Shapes", "near (bottom-1)"]) == list(
+        draw("methods", only(two, "shapes"))["near (bottom-1)"]
+    )
+    assert (table["far (one-vs-rest)"] != "").all()
+    beside = draw("by_dataset", data).set_index("method")
+    assert list(beside["Rings"]) == list(table.loc["Rings", "far (one-vs-rest)"])
+    assert list(beside.loc["Method 3", ["Shapes", "mean"]]) == ["-", "-"]  # it ran on Rings alone
+
+
+def test_a_published_number_without_a_dataset_is_compared_where_it_can_only_be_one(two):
+    pair = {
+        "metric": "auroc_bottom1",
+        "method": "method0",
+        "table": "6",
+        "row": "Ours, bottom-1",
+        "column": "mean",
+    }
+    assert list(draw("published", only(two, "rings"), compare=[pair])["dataset"]) == ["Rings"]
+    with pytest.raises(ValueError, match=r"fits the datasets \['rings', 'shapes'\]: say which"):
+        draw("published", two, compare=[pair])
+
+
+def numbers(figure) -> set[tuple]:
+    """Everything that is drawn of data: points of lines, heights of steps, pixels."""
+    found = set()
+    for ax in figure.axes:
+        for line in ax.lines:
+            points = np.stack(line.get_data()).astype(float)
+            points = points[:, np.isfinite(points).all(axis=0)]
+            found.add(tuple(points.round(6).ravel()))
+        found |= {tuple(p.get_data().values.round(6)) for p in ax.patches if hasattr(p, "get_data")}
+        found |= {np.asarray(image.get_array()).tobytes() for image in ax.images}
+    return found
+
+
+# These draw one dataset, or all of them together
+POOLED = {"auroc_vs_severity", "clp_vs_bottom1", "sampler_cost"}
+
+
+@pytest.mark.parametrize("kind", [k for k in FIGURES if k not in POOLED])
+def test_a_figure_of_two_datasets_has_the_numbers_of_both(kind, two):
+    options = {"method": "method1"} if kind == "histograms" else {}
+    parts = [numbers(draw(kind, only(two, dataset), **options)) for dataset in ("shapes", "rings")]
+    assert not parts[0] <= parts[1]
+    assert numbers(draw(kind, two, **options)) == parts[0] | parts[1]
+
+
+def test_figures_of_two_datasets_tell_them_apart(two):
+    figure = draw("bottom_i", two)
+    assert [ax.get_title() for ax in figure.axes] == ["Shapes", "Rings"]
+    assert labels(figure) == [f"Method {m}" for m in range(4)]  # Rings alone has the last one
+    assert labels(draw("fidelity_curves", two)) == ["Shapes: score SDE", "Rings: score SDE"]
+    points = [line.get_xdata() for line in draw("clp_vs_bottom1", two).axes[1].lines[:4]]
+    assert [len(x) for x in points] == [5, 5, 5, 2]  # a point for each class of each dataset
+    clean = two | {"metrics": two["metrics"].assign(test="test")}
+    both, first = draw("auroc_vs_severity", clean), draw("auroc_vs_severity", only(clean, "shapes"))
+    assert numbers(both) == numbers(first)  # one corrupted test set of one dataset
 
 
 def labels(figure) -> list[str]:
@@ -167,8 +266,8 @@ def test_the_area_under_a_roc_is_the_auroc():
     rng = np.random.default_rng(0)
     y = rng.random(300) < 0.4
     score = rng.integers(0, 9, 300) + y  # with ties
-    curve = _curves.roc(score, y)
-    assert _curves.area(curve) == pytest.approx(auroc(score, y), abs=1e-12)
+    curve = roc.roc(score, y)
+    assert roc.mean_area([curve]) == pytest.approx(auroc(score, y), abs=1e-12)
     assert (curve[0][0], curve[1][0], curve[0][-1], curve[1][-1]) == (0, 0, 1, 1)
 
 
@@ -463,9 +562,3 @@ def test_published_numbers_that_the_papers_text_repeats():
     assert value["1a", "CIFAR-100", "Ours"] == value["8", "Ours", "mean"] == 98.1
     assert value["4", "near-ND CIFAR-10vs100", "FID<20"] == 68.2
     assert value["3", "MVTecAD, density", "SDE"] == 0.908
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_table_and_figure_has_a_caption(kind):
-    caption = ROOT / "workflow" / "report" / f"{kind}.rst"
-    assert len(caption.read_text().split()) > 20

@@ -11,6 +11,7 @@ import pandas as pd
 from nearnd.contracts import Metric
 
 KEYS = ["dataset", "normal", "method", "test", "seed"]
+MEASURED = ["value", "n_normal", "n_anomaly"]
 SLICE = r"^([^/]+)/(\d+)/"  # an id of a changed copy: fog/3/<id of the clean image>
 
 log = logging.getLogger("nearnd")
@@ -30,19 +31,16 @@ def evaluate(
     rows = []
     for run, table, own in _tables(runs, scores):
         normal, anomalies = _groups(table, own)
-        groups = {"rest": anomalies["score"].to_numpy()}
-        groups |= {c: part.to_numpy() for c, part in anomalies.groupby("class")["score"]}
         if not len(normal) or not len(anomalies):
-            log.warning(
-                f"{_key(run)}: {len(normal)} normal, {len(anomalies)} anomalies: no metrics"
-            )
+            sizes = f"{len(normal)} normal, {len(anomalies)} anomalies"
+            log.warning(f"{_key(run)}: {sizes}: no metrics")
             continue
+        parts = {"rest": anomalies} | dict(list(anomalies.groupby("class")))
         for name, metric in metrics.items():
-            for anomaly, values in groups.items():
-                if anomaly == "rest" or name == "auroc":
-                    value = metric(*_join(normal, values))
-                    rows.append([*_facts(run), name, anomaly, value, len(normal), len(values)])
-    columns = [*KEYS, "metric", "anomaly", "value", "n_normal", "n_anomaly"]
+            for anomaly in parts if name == "auroc" else ["rest"]:
+                head = [*_facts(run), name, anomaly]
+                rows.append(head + _measured(metric, normal, parts[anomaly]))
+    columns = [*KEYS, "metric", "anomaly", *MEASURED]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -67,12 +65,9 @@ def evaluate_slices(
             normal, anomalies = _groups(part, own)
             if not len(normal) or not len(anomalies):
                 continue
-            pair = _join(normal, anomalies["score"].to_numpy())
             head = [*_facts(run), corruption, int(severity)]
-            sizes = [len(normal), len(anomalies)]
-            rows += [[*head, name, metric(*pair), *sizes] for name, metric in metrics.items()]
-    columns = ["corruption", "severity", "metric", "value", "n_normal", "n_anomaly"]
-    return pd.DataFrame(rows, columns=[*KEYS, *columns])
+            rows += [[*head, n, *_measured(m, normal, anomalies)] for n, m in metrics.items()]
+    return pd.DataFrame(rows, columns=[*KEYS, "corruption", "severity", "metric", *MEASURED])
 
 
 def _tables(runs, scores) -> Iterator[tuple[dict, pd.DataFrame, pd.DataFrame]]:
@@ -96,6 +91,8 @@ def _facts(run: dict) -> list:
     return [run[k] for k in KEYS[:3]] + [run["images"], run["seed"]]
 
 
-def _join(normal, anomalies):
-    labels = np.r_[np.zeros(len(normal), bool), np.ones(len(anomalies), bool)]
-    return np.r_[normal, anomalies], labels
+def _measured(metric: Metric, normal: np.ndarray, anomalies: pd.DataFrame) -> list:
+    """MEASURED: the metric of two groups, and how large they are."""
+    labels = np.arange(len(normal) + len(anomalies)) >= len(normal)
+    value = metric(np.r_[normal, anomalies["score"]], labels)
+    return [value, len(normal), len(anomalies)]

@@ -20,12 +20,27 @@ SHOWN, THUMBNAIL = 12, 96  # images of a class in a contact sheet, and their sid
 Source = dict[str, Any]  # "file": path or {name: path}; every other key becomes a column
 
 
+def table(sources: list[Source]):
+    """The tables one below the other, the facts about their files as first columns; None if there
+    are none."""
+    import pandas as pd
+
+    from nearnd.files.tables import load_table
+
+    parts = []
+    for source in sources:
+        found = load_table(source["file"])
+        facts = {"test" if k == "images" else k: v for k, v in source.items() if k != "file"}
+        parts.append(pd.concat([pd.DataFrame(facts, index=found.index), found], axis=1))
+    return pd.concat(parts, ignore_index=True) if parts else None
+
+
 class Read(NamedTuple):
     """A kind of data."""
 
     about: str  # what a drawing gets
     sources: Callable[[Any, str], list[Source]]  # of a plan.Run and an experiment with tasks
-    load: Callable[[list[Source]], Any]
+    load: Callable[[list[Source]], Any] = table
 
 
 def sources(run, experiment: str, reads: list[str]) -> dict[str, list[Source]]:
@@ -73,18 +88,6 @@ def _renamed(found: Any, rows: dict[str, str]) -> Any:
 # ---- where it lies ----
 
 
-def _metrics(run, experiment: str) -> list[Source]:
-    return [{"file": path("metrics", experiment=experiment)}]
-
-
-def _slices(run, experiment: str) -> list[Source]:
-    return [{"file": path("slices", experiment=experiment)}]
-
-
-def _scores(run, experiment: str) -> list[Source]:
-    return [each | {"file": path("scores", **each)} for each in run.runs(experiment)]
-
-
 def _closeness(run, experiment: str) -> list[Source]:
     dataset = run.experiment(experiment)["dataset"]
     files = run.closeness(experiment)
@@ -111,22 +114,14 @@ def _fidelity(run, experiment: str) -> list[Source]:
 
 def _fakes(run, experiment: str) -> list[Source]:
     behind = run.fakes_behind(run.experiment(experiment)["methods"])
-    told = [
-        (method, fakes)
-        for method, fakes in behind.items()
-        if fakes in run.generated(experiment) or run.literal("fakes", fakes, "READY_MADE", False)
-    ]
-    return [
-        task
-        | {"fakes": fakes, "method": method, "file": _facts(path("fakes", **task, fakes=fakes))}
-        for method, fakes in told
-        for task in run.tasks(experiment)
-    ]
-
-
-def _facts(fakes: str) -> str:
-    """The table of facts that lies beside fakes."""
-    return fakes.removesuffix(".npy") + ".csv"
+    found = []
+    for method, fakes in behind.items():
+        if fakes in run.generated(experiment) or run.literal("fakes", fakes, "READY_MADE", False):
+            for task in run.tasks(experiment):
+                # the facts lie beside the images
+                file = path("fakes", **task, fakes=fakes).removesuffix(".npy") + ".csv"
+                found.append(task | {"fakes": fakes, "method": method, "file": file})
+    return found
 
 
 def _samples(run, experiment: str) -> list[Source]:
@@ -138,13 +133,11 @@ def _samples(run, experiment: str) -> list[Source]:
     for task in run.tasks(experiment):
         if task["seed"] != run.config["seeds"][0]:
             continue
-        files = {"real": run.pixels(task["dataset"], "train")}
-        files["anomalies"] = run.pixels(task["dataset"], test)
+        dataset = task["dataset"]
+        files = {"real": run.pixels(dataset, "train"), "anomalies": run.pixels(dataset, test)}
         if test in (close := run.closeness(experiment)):
             files["closeness"] = close[test]
-        files |= {
-            f"fakes {kind}": path("fakes", **task, fakes=name) for kind, name in kinds.items()
-        }
+        files |= {f"fakes {kind}": path("fakes", **task, fakes=f) for kind, f in kinds.items()}
         if generator:
             place = path("generator", **task, generator=generator)
             files |= {"previews": f"{place}/previews.npy", "fidelity": f"{place}/fidelity.csv"}
@@ -188,14 +181,6 @@ def _samplers(run, experiment: str) -> list[Source]:
 # ---- how it is loaded ----
 
 
-def table(sources: list[Source]):
-    """The tables one below the other, the facts about their files as first columns; None if there
-    are none."""
-    import pandas as pd
-
-    return pd.concat([_table(s) for s in sources], ignore_index=True) if sources else None
-
-
 def published(_: list[Source]):
     """The published numbers of all papers."""
     import pandas as pd
@@ -204,16 +189,6 @@ def published(_: list[Source]):
 
     columns = "table", "row", "column", "value"
     return pd.concat([load_table(file, *columns) for file in PUBLISHED.glob("*.csv")])
-
-
-def _table(source: Source):
-    import pandas as pd
-
-    from nearnd.files.tables import load_table
-
-    facts = {"test" if key == "images" else key: v for key, v in source.items() if key != "file"}
-    found = load_table(source["file"])
-    return pd.concat([pd.DataFrame(facts, index=found.index), found], axis=1)
 
 
 def _each(one: Callable[[Source], dict[str, Any]]) -> Callable[[list[Source]], list[dict]]:
@@ -318,23 +293,20 @@ def _sheet(source: Source) -> dict[str, Any]:
 
 READS = {
     "metrics": Read(
-        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value", _metrics, table
+        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value",
+        lambda run, experiment: [{"file": path("metrics", experiment=experiment)}],
     ),
     "slices": Read(
         "DataFrame dataset, normal, method, test, seed, corruption, severity, metric, value: of the"
         " test sets that are changed copies, no rows if there are none",
-        _slices,
-        table,
+        lambda run, experiment: [{"file": path("slices", experiment=experiment)}],
     ),
     "scores": Read(
         "DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score",
-        _scores,
-        table,
+        lambda run, experiment: [r | {"file": path("scores", **r)} for r in run.runs(experiment)],
     ),
     "closeness": Read(
-        "DataFrame dataset, test, normal, anomaly, closeness; None if it has none",
-        _closeness,
-        table,
+        "DataFrame dataset, test, normal, anomaly, closeness; None if it has none", _closeness
     ),
     "overlap": Read(
         "DataFrame dataset, normal, seed, fakes, method, test, n, in_fakes: of the n images of a"
@@ -343,14 +315,10 @@ READS = {
         _shared,
     ),
     "fidelity": Read(
-        "DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>",
-        _fidelity,
-        table,
+        "DataFrame dataset, normal, generator, seed, step, n_real, n_fake, <measures>", _fidelity
     ),
     "fakes": Read(
-        "DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>",
-        _fakes,
-        table,
+        "DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>", _fakes
     ),
     "samples": Read(
         "list of dicts: dataset, normal, real, anomalies {class: images}, fakes {kind: images}, and"
@@ -376,7 +344,6 @@ READS = {
         "DataFrame dataset, normal, seed, sampler, label, setting, value, repeat, n_real, n_fake,"
         " calls, seconds, <measures>",
         _samplers,
-        table,
     ),
     "published": Read(
         "DataFrame source, table, row, column, value, note", lambda run, experiment: [], published

@@ -154,12 +154,10 @@ def summary(
     classes = classes.groupby([*ROW, "metric"], sort=False).std().rename("sd_classes")
     table = table.merge(classes.reset_index(), on=[*ROW, "metric"])
     # Rows of one method together, in the order in which the experiment lists them
-    order = {tuple(row): i for i, row in enumerate(rows[ROW].drop_duplicates().to_numpy())}
-    table["order"] = [order[tuple(row)] for row in table[ROW].to_numpy()]
-    return table.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+    return rows[ROW].drop_duplicates().merge(table, on=ROW)
 
 
 def _in_order(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     """The rows in the order in which their runs stand in the metrics table."""
     runs = metrics[RUN].drop_duplicates()
-    return runs.merge(rows, on=RUN, how="inner").reset_index(drop=True)
+    return runs.merge(rows, on=RUN)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 SIGMA, OF = 4.0, 224  # PatchCore's blur in pixels, of images so wide
 
 
-def shown(source: dict[str, Any], rows) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def shown(source: dict, rows) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Of some images of a task ("maps" in contracts.Drawing): pixels uint8 (n, s, s, C), maps
     float32 (n, s, s) and masks uint8 (n, s, s) or None, all cut to what the detector saw."""
     pixels = centre(source["pixels"][rows], source["share"])  # (n, s, s, C)
@@ -37,7 +35,7 @@ def on_pixels(small: np.ndarray, side: int, sigma: float = SIGMA) -> np.ndarray:
     return gaussian_filter(large, sigma * side / OF)
 
 
-def pixel_auroc(source: dict[str, Any]) -> float | None:
+def pixel_auroc(source: dict) -> float | None:
     """The AUROC of all pixels of a task's test images, marked against not marked; None if a group
     is empty.
 
@@ -50,14 +48,13 @@ def pixel_auroc(source: dict[str, Any]) -> float | None:
     won, pairs = 0.0, 0
     for i in range(len(source["pixels"])):
         _, others = _pixels(source, i)
-        above = len(marked) - np.searchsorted(marked, others, "right")
-        equal = len(marked) - np.searchsorted(marked, others, "left") - above
-        won += float(above.sum()) + 0.5 * float(equal.sum())
+        below = np.searchsorted(marked, others, "left"), np.searchsorted(marked, others, "right")
+        won += float((len(marked) - np.mean(below, axis=0)).sum())  # an equal pair is half won
         pairs += len(others) * len(marked)
     return won / pairs if pairs else None
 
 
-def _pixels(source: dict[str, Any], i: int) -> tuple[np.ndarray, np.ndarray]:
+def _pixels(source: dict, i: int) -> tuple[np.ndarray, np.ndarray]:
     """The map's values of image i: at the marked pixels, and at the others."""
     _, maps, masks = shown(source, slice(i, i + 1))
     there = masks > 0  # (1, s, s)

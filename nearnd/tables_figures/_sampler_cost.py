@@ -40,8 +40,3 @@ def band(rows: pd.DataFrame, measure: str) -> tuple[float, float]:
     row: Any = reference.loc[reference["calls"].idxmax()]
     spread = WIDTH * row[f"{measure}_sd"]
     return row[measure] - spread, row[measure] + spread
-
-
-def within(rows: pd.DataFrame, measure: str) -> pd.Series:
-    """Whether each setting is as good as the reference, up to its noise; of distances."""
-    return rows[measure] <= band(rows, measure)[1]

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import pandas as pd
 
-from nearnd.report.summary import over_seeds
-from nearnd.tables_figures._settings import name, percent, settings, several
+from nearnd.tables_figures._settings import settings
+from nearnd.tables_figures._tables import cells, wide
 
 
 def sensitivity(
-    data: dict[str, Any],
-    methods: Sequence[str] | None,
+    data: dict,
+    methods: list[str] | None,
     far: str | None,
     near: str | None,
+    more: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Rows {far, near by bottom-1, near by closest class}, a column per method: mean over classes,
-    "± sd" over seeds, in percent; and the number of runs."""
-    rows = []
-    for setting, values in settings(data, methods, far, near).items():
-        for dataset, means in over_seeds(values, "dataset", "method").groupby(
-            "dataset", sort=False
-        ):
-            line = {"dataset": name(data, dataset)} if several(data["metrics"], "dataset") else {}
-            line["setting"] = setting
-            line |= {
-                name(data, row.method): percent(row.mean, row.sd) for row in means.itertuples()
-            }
-            runs = sorted(set(means["runs"]))
-            rows.append(line | {"runs": "-".join(str(run) for run in {runs[0]: 0, runs[-1]: 0})})
-    table = pd.DataFrame(rows)
-    if "dataset" in table:
-        table = table.sort_values("dataset", kind="stable").reset_index(drop=True)
-    return table[[c for c in table if c != "runs"] + ["runs"]].fillna("")
+    "± sd" over seeds, in percent; and the number of runs. `more` cells (dataset, setting, method,
+    text) of these methods stand below."""
+    head = ["dataset", "setting"]
+    found = cells(settings(data, methods, far, near), *head, "method")
+    runs = found.groupby(head, sort=False)["runs"].agg(
+        lambda r: "-".join(str(run) for run in dict.fromkeys([r.min(), r.max()]))
+    )
+    if more is not None:
+        found = pd.concat([found, more[more["method"].isin(found["method"])]])
+    return wide(data, found, head, "method", runs.reset_index())

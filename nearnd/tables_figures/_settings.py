@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -15,12 +14,12 @@ CLOSEST = "near (closest class)"
 LEFT_OUT = "against the class left out"
 
 
-def name(data: dict[str, Any], entry: str) -> str:
+def name(data: dict, entry: str) -> str:
     """The display name of an entry or class; the entry itself if it has none."""
     return str(data.get("labels", {}).get(entry, entry))
 
 
-def chosen(data: dict[str, Any], methods: Sequence[str] | None) -> pd.DataFrame:
+def chosen(data: dict, methods: list[str] | None) -> pd.DataFrame:
     """The metrics of the given methods, in the given order; of all methods if None."""
     metrics = data["metrics"]
     if methods is None:
@@ -51,16 +50,13 @@ def test_sets(
 
 
 def settings(
-    data: dict[str, Any],
-    methods: Sequence[str] | None = None,
-    far: str | None = None,
-    near: str | None = None,
-) -> dict[str, pd.DataFrame]:
-    """FAR, WORST, CLOSEST -> one AUROC per run (columns of summary.RUN, value, and anomaly for the
-    near ones). WORST and CLOSEST are left out where the experiment has no such numbers."""
-    metrics = chosen(data, methods)
+    data: dict, methods: list[str] | None, far: str | None, near: str | None
+) -> pd.DataFrame:
+    """The AUROC of each run in each setting: columns of summary.RUN, value, setting (FAR, WORST,
+    CLOSEST, in this order), and anomaly for the near ones, which are left out where the experiment
+    has no such numbers."""
     parts = []
-    for _, own in metrics.groupby("dataset", sort=False):
+    for _, own in chosen(data, methods).groupby("dataset", sort=False):
         first, last = test_sets(own, far, near, data.get("copies", ()))
         parts.append((own[own["test"] == first], own[own["test"] == last]))
     far_rows, near_rows = (pd.concat(part) for part in zip(*parts, strict=True))
@@ -70,21 +66,18 @@ def settings(
         close = data.get("closeness")  # of single classes: not of all but one, nor of all
         if close is not None and len(rows := clp(near_rows, close)):
             found[CLOSEST] = rows
-    return found
+    return pd.concat([rows.assign(setting=s) for s, rows in found.items()], ignore_index=True)
 
 
-def told_apart(found: dict[str, pd.DataFrame], metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def told_apart(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     """The settings that say something of their own: where each task has one anomaly class, near is
     far again. Far is called LEFT_OUT where every normal is all classes but one."""
     classes = metrics[metrics["anomaly"] != REST].groupby(RUN)["anomaly"].nunique()
-    if (
-        WORST in found
-        and classes.max() == 1
-        and set(found[FAR]["test"]) == set(found[WORST]["test"])
-    ):
-        found = {FAR: found[FAR]}
-    if found[FAR]["normal"].str.startswith("not-").all():
-        found = {LEFT_OUT if setting == FAR else setting: rows for setting, rows in found.items()}
+    far, worst = found[found["setting"] == FAR], found[found["setting"] == WORST]
+    if classes.max() == 1 and set(far["test"]) == set(worst["test"]):
+        found = far
+    if far["normal"].str.startswith("not-").all():
+        found = found.replace({"setting": {FAR: LEFT_OUT}})
     return found
 
 
@@ -96,3 +89,8 @@ def percent(mean: float, sd: float = float("nan")) -> str:
 def several(table: pd.DataFrame, column: str) -> bool:
     """Whether the table has more than one value in the column."""
     return table[column].nunique() > 1
+
+
+def of(data: dict, dataset: str, datasets: Iterable[str]) -> str:
+    """`Digits: ` before what belongs to a dataset, nothing if there is no other one."""
+    return f"{name(data, dataset)}: " if len(set(datasets)) > 1 else ""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 
-def rows_of(data: dict[str, Any], methods: Sequence[str] | None, test: str | None) -> pd.DataFrame:
+def rows_of(data: dict, methods: Sequence[str] | None, test: str | None) -> pd.DataFrame:
     """The rows of data["slices"] with AUROCs, of the given methods in this order and the given test
     set (None: all). ValueError if there are none."""
     slices = data["slices"]

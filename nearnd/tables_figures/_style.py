@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Iterable
 from typing import Any
 
-import matplotlib as mpl
+import matplotlib.style as mpl_style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from nearnd.tables_figures._settings import CLOSEST, WORST, name
+from nearnd.tables_figures._settings import FAR as ONE_VS_REST
 
 WIDTH = 6.9  # inches, the text width of a page
 # Okabe & Ito (2008), told apart with any colour vision; without its yellow, too light for lines
@@ -19,6 +21,11 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = "osD^vPX*<>hp"
 DASHES = ["-", "--", ":"]
 NORMAL, NEAR, FAR, FAKE = "#0072B2", "#D55E00", "#8C8C8C", "#009E73"
+LINES = {  # of a setting
+    ONE_VS_REST: {"color": COLOURS[0], "marker": "o"},
+    CLOSEST: {"color": COLOURS[5], "marker": "D"},
+    WORST: {"color": COLOURS[1], "marker": "s"},
+}
 STYLE = {
     "font.family": "DejaVu Sans",  # matplotlib ships it, so every machine draws the same
     "font.size": 8.5,
@@ -40,24 +47,42 @@ STYLE = {
 }
 
 
-def styled(draw: Callable[[dict[str, Any]], Figure]) -> Callable[[dict[str, Any]], Figure]:
-    """The drawing made in this style, whatever the reader's own matplotlib settings."""
-
-    @wraps(draw)
-    def inside(data: dict[str, Any]) -> Figure:
-        with mpl.rc_context({**mpl.rcParamsDefault, **STYLE, "backend": mpl.rcParams["backend"]}):
-            return draw(data)
-
-    return inside
+# The drawing made in this style, whatever the reader's own matplotlib settings.
+styled = mpl_style.context(["default", STYLE])
 
 
-def panels(rows: int, columns: int, height: float, width: float = WIDTH, **options: Any):
-    """A figure of equal panels `height` inches high, and its axes (rows, columns)."""
-    figure = Figure(figsize=(width, rows * height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+def panels(
+    n: int, columns: int, height: float, extra: float = 0.0, width: float = WIDTH, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels in lines of `columns`, each line `height` inches high, with `extra`
+    inches for all of them; and its axes. What is left of the last line stays empty."""
+    lines = -(-n // columns)
+    figure = Figure(figsize=(width, lines * height + extra), layout="constrained")
+    axes = list(figure.subplots(lines, columns, squeeze=False, **options).flat)
+    for ax in axes[n:]:
+        ax.set_visible(False)
+    return figure, axes[:n]
 
 
-def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
+def beside(
+    data: dict, datasets: Iterable[str], height: float, least: float = 4.6, **options: Any
+) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a panel for each dataset, named by it, `least` inches wide at the least; and
+    {dataset: its axes}."""
+    datasets = list(dict.fromkeys(datasets))
+    options = {"width": max(least, 3.4 * len(datasets))} | options
+    figure, axes = panels(len(datasets), len(datasets), height, **options)
+    for dataset, ax in zip(datasets, axes, strict=True):
+        ax.set_title(name(data, dataset))
+    return figure, dict(zip(datasets, axes, strict=True))
+
+
+def shade(ax: Axes, x: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> None:
+    """A band around a curve."""
+    ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def method_styles(methods: Iterable[str]) -> dict[str, dict]:
     """Colour, marker and dashes of each method, by its place in the experiment: the same method
     looks the same in every figure, and 21 are told apart."""
     return {
@@ -66,17 +91,21 @@ def method_styles(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
             "marker": MARKERS[i % len(MARKERS)],
             "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
         }
-        for i, method in enumerate(pd.unique(np.asarray(list(methods), dtype=object)))
+        for i, method in enumerate(dict.fromkeys(methods))
     }
 
 
-def legend(figure: Figure, axes: Axes, where: str = "lower", columns: int = 4) -> None:
-    """The legend of one panel below ("lower") or above ("upper") the figure, off the data."""
-    handles, labels = axes.get_legend_handles_labels()
-    longest = max((len(label) for label in labels), default=1)
+def legend(figure: Figure, axes: Iterable[Axes], where: str = "lower", columns: int = 4) -> None:
+    """The legend of panels below ("lower") or above ("upper") the figure, off the data: what has
+    the same label looks the same in all of them."""
+    found: dict = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    longest = max(map(len, found), default=1)
     fits = max(1, int(figure.get_figwidth() * 17 // (longest + 7)))  # about 17 letters an inch
-    ncols = min(columns, fits, len(labels) or 1)
-    figure.legend(handles, labels, loc=f"outside {where} center", ncols=ncols)
+    ncols = min(columns, fits, len(found) or 1)
+    figure.legend(found.values(), found.keys(), loc=f"outside {where} center", ncols=ncols)
 
 
 def maybe_log(ax: Axes, which: str, values: np.ndarray, span: float) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._maps import shown
-from nearnd.tables_figures._mosaic import GAP, bare, show_row
+from nearnd.tables_figures._mosaic import MIDDLE, bare, show_row
 from nearnd.tables_figures._settings import name
 from nearnd.tables_figures._style import NEAR, NORMAL, WIDTH, panels, styled
 
@@ -33,7 +31,7 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
     the square root of the value is even; below it the mask where the dataset has one."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         first = min((source["seed"] for source in data["maps"]), default=0)
         sources = [source for source in data["maps"] if source["seed"] == first][:blocks]
         if not sources:
@@ -47,9 +45,9 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
         ]
         lines = 1 + max(label.count("\n") for some in labels for label in some)
         figure, axes = panels(len(sources), 1, rows * image + 0.35 + 0.13 * lines)
-        for ax, *block in zip(axes[:, 0], sources, picked, labels, strict=True):
-            _block(ax, *block)
-            bare(ax, rows, 2 * columns)
+        for ax, *block in zip(axes, sources, picked, labels, strict=True):
+            words = _block(ax, *block)
+            bare(ax, words, 2 * columns, rows)
             who = f"{name(data, block[0]['normal'])} is normal, {name(data, block[0]['method'])}"
             title = fill(f"{name(data, block[0]['dataset'])}: {who}", 80)
             ax.set_title(title, pad=2 + 9 * lines)
@@ -58,12 +56,13 @@ def build(columns: int = 4, blocks: int = 8) -> Drawing:
     return draw
 
 
-def _label(data: dict[str, Any], source: dict[str, Any], row: int, letters: int) -> str:
+def _label(data: dict, source: dict, row: int, letters: int) -> str:
     words = fill(name(data, source["class"][row]), letters, break_on_hyphens=False)
     return f"{words}\n{source['map'][row].max():.3g}"
 
 
-def _block(ax: Axes, source: dict[str, Any], picked: np.ndarray, labels: list[str]) -> None:
+def _block(ax: Axes, source: dict, picked: np.ndarray, labels: list[str]) -> list[str]:
+    """Draws a block without its words, the names of its rows, which are given back."""
     pixels, maps, masks = shown(source, picked)
     scale = PowerNorm(0.5, float(maps.min()), float(maps.max()))  # one glaring anomaly is not all
     colours = ScalarMappable(scale, COLOURS)
@@ -75,17 +74,17 @@ def _block(ax: Axes, source: dict[str, Any], picked: np.ndarray, labels: list[st
         rows["mask"] = 255 * (masks[..., None] > 0).astype(np.uint8)  # (n, s, s, 1)
     for i, images in enumerate(rows.values()):
         show_row(ax, i, images)
-    ax.set_yticks([i + 0.5 - GAP / 2 for i in range(len(rows))], list(rows))
     for i, (row, label) in enumerate(zip(picked, labels, strict=True)):
         colour = NEAR if source["is_anomaly"][row] else NORMAL
-        ax.text(i + 0.5 - GAP / 2, -0.06, label, **SMALL, color=colour)
+        ax.text(i + MIDDLE, -0.06, label, **SMALL, color=colour)
     bar = ax.figure.colorbar(colours, ax=ax, fraction=0.03, pad=0.01)
     bar.set_label("value of the map")
     bar.outline.set_visible(False)
     bar.ax.grid(False)
+    return list(rows)
 
 
-def worst(source: dict[str, Any], n: int) -> np.ndarray:
+def worst(source: dict, n: int) -> np.ndarray:
     """Rows of anomalies: the highest score of each class, from the highest down, then each class's
     second, and so on."""
     score = source["map"].max(axis=(1, 2))  # (N,)
@@ -96,7 +95,7 @@ def worst(source: dict[str, Any], n: int) -> np.ndarray:
     return rows[np.argsort(place, kind="stable")][:n]
 
 
-def normal(source: dict[str, Any], n: int) -> np.ndarray:
+def normal(source: dict, n: int) -> np.ndarray:
     """Rows of normal images, evenly picked along their order."""
     rows = np.flatnonzero(~source["is_anomaly"])
     return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]

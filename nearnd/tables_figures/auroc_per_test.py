@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
 from nearnd.report.summary import one_vs_rest, over_seeds
 from nearnd.tables_figures._settings import chosen, name
-from nearnd.tables_figures._style import legend, method_styles, panels, styled
+from nearnd.tables_figures._style import WIDTH, beside, legend, method_styles, styled
 
 MAKES = "figure"
 READS = ["metrics"]
 
 
-def build(methods: Sequence[str] | None = None) -> Drawing:
+def build(methods: list[str] | None = None) -> Drawing:
     """One panel per dataset: a row for each method, the first on top, a point for each test set
     with bars of one sd over seeds; x the AUROC averaged over normal classes, grey its mean over the
     test sets."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         rows = one_vs_rest(chosen(data, methods))
-        datasets, order = list(rows["dataset"].unique()), list(rows["method"].unique())
-        styles = method_styles(rows["test"])
+        order, styles = list(rows["method"].unique()), method_styles(rows["test"])
         height = max(2.4, 1.1 + 0.24 * len(order))
-        figure, axes = panels(1, len(datasets), height, sharey=True)
-        for dataset, ax in zip(datasets, axes.flat, strict=True):
+        figure, axes = beside(data, rows["dataset"], height, width=WIDTH, sharey=True)
+        for dataset, ax in axes.items():
             own = rows[rows["dataset"] == dataset]
             means = over_seeds(own, "method").set_index("method")["mean"].reindex(order)
             ax.barh(np.arange(len(order)), 100 * means, color="#E9E9E9", height=0.75)
@@ -44,11 +39,10 @@ def build(methods: Sequence[str] | None = None) -> Drawing:
             ax.set_xlim(min(50, 10 * np.floor(least / 10)), 101)
             ax.axvline(50, color="#8C8C8C", linewidth=0.9)
             ax.set_xlabel("AUROC (%)")
-            ax.set_title(name(data, dataset))
             ax.grid(axis="y", visible=False)
-        axes[0, 0].set_yticks(np.arange(len(order)), [name(data, method) for method in order])
-        axes[0, 0].invert_yaxis()
-        legend(figure, axes[0, 0])
+        figure.axes[0].set_yticks(np.arange(len(order)), [name(data, m) for m in order])
+        figure.axes[0].invert_yaxis()
+        legend(figure, figure.axes)
         return figure
 
     return draw

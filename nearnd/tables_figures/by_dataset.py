@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from nearnd.contracts import Drawing
-from nearnd.report.summary import over_seeds
-from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, name, percent, settings
+from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, percent, settings
+from nearnd.tables_figures._tables import cells, wide
 
 MAKES = "table"
 READS = ["metrics", "closeness"]
@@ -24,20 +22,16 @@ def build(show: str = "far") -> Drawing:
     if show not in SHOWN:
         raise ValueError(f"by_dataset: show is {show!r}; it may be one of {', '.join(SHOWN)}")
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
-        found = settings(data)
-        if SHOWN[show] not in found:
+    def draw(data):
+        values = settings(data, None, None, None)
+        values = values[values["setting"] == SHOWN[show]]
+        if values.empty:
             raise ValueError(f"by_dataset: show is {show}, of which the experiment has no numbers")
-        table = over_seeds(found[SHOWN[show]], "dataset", "method")
-        table["cell"] = [percent(m, s) for m, s in zip(table["mean"], table["sd"], strict=True)]
-        cells = table.pivot(index="method", columns="dataset", values="cell")
-        cells = cells.loc[pd.unique(table["method"]), pd.unique(table["dataset"])]
-        whole = cells.notna().all(axis=1)
-        rows = table.groupby("method").agg({"mean": "mean", "runs": "min"}).loc[cells.index]
-        cells = cells.fillna("-").rename(columns=lambda dataset: name(data, dataset))
-        cells["mean"] = rows["mean"].map(percent).where(whole, "-")
-        cells["runs"] = rows["runs"]
-        cells.insert(0, "method", [name(data, method) for method in cells.index])
-        return cells.reset_index(drop=True).rename_axis(columns=None)
+        found = cells(values, "dataset", "method")
+        rows = found.groupby("method", sort=False)
+        whole = rows["dataset"].size() == found["dataset"].nunique()
+        mean = rows["mean"].mean().map(percent).where(whole, "-")
+        last = pd.DataFrame({"mean": mean, "runs": rows["runs"].min()}).reset_index()
+        return wide(data, found, ["method"], "dataset", last).replace("", "-")
 
     return draw

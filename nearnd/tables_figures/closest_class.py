@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -19,20 +18,22 @@ def build(test: str | None = None, published: Mapping[str, str] | None = None) -
     and, if given, the `published` choice {normal: anomaly}, whether it is ours, and its rank. All
     test sets that have a closeness, or `test`. ValueError if there is none."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
+    def draw(data):
         close = data.get("closeness")
         if close is None or (test and test not in set(close["test"])):
             raise ValueError("this table needs `closeness` and a test set with training images")
         close = close[close["test"] == test] if test else close
         rows = []
-        for (where, normal), group in close.groupby(["test", "normal"], sort=False):
+        head = [column for column in ("dataset", "test") if several(close, column)]
+        for where, group in close.groupby(["dataset", "test", "normal"], sort=False):
+            names = dict(zip(("dataset", "test", "normal"), where, strict=True))
             order = group.sort_values("closeness", ascending=False, kind="stable")
             classes, shares = list(order["anomaly"]), list(order["closeness"])
-            line = {"test": where} if several(close, "test") else {}
-            line |= {"normal": name(data, normal), "closest": name(data, classes[0])}
+            line = {column: name(data, names[column]) for column in [*head, "normal"]}
+            line |= {"closest": name(data, classes[0])}
             line["share (%)"] = f"{100 * shares[0]:.1f}"
             line["second"] = name(data, classes[1]) if len(classes) > 1 else ""
-            theirs = (published or {}).get(normal)
+            theirs = (published or {}).get(names["normal"])
             if theirs in classes:
                 line |= {"published": theirs, "same": "yes" if theirs == classes[0] else "no"}
                 line["its rank"] = str(classes.index(theirs) + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,7 +24,7 @@ def build(columns: int = 6, classes: int = 40) -> Drawing:
     each; anomalous regions are outlined."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         sets, across = data["images"], WIDTH / 2 - WORDS - 0.05
         rows = [min(classes, len(shown["classes"])) for shown in sets]
         lines = [max(rows[i : i + 2]) for i in range(0, len(sets), 2)]  # two panels beside
@@ -39,13 +38,12 @@ def build(columns: int = 6, classes: int = 40) -> Drawing:
             box = (left / WIDTH, 1 - (top + height) / total, across / WIDTH, height / total)
             ax = figure.add_axes(box)
             _panel(ax, data, shown, columns, classes)
-            bare(ax, rows[i], columns)
         return figure
 
     return draw
 
 
-def _panel(ax: Axes, data: dict[str, Any], shown: dict[str, Any], columns: int, most: int) -> None:
+def _panel(ax: Axes, data: dict, shown: dict, columns: int, most: int) -> None:
     chosen = list(shown["classes"].items())[:most]
     for i, (_, some) in enumerate(chosen):
         show_row(ax, i, some["pixels"][:columns])
@@ -55,7 +53,7 @@ def _panel(ax: Axes, data: dict[str, Any], shown: dict[str, Any], columns: int, 
         fill(f"{name(data, label)} ({some['n']})", LETTERS, break_on_hyphens=False)
         for label, some in chosen
     ]
-    ax.set_yticks([i + 0.47 for i in range(len(chosen))], words)
+    bare(ax, words, columns)
     total = sum(some["n"] for some in shown["classes"].values())
     more = len(shown["classes"]) - len(chosen)
     other = {"train": "training images", "test": "test images"}.get(shown["images"])

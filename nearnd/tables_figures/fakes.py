@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from nearnd.contracts import Drawing
@@ -20,7 +18,7 @@ def build() -> Drawing:
     the share of fakes that copy a training image (percent), the number of fakes, and of runs.
     "mean ± sd" over seeds; an asterisk where the fidelity table has a remark on the measure."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
+    def draw(data):
         key = ["dataset", "fakes", "normal"]
         fakes = data["fakes"].drop_duplicates([*key, "seed"])  # it may stand once per method
         head = [c for c in key if c == "normal" or several(fakes, c)]

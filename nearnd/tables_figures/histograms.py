@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._groups import tasks
-from nearnd.tables_figures._settings import name
+from nearnd.tables_figures._settings import name, of
 from nearnd.tables_figures._style import FAR, NEAR, NORMAL, legend, panels, styled
 
 MAKES = "figure"
@@ -26,7 +24,7 @@ def build(method: str | None = None, test: str | None = None) -> Drawing:
     experiment and the test set the first with anomalies if not given."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         scores = data["scores"]
         who = method or scores["method"].iloc[-1]
         where = test or scores.loc[scores["is_anomaly"], "test"].iloc[0]
@@ -34,32 +32,26 @@ def build(method: str | None = None, test: str | None = None) -> Drawing:
         found = list(tasks(scores, data.get("closeness"), where))
         if not found:
             raise ValueError(f"there are no scores of method {who!r} on test set {where!r}")
-        several = len({names["dataset"] for names, _, _ in found}) > 1
         columns = min(len(found), 4 if len(found) < 10 else 5)
-        lines = -(-len(found) // columns)
         width = max(4.6, 1.38 * columns)
-        titles = [_title(data, *task, several, letters=14 * width / columns) for task in found]
+        titles = []
+        for names, _, nearest in found:
+            title = [of(data, names["dataset"], scores["dataset"]) + name(data, names["normal"])]
+            if nearest is not None:
+                title.append(f"closest: {name(data, nearest)}")
+            letters = int(14 * width / columns)
+            titles.append("\n".join(fill(t, letters, break_on_hyphens=False) for t in title))
         words = 0.14 * max(title.count("\n") for title in titles)
-        figure, axes = panels(lines, columns, 1.2 + words + 0.9 / lines, width=width)
-        for (_, rows, nearest), title, ax in zip(found, titles, axes.flat, strict=False):
+        figure, axes = panels(len(found), columns, 1.2 + words, 0.9, width=width)
+        for (_, rows, nearest), title, ax in zip(found, titles, axes, strict=True):
             _panel(ax, rows, nearest)
             ax.set_title(title, fontsize=8)
-        for ax in axes.flat[len(found) :]:
-            ax.set_visible(False)
         figure.supxlabel(f"novelty score of {name(data, who)}", fontsize=8.5)
         figure.supylabel("share of the group per bin (%)", fontsize=8.5)
-        legend(figure, axes.flat[0], "upper")
+        legend(figure, axes, "upper")
         return figure
 
     return draw
-
-
-def _title(data, names, rows, nearest, several: bool, letters: float) -> str:
-    where = f"{name(data, names['dataset'])}: " if several else ""
-    lines = [where + name(data, names["normal"])]
-    if nearest is not None:
-        lines.append(f"closest: {name(data, nearest)}")
-    return "\n".join(fill(line, int(letters), break_on_hyphens=False) for line in lines)
 
 
 def _panel(ax, rows, nearest: str | None) -> None:
@@ -67,7 +59,7 @@ def _panel(ax, rows, nearest: str | None) -> None:
     near = anomaly & (rows["class"] == nearest).to_numpy()
     low, high = score.min(), score.max()
     log = low > 0 and high > 20 * low
-    edges = np.geomspace(low, high, BINS + 1) if log else np.linspace(low, high, BINS + 1)
+    edges = (np.geomspace if log else np.linspace)(low, high, BINS + 1)
     groups = (("all other anomalies", anomaly & ~near, FAR), ("normal", ~anomaly, NORMAL),
               ("closest anomaly class", near, NEAR))  # fmt: skip
     for label, mask, colour in groups:

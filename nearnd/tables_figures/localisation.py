@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._maps import pixel_auroc
-from nearnd.tables_figures._settings import name, percent
+from nearnd.tables_figures._tables import cells, means, wide
 
 MAKES = "table"
 READS = ["maps"]
@@ -18,7 +16,7 @@ def build() -> Drawing:
     """Rows methods, columns the normal classes and their mean, cells the AUROC of all pixels of the
     test images, "mean ± sd over seeds" in percent. ValueError if the dataset has no masks."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
+    def draw(data):
         keys = ("dataset", "normal", "method", "seed")
         rows = [
             {key: source[key] for key in keys} | {"value": value}
@@ -30,13 +28,8 @@ def build() -> Drawing:
                 "the table of pixel AUROC needs a dataset with masks, such as MVTec AD or a folder"
                 " with ground_truth: take it out of the experiment's `drawings`"
             )
-        values, lines = pd.DataFrame(rows), []
-        for (dataset, method), own in values.groupby(["dataset", "method"], sort=False):
-            line = {"dataset": name(data, dataset), "method": name(data, method)}
-            for normal, cell in own.groupby("normal", sort=False)["value"]:
-                line[name(data, normal)] = percent(cell.mean(), cell.std())
-            means = own.groupby("seed")["value"].mean()  # of the normals, for each seed
-            lines.append(line | {"mean": percent(means.mean(), means.std()), "runs": len(means)})
-        return pd.DataFrame(lines).fillna("")
+        values, head = pd.DataFrame(rows), ["dataset", "method"]
+        found = cells(values, *head, "normal")
+        return wide(data, found, head, "normal", means(values, *head), always=True)
 
     return draw

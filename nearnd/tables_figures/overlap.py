@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from nearnd.contracts import Drawing
@@ -17,7 +15,7 @@ def build() -> Drawing:
     """Per method and test set: its images, how many of them equal a fake of training pixel by
     pixel (the most over normal classes and seeds), and whether the sets are disjoint."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
+    def draw(data):
         rows, key = [], ["dataset", "method", "fakes", "test"]
         found = data["overlap"]
         for values, group in found.groupby(key, sort=False) if len(found) else []:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from nearnd.contracts import Drawing
-from nearnd.tables_figures._mosaic import bare, show_row
-from nearnd.tables_figures._settings import name
+from nearnd.tables_figures._mosaic import MIDDLE, bare, show_row
+from nearnd.tables_figures._settings import name, of
 from nearnd.tables_figures._style import FAKE, WIDTH, styled
 
 MAKES = "figure"
@@ -21,34 +19,35 @@ def build(images: int = 1, columns: int = 10) -> Drawing:
     most `columns` of them, evenly chosen), and a real image at the right in a green frame."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         samples = [sample for sample in data["samples"] if len(sample.get("previews", ()))]
         if not samples:
             raise ValueError("no sample has previews; snapshots must be kept to draw a progression")
+        datasets = [sample["dataset"] for sample in samples]
         most = max(len(sample["steps"]) for sample in samples)
         across = min(columns, most)
-        rows = [(sample, i) for sample in samples for i in range(min(images, _count(sample)))]
-        same = len({tuple(sample["steps"]) for sample in samples}) == 1
-        several = len({sample["dataset"] for sample in samples}) > 1
-        words = [_word(data, sample, several) if i == 0 else "" for sample, i in rows]
-        margin = 0.2 + 0.085 * max(len(word) for word in words)  # inches, for the words
-        cell = min(0.62, (WIDTH - margin) / (across + 1.15))
-        size = (cell * (across + 1.15) + margin, cell * len(rows) + 0.75)
-        figure = Figure(figsize=size, layout="constrained")
+        rows, words = [], []
+        for sample in samples:
+            count = min(images, np.asarray(sample["previews"]).shape[1], len(sample["real"]))
+            rows += [(sample, i) for i in range(count)]
+            word = of(data, sample["dataset"], datasets) + name(data, sample["normal"])
+            words += [word, *[""] * (count - 1)][:count]
+        margin = 0.2 + 0.085 * max(map(len, words))  # inches, for the words
+        wide = across + 1.15  # cells: a gap before the real image
+        cell = min(0.62, (WIDTH - margin) / wide)
+        figure = Figure((cell * wide + margin, cell * len(rows) + 0.75), layout="constrained")
         ax = figure.subplots()
         ax.set_anchor("E")  # what is left over goes to the words
         for row, (sample, i) in enumerate(rows):
             chosen = _chosen(len(sample["steps"]), across)
             show_row(ax, row, np.asarray(sample["previews"])[chosen, i])
-            show_row(ax, row, sample["real"][i : i + 1], frame=FAKE, first=across + 0.15)
-        bare(ax, len(rows), across + 1.15)
-        ax.set_yticks([row + 0.47 for row in range(len(rows))], words)
-        if same:
+            show_row(ax, row, sample["real"][i : i + 1], across + 0.15, frame=FAKE)
+        bare(ax, words, wide)
+        if len({tuple(sample["steps"]) for sample in samples}) == 1:
             steps = np.asarray(samples[0]["steps"])[_chosen(most, across)]
-            heads = [_short(step) for step in steps]
+            ticks = [i + MIDDLE for i in range(len(steps))]
             ax.xaxis.tick_top()
-            ticks = [i + 0.47 for i in range(len(heads))]
-            ax.set_xticks([*ticks, across + 0.62], [*heads, "real"])
+            ax.set_xticks([*ticks, across + 0.62], [*map(_short, steps), "real"])
             ax.set_xlabel("training step")
             ax.xaxis.set_label_position("top")
         else:
@@ -56,15 +55,6 @@ def build(images: int = 1, columns: int = 10) -> Drawing:
         return figure
 
     return draw
-
-
-def _word(data, sample: dict[str, Any], several: bool) -> str:
-    where = f"{name(data, sample['dataset'])}: " if several else ""
-    return where + name(data, sample["normal"])
-
-
-def _count(sample: dict[str, Any]) -> int:
-    return min(np.asarray(sample["previews"]).shape[1], len(sample["real"]))
 
 
 def _chosen(snapshots: int, columns: int) -> np.ndarray:

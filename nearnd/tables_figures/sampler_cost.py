@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from matplotlib.figure import Figure
-
 from nearnd.contracts import Drawing
 from nearnd.report.words import distances, word
 from nearnd.tables_figures._sampler_cost import band, settings_of
@@ -16,18 +11,18 @@ MAKES = "figure"
 READS = ["samplers"]
 
 
-def build(show: Sequence[str] | None = None) -> Drawing:
+def build(show: list[str] | None = None) -> Drawing:
     """One panel per measure of `show` (None: all distances): x the network calls for one image, y
     the measure, a line per sampler with bars of one standard deviation over repeats, and the noise
     of the first sampler as a band."""
 
     @styled
-    def draw(data: dict[str, Any]) -> Figure:
+    def draw(data):
         rows = settings_of(data["samplers"])
         shown = list(show or distances(data["samplers"]))
-        figure, axes = panels(1, len(shown), 2.9)
+        figure, axes = panels(len(shown), len(shown), 2.9)
         styles = method_styles(rows["label"])
-        for measure, ax in zip(shown, axes.flat, strict=True):
+        for measure, ax in zip(shown, axes, strict=True):
             low, high = band(rows, measure)
             ax.axhspan(low, high, color="#000000", alpha=0.1, linewidth=0)
             for label, line in rows.groupby("label", sort=False):
@@ -39,7 +34,7 @@ def build(show: Sequence[str] | None = None) -> Drawing:
             maybe_log(ax, "y", rows[measure], 8)
             ax.set_xlabel("network calls for one image")
             ax.set_ylabel(word(measure))
-        legend(figure, axes.flat[0])
+        legend(figure, figure.axes)
         return figure
 
     return draw

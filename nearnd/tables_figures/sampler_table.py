@@ -8,7 +8,7 @@ import pandas as pd
 
 from nearnd.contracts import Drawing
 from nearnd.report.words import distances, measures, word
-from nearnd.tables_figures._sampler_cost import settings_of, within
+from nearnd.tables_figures._sampler_cost import band, settings_of
 
 MAKES = "table"
 READS = ["samplers"]
@@ -19,9 +19,10 @@ def build(measure: str | None = None) -> Drawing:
     over repeats, and whether `measure` (None: the first distance) is within the noise of the first
     sampler."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
+    def draw(data):
         rows = settings_of(data["samplers"])
-        good = within(rows, measure or distances(data["samplers"])[0])
+        distance = measure or distances(data["samplers"])[0]
+        good = rows[distance] <= band(rows, distance)[1]
         cheapest = rows.loc[good, "calls"].idxmin()
         lines = []
         for i, row in rows.iterrows():

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
-
 from nearnd.contracts import Drawing
 from nearnd.report.summary import summary
 
@@ -17,7 +13,4 @@ def build() -> Drawing:
     """dataset, method, test, metric, mean, sd, runs, sd_classes; entries by their config names and
     values in [0, 1], because programs read it too. See nearnd.report.summary.summary."""
 
-    def draw(data: dict[str, Any]) -> pd.DataFrame:
-        return summary(data["metrics"], data.get("closeness"), data.get("slices"))
-
-    return draw
+    return lambda data: summary(data["metrics"], data.get("closeness"), data.get("slices"))

@@ -1,0 +1,53 @@
+"""Tables with a column for each of something, of cells `mean ± sd` in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from nearnd.report.summary import over_seeds
+from nearnd.tables_figures._settings import name, percent, several
+
+
+def cells(values: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """`by`, text and runs: see over_seeds."""
+    found = over_seeds(values, *by)
+    pairs = zip(found["mean"], found["sd"], strict=True)
+    return found.assign(text=[percent(mean, sd) for mean, sd in pairs])
+
+
+def means(values: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """`by`, mean (a text) and runs: the last columns of a table."""
+    found = cells(values, *by)
+    return found.assign(mean=found["text"])[[*by, "mean", "runs"]]
+
+
+def wide(
+    data: dict,
+    found: pd.DataFrame,
+    head: list[str],
+    column: str,
+    last: pd.DataFrame,
+    called: Callable[[dict, str], str] = name,
+    always: bool = False,
+) -> pd.DataFrame:
+    """A row for each `head` of the cells `found`, a column for each value of `column` in their
+    order, and the columns of `last`, which has the columns of `head` too.
+
+    Rows with the same first columns stand together. Which dataset or test set is only said
+    if there are several, or `always`.
+    """
+    rows = found[head].drop_duplicates()
+    for part in range(len(head) - 1, 0, -1):
+        place = rows.groupby(head[:part], sort=False).ngroup()
+        rows = rows.iloc[place.argsort(kind="stable")]
+    texts = found.set_index([*head, column])["text"].unstack()[pd.unique(found[column])]
+    texts = texts.rename(columns=lambda value: called(data, value))
+    table = rows.merge(texts, how="left", left_on=head, right_index=True)
+    table = table.merge(last, how="left", on=head).fillna("")
+    for where in {"dataset", "test"} & set(head):
+        table = table if always or several(table, where) else table.drop(columns=where)
+    for entry in {"dataset", "method", "test"} & set(table):
+        table[entry] = [name(data, value) for value in table[entry]]
+    return table
