@@ -65,7 +65,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:  # planning reads this file too
     import numpy as np
 
-Embedding = dict[str, "np.ndarray"]  # name -> float32 (N, ...); vectors are called "features" (N, D)
+Embedding = dict[str, "np.ndarray"]  # name -> float32 (N, ...); vectors are "features" (N, D)
 
 # progress(step, total, loss=0.3): cheap enough to call at every step; prints now and then.
 Progress = Callable[..., None]
