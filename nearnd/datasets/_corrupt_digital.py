@@ -1,7 +1,5 @@
 """Digital: each takes an image (H, W, C) in [0, 1], a strength and a generator."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

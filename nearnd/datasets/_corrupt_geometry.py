@@ -3,8 +3,6 @@
 What comes into view at the border repeats the border.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -3,8 +3,6 @@
 CIFAR-10-C's frost is made with photographs of ice; there is none here.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 

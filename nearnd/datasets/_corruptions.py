@@ -6,8 +6,6 @@ ImageNet-C has far stronger ones, for larger images. All corruptions are written
 differ from CIFAR-10-C's: compare trends, not numbers.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.datasets import _corrupt_blur as blur

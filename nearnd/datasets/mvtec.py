@@ -4,13 +4,9 @@ Training images are good ones; the test split has good ones and several kinds of
 that mark them. The papers take one category at a time: anomaly means defect.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_masks, decode_splits
 
 ARCHIVES = [
@@ -79,17 +75,17 @@ def count(of, *, category: str, **rest) -> dict[str, int]:
     return {"train": train, "test": test, "channels": 3}
 
 
-@dataclass(frozen=True)
-class MVTec:
-    """Dataset (contracts.py)."""
+def build(category: str = "bottle", size: int = 256) -> Reader:
+    """One category, uint8 (N, size, size, 3), masks of the test images uint8 (N, size, size).
 
-    category: str
-    size: int
+    Classes are good and the kinds of defects. ids are paths like test/crack/000.png.
+    """
+    classes(category)
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        names, archive = classes(self.category), archives[ARCHIVES[0]["name"]]
-        image = rf"(?:.+/)?{self.category}/((train|test)/(\w+)/\d+\.png)"
-        drawn = rf"(?:.+/)?{self.category}/ground_truth/(\w+/\d+)_mask\.png"
+    def read(archives):
+        names, archive = classes(category), archives[ARCHIVES[0]["name"]]
+        image = rf"(?:.+/)?{category}/((train|test)/(\w+)/\d+\.png)"
+        drawn = rf"(?:.+/)?{category}/ground_truth/(\w+/\d+)_mask\.png"
         files = Archive(archive, f"{image}|{drawn}")
         marked = {match[1]: member for match, member in files.matching(drawn)}
 
@@ -98,7 +94,7 @@ class MVTec:
             path, split, kind = match.groups()
             if kind not in names:
                 raise ValueError(
-                    f"mvtec: {member} is of the kind {kind}, {self.category} has {', '.join(names)}"
+                    f"mvtec: {member} is of the kind {kind}, {category} has {', '.join(names)}"
                 )
             splits[split].append((path, names.index(kind), member))
             if split == "test":
@@ -106,19 +102,12 @@ class MVTec:
                 if kind != "good" and key not in marked:
                     raise ValueError(f"mvtec: {archive} has no mask of {member.name}")
                 masks.append((path, marked.get(key)))
-        images = decode_splits(splits, self.size)
+        images = decode_splits(splits, size)
         pixels, labels, ids, _ = images["test"]
-        images["test"] = Images(pixels, labels, ids, decode_masks(masks, self.size))
+        images["test"] = Images(pixels, labels, ids, decode_masks(masks, size))
         return images, names
 
-
-def build(category: str = "bottle", size: int = 256) -> MVTec:
-    """One category, uint8 (N, size, size, 3), masks of the test images uint8 (N, size, size).
-
-    Classes are good and the kinds of defects. ids are paths like test/crack/000.png.
-    """
-    classes(category)
-    return MVTec(category, size)
+    return Reader(read)
 
 
 def classes(category: str = "bottle", **rest) -> list[str]:
