@@ -107,13 +107,8 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
     if not root.is_dir():
         what = "is a file" if root.is_file() else "does not exist"
         raise ValueError(f"image_folder: path {root} {what}; it must be a folder of images")
-    flat, inside = parts(root)
+    flat, inside = _parts(root)
     by_name = {folder.name.lower(): folder for folder in inside}
-    if flat and inside:
-        raise ValueError(
-            f"image_folder: {root} has images itself ({flat.name}, ...) and in {inside[0].name}/;"
-            " put all of them in class folders, or none"
-        )
     if flat:
         return root, [("", "normal", root, False)]
     if {"train", "test"} <= set(by_name):
@@ -138,18 +133,23 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
     return root, [("", folder.name, folder, True) for folder in inside]
 
 
+def _parts(folder: Path) -> tuple[Path | None, list[Path]]:
+    """`parts` of a folder; ValueError if it has images itself and in folders."""
+    flat, inside = parts(folder)
+    if flat and inside:
+        raise ValueError(
+            f"image_folder: {folder} has images itself ({flat.name}, ...) and in {inside[0].name}/;"
+            " put all of them in class folders, or none"
+        )
+    return flat, inside
+
+
 def _given(train: Path, test: Path) -> list[tuple[str, str, Path, bool]]:
     """The layouts with train/ and test/."""
-    halves = {"train": (train, *parts(train)), "test": (test, *parts(test))}
-    for folder, flat, inside in halves.values():
-        if flat and inside:
-            raise ValueError(
-                f"image_folder: {folder} has images itself ({flat.name}, ...) and in"
-                f" {inside[0].name}/; put all of them in class folders, or none"
-            )
+    (train_flat, train_inside), (test_flat, test_inside) = _parts(train), _parts(test)
+    for folder, flat, inside in ((train, train_flat, train_inside), (test, test_flat, test_inside)):
         if not flat and not inside:
             raise ValueError(f"image_folder: {nothing(folder)}")
-    (_, train_flat, train_inside), (_, test_flat, test_inside) = halves.values()
     tested = [at.name for at in test_inside]
     trained = [at.name for at in train_inside]
     if train_flat and test_flat:

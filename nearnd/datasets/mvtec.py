@@ -25,53 +25,35 @@ GATED = (
     " mvtec_anomaly_detection.tar.xz (4.9 GB). A category's own archive, unpacked, can be used as"
     " an image_folder."
 )
-DEFECTS = {
-    "bottle": ["broken_large", "broken_small", "contamination"],
-    "cable": [
-        *("bent_wire", "cable_swap", "combined", "cut_inner_insulation", "cut_outer_insulation"),
-        *("missing_cable", "missing_wire", "poke_insulation"),
-    ],
-    "capsule": ["crack", "faulty_imprint", "poke", "scratch", "squeeze"],
-    "carpet": ["color", "cut", "hole", "metal_contamination", "thread"],
-    "grid": ["bent", "broken", "glue", "metal_contamination", "thread"],
-    "hazelnut": ["crack", "cut", "hole", "print"],
-    "leather": ["color", "cut", "fold", "glue", "poke"],
-    "metal_nut": ["bent", "color", "flip", "scratch"],
-    "pill": [
-        *("color", "combined", "contamination", "crack", "faulty_imprint", "pill_type", "scratch"),
-    ],
-    "screw": ["manipulated_front", "scratch_head", "scratch_neck", "thread_side", "thread_top"],
-    "tile": ["crack", "glue_strip", "gray_stroke", "oil", "rough"],
-    "toothbrush": ["defective"],
-    "transistor": ["bent_lead", "cut_lead", "damaged_case", "misplaced"],
-    "wood": ["color", "combined", "hole", "liquid", "scratch"],
-    "zipper": [
-        *("broken_teeth", "combined", "fabric_border", "fabric_interior", "rough"),
-        *("split_teeth", "squeezed_teeth"),
-    ],
-}
-NUMBERS = {  # of images, train and test, of its paper
-    "bottle": (209, 83),
-    "cable": (224, 150),
-    "capsule": (219, 132),
-    "carpet": (280, 117),
-    "grid": (264, 78),
-    "hazelnut": (391, 110),
-    "leather": (245, 124),
-    "metal_nut": (220, 115),
-    "pill": (267, 167),
-    "screw": (320, 160),
-    "tile": (230, 117),
-    "toothbrush": (60, 42),
-    "transistor": (213, 100),
-    "wood": (247, 79),
-    "zipper": (240, 151),
+CATEGORIES = {  # training images, test images and kinds of defects, of its paper
+    "bottle": (209, 83, "broken_large broken_small contamination"),
+    "cable": (
+        *(224, 150),
+        "bent_wire cable_swap combined cut_inner_insulation cut_outer_insulation"
+        " missing_cable missing_wire poke_insulation",
+    ),
+    "capsule": (219, 132, "crack faulty_imprint poke scratch squeeze"),
+    "carpet": (280, 117, "color cut hole metal_contamination thread"),
+    "grid": (264, 78, "bent broken glue metal_contamination thread"),
+    "hazelnut": (391, 110, "crack cut hole print"),
+    "leather": (245, 124, "color cut fold glue poke"),
+    "metal_nut": (220, 115, "bent color flip scratch"),
+    "pill": (267, 167, "color combined contamination crack faulty_imprint pill_type scratch"),
+    "screw": (320, 160, "manipulated_front scratch_head scratch_neck thread_side thread_top"),
+    "tile": (230, 117, "crack glue_strip gray_stroke oil rough"),
+    "toothbrush": (60, 42, "defective"),
+    "transistor": (213, 100, "bent_lead cut_lead damaged_case misplaced"),
+    "wood": (247, 79, "color combined hole liquid scratch"),
+    "zipper": (
+        *(240, 151),
+        "broken_teeth combined fabric_border fabric_interior rough split_teeth squeezed_teeth",
+    ),
 }
 
 
 def count(of, *, category: str, **rest) -> dict[str, int]:
     """See contracts.py."""
-    train, test = NUMBERS[category]
+    train, test, _ = CATEGORIES[category]
     return {"train": train, "test": test, "channels": 3}
 
 
@@ -80,10 +62,10 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
 
     Classes are good and the kinds of defects. ids are paths like test/crack/000.png.
     """
-    classes(category)
+    names = classes(category)
 
     def read(archives):
-        names, archive = classes(category), archives[ARCHIVES[0]["name"]]
+        archive = archives[ARCHIVES[0]["name"]]
         image = rf"(?:.+/)?{category}/((train|test)/(\w+)/\d+\.png)"
         drawn = rf"(?:.+/)?{category}/ground_truth/(\w+/\d+)_mask\.png"
         files = Archive(archive, f"{image}|{drawn}")
@@ -112,11 +94,11 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
 
 def classes(category: str = "bottle", **rest) -> list[str]:
     """good, and the kinds of defects of a category. ValueError for another category."""
-    if category not in DEFECTS:
+    if category not in CATEGORIES:
         raise ValueError(
-            f"mvtec: unknown category {category!r}; there is {', '.join(sorted(DEFECTS))}"
+            f"mvtec: unknown category {category!r}; there is {', '.join(sorted(CATEGORIES))}"
         )
-    return ["good", *DEFECTS[category]]
+    return ["good", *CATEGORIES[category][2].split()]
 
 
 def trained(**rest) -> list[str]:

@@ -8,12 +8,11 @@ source gives a split. 112.bmp and 139.bmp, both lymphocytes, are the same file.
 import csv
 import hashlib
 import io
-import re
-import tarfile
 from pathlib import Path
 
 import numpy as np
 
+from nearnd.datasets._members import members
 from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import stratified
 from nearnd.files.decode import decode_parts
@@ -35,23 +34,19 @@ ARCHIVES = [
 LICENCE = "GPL-3.0 repository; images from Jiangxi Tecom, to be acknowledged"
 IMAGES = {"train": 239, "test": 60, "channels": 3}  # 299 images, 80/20
 CSV_SHA256 = "25bc0d0aca66a982866c74da4824f61c53aff89cea00af15ca2abdd8fa5d9aef"
+MOST = 1 << 28  # bytes of any file in the archive
 BMP_SHA256 = "b37c12a50ae51e88c770187fc1ec88c6f74b22057f44f9feb1c32588d5c11187"  # all, in order
 
 
 def _unpack(archive: Path) -> tuple[dict[str, int], dict[str, bytes]]:
     """{"001.bmp": class number 1..5} and {"001.bmp": content}, read without unpacking on disk."""
-    table, cells = b"", {}
+    pattern = r"[^/]+/(Dataset 1/\d{3}\.bmp|Class Labels of Dataset 1\.csv)"
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for member in tar:
-                if not member.isfile():
-                    continue
-                if found := re.fullmatch(r"[^/]+/Dataset 1/(\d{3}\.bmp)", member.name):
-                    cells[found[1]] = tar.extractfile(member).read()
-                elif re.fullmatch(r"[^/]+/Class Labels of Dataset 1\.csv", member.name):
-                    table = tar.extractfile(member).read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ValueError(f"wbc: {archive} is not a readable tar.gz: {error}") from error
+        files = {name.split("/")[-1]: content for name, content in members(archive, pattern, MOST)}
+    except ValueError as error:
+        reason = error.__cause__ or error
+        raise ValueError(f"wbc: {archive} is not a readable tar.gz: {reason}") from error
+    table, cells = files.pop("Class Labels of Dataset 1.csv", b""), files
 
     images = b"".join(cells[name] for name in sorted(cells))
     for what, content, expected in (
