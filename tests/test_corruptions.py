@@ -38,7 +38,7 @@ def corrupted(images, name, severity):
 @pytest.mark.parametrize("name", _corruptions.CORRUPTIONS)
 def test_a_higher_severity_is_further_from_the_clean_image(name, photographs):
     distances = []
-    for severity in _corruptions.SEVERITIES:
+    for severity in range(1, 6):
         changed = corrupted(photographs, name, severity)
         assert changed.dtype == np.uint8
         assert changed.shape == photographs.shape

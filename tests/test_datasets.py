@@ -70,12 +70,9 @@ def test_digits_three_parts_hold_every_image_once(halves):
     assert np.array_equal(np.round(pixels / 255 * 16), source.images[rows])
 
 
-def test_digits_training_images_are_the_same_for_both_halves(halves):
+def test_digits_are_stratified_and_both_halves_have_the_same_training_images(halves):
     for a, b in zip(halves["development"]["train"], halves["test"]["train"], strict=True):
         assert np.array_equal(a, b)
-
-
-def test_digits_are_stratified(halves):
     counts = [
         np.bincount(images.labels)
         for images in (halves["test"]["train"], *(halves[part]["test"] for part in digits.PARTS))

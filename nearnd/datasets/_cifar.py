@@ -4,8 +4,6 @@ The "python" archives of the same images are pickles, which can run code when th
 torchvision reads only those; the binary ones, by the same authors, are plain bytes.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 SIDE = 32

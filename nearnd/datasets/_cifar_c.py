@@ -6,8 +6,6 @@ severity s; labels.npy repeats the labels five times. The released code of UNODE
 numbers made with it are of another task. Source: https://zenodo.org/records/2535967
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,64 +13,58 @@ import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._members import array, named
+from nearnd.datasets._reader import Reader
+from nearnd.datasets._split import SEVERITIES, chosen
 from nearnd.files.arrays import release, scratch
 
-# fmt: off
 CORRUPTIONS = [
     "brightness", "contrast", "defocus_blur", "elastic_transform", "fog", "frost", "gaussian_blur",
     "gaussian_noise", "glass_blur", "impulse_noise", "jpeg_compression", "motion_blur", "pixelate",
     "saturate", "shot_noise", "snow", "spatter", "speckle_noise", "zoom_blur",
-]
-# fmt: on
-SEVERITIES = [1, 2, 3, 4, 5]
+]  # fmt: skip
 MOST = 160_000_000  # bytes of any file in the archive; 50,000 images have 153,600,128
 
 
-def chosen(kind: str, corruptions: Sequence[str] | None, severities: Sequence[int]) -> list[str]:
-    """The corruptions (None: all); ValueError for a corruption or severity that is not there."""
-    names = CORRUPTIONS if corruptions is None else list(corruptions)
-    for what, given, known in (
-        ("corruptions", names, CORRUPTIONS),
-        ("severities", list(severities), SEVERITIES),
-    ):
-        if not given or not set(given) <= set(known) or len(set(given)) < len(given):
-            raise ValueError(f"{kind}: {what} is {given}, it must be some of {known}, each once")
-    return names
-
-
-def number(
-    corruptions: Sequence[str] | None, severities: Sequence[int] = SEVERITIES
-) -> dict[str, int]:
+def number(corruptions: Sequence[str] | None, severities: Sequence[int] = SEVERITIES) -> dict:
     """`count` of contracts.py."""
     names = CORRUPTIONS if corruptions is None else corruptions
     return {"train": 0, "test": 10_000 * len(names) * len(severities), "channels": 3}
 
 
-def read_corrupted(
-    archive: Path, folder: str, corruptions: list[str], severities: Sequence[int], n_classes: int
-) -> Images:
-    """All chosen corruptions at all chosen severities, uint8 (N, 32, 32, 3), labels as in the file.
+def corrupted(
+    kind: str,
+    folder: str,
+    classes: list[str],
+    label_of: Sequence[int],
+    corruptions: Sequence[str] | None,
+    severities: Sequence[int],
+) -> Reader:
+    """All chosen corruptions (None: all) at all chosen severities, uint8 (N, 32, 32, 3).
 
-    ids are "fog/3/test/00017": corruption, severity, id of the clean image.
+    `label_of` are the labels of those in the file. ids are "fog/3/test/00017": corruption,
+    severity, id of the clean image. ValueError for a corruption or severity that is not there.
     """
-    files = [f"{folder}/{name}.npy" for name in corruptions]
-    labels = _labels(archive, f"{folder}/labels.npy", n_classes)
-    n = len(labels)
-    pixels = scratch((len(files), len(severities), n, 32, 32, 3))
-    for name, content in named(archive, files, MOST):
-        source = array(content, f"{archive}: {name}", (len(SEVERITIES) * n, 32, 32, 3), ["uint8"])
-        for column, severity in enumerate(severities):
-            rows = slice((severity - 1) * n, severity * n)
-            pixels[files.index(name), column] = source[rows]
-        release(pixels)
-    ids = [
-        f"{name}/{severity}/test/{i:05d}"
-        for name in corruptions
-        for severity in severities
-        for i in range(n)
-    ]
-    repeated = np.tile(labels, len(files) * len(severities))
-    return Images(pixels.reshape(-1, 32, 32, 3), repeated, np.array(ids))
+    names = chosen(kind, CORRUPTIONS, corruptions, severities)
+
+    def read(archives):
+        (archive,) = archives.values()
+        files = [f"{folder}/{name}.npy" for name in names]
+        labels = np.array(label_of)[_labels(archive, f"{folder}/labels.npy", len(label_of))]
+        n, m = len(labels), len(SEVERITIES)
+        pixels = scratch((len(files), len(severities), n, 32, 32, 3))
+        for file, content in named(archive, files, MOST):
+            source = array(content, f"{archive}: {file}", (m * n, 32, 32, 3), ["uint8"])
+            for column, severity in enumerate(severities):
+                rows = slice((severity - 1) * n, severity * n)
+                pixels[files.index(file), column] = source[rows]
+            release(pixels)
+        clean = [f"test/{i:05d}" for i in range(n)]
+        ids = np.array([f"{name}/{s}/{i}" for name in names for s in severities for i in clean])
+        repeated = np.tile(labels, len(files) * len(severities))
+        test = Images(pixels.reshape(-1, 32, 32, 3), repeated, ids)
+        return {"train": test.rows(slice(0)), "test": test}, classes
+
+    return Reader(read)
 
 
 def _labels(archive: Path, name: str, n_classes: int) -> np.ndarray:

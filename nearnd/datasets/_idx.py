@@ -5,15 +5,13 @@ jobs that read data do without; the format is a header of a few bytes.
 Source: http://yann.lecun.com/exdb/mnist/
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 
-from nearnd.contracts import Images
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import gunzipped
+from nearnd.datasets._reader import Reader
 
 SIDE = 28
 MOST = 200_000_000  # bytes: twice the largest file (124,800 letters)
@@ -23,16 +21,18 @@ FILES = {  # MNIST's and Fashion-MNIST's
 }
 
 
-def read_family(
-    archives: dict[str, Path], classes: list[str], size: int, mode: str
-) -> dict[str, Images]:
-    """Both splits of a set that has MNIST's four files."""
-    splits = {}
-    for split, (images, labels) in FILES.items():
-        pixels = idx(archives[images], str(archives[images]), (SIDE, SIDE))
-        numbers = idx(archives[labels], str(archives[labels]), ())
-        splits[split] = labelled(pixels, numbers, split, classes, archives[images], size, mode)
-    return splits
+def family(classes: list[str], size: int, mode: str) -> Reader:
+    """A set that has MNIST's four files."""
+
+    def read(archives):
+        splits = {}
+        for split, names in FILES.items():
+            images, labels = (archives[name] for name in names)
+            pixels, numbers = idx(images, str(images), (SIDE, SIDE)), idx(labels, str(labels), ())
+            splits[split] = labelled(pixels, numbers, split, classes, images, size, mode)
+        return splits, classes
+
+    return Reader(read)
 
 
 def idx(source: Path | bytes, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Arrays of pixels and labels, as files have them, to the Images of a split."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

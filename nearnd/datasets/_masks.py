@@ -4,8 +4,6 @@ The mask of test/crack/007.png is ground_truth/crack/007_mask.png or ground_trut
 any image format; black is normal, everything else is anomalous.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nearnd.files.image_folders import pictures

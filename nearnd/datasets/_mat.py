@@ -4,8 +4,6 @@ SciPy's reader is C that trusts the file: a changed byte can make it write where
 and end the process, now or later. So the file is read by a process of its own.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -4,8 +4,6 @@ Nothing is written to disk, links are not followed, a pickle is not loaded, and 
 bounded before memory is taken for it, so that a small file cannot fill the machine.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import lzma

@@ -1,11 +1,12 @@
-"""Which images train and which test, where the source does not say; which classes are normal."""
-
-from __future__ import annotations
+"""What is taken of a set: which images train and which test where the source does not say, which
+classes are normal, which corruptions are tested."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
+SEVERITIES = [1, 2, 3, 4, 5]
 log = logging.getLogger("nearnd")
 
 
@@ -36,3 +37,17 @@ def first_classes(dataset: str, first: int, classes: list[str]) -> list[str]:
     if not 1 <= first <= len(classes):
         raise ValueError(f"{dataset}: first is {first}, it may be 1 to {len(classes)}")
     return classes[:first]
+
+
+def chosen(
+    kind: str, known: list[str], corruptions: Sequence[str] | None, severities: Sequence[int]
+) -> list[str]:
+    """The corruptions (None: all); ValueError for a corruption or severity that is not there."""
+    names = known if corruptions is None else list(corruptions)
+    for what, given, there in (
+        ("corruptions", names, known),
+        ("severities", list(severities), SEVERITIES),
+    ):
+        if not given or not set(given) <= set(there) or len(set(given)) < len(given):
+            raise ValueError(f"{kind}: {what} is {given}, it must be some of {there}, each once")
+    return names

@@ -3,21 +3,14 @@
 Read from the binary archive: the "python" one is a pickle (_cifar.py says more).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
-from nearnd.contracts import Images
 from nearnd.datasets._cifar import records
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import named
+from nearnd.datasets._reader import Reader
 
-# fmt: off
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-# fmt: on
 ARCHIVES = [
     {
         "name": "cifar-10-binary.tar.gz",
@@ -35,13 +28,13 @@ MEMBERS = {
 MOST = 40_000_000  # bytes of any file in the archive; 10,000 images have 30,730,000
 
 
-@dataclass(frozen=True)
-class Cifar10:
-    """Dataset (contracts.py)."""
+def build(size: int = 32) -> Reader:
+    """5,000 training and 1,000 test images of each class, uint8 (N, size, size, 3).
 
-    size: int
+    ids are "train/00000" (data_batch_1 to 5 in order) and "test/00000", as CIFAR-10-C counts them.
+    """
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         archive = archives[ARCHIVES[0]["name"]]
         batches = {
             name: records(content, f"{archive}: {name}", 1)
@@ -52,13 +45,7 @@ class Cifar10:
             pixels, labels = (
                 np.concatenate(parts) for parts in zip(*map(batches.pop, names), strict=True)
             )  # (N, H, W, C), (N, 1)
-            splits[split] = labelled(pixels, labels[:, 0], split, CLASSES, archive, self.size)
+            splits[split] = labelled(pixels, labels[:, 0], split, CLASSES, archive, size)
         return splits, CLASSES
 
-
-def build(size: int = 32) -> Cifar10:
-    """5,000 training and 1,000 test images of each class, uint8 (N, size, size, 3).
-
-    ids are "train/00000" (data_batch_1 to 5 in order) and "test/00000", as CIFAR-10-C counts them.
-    """
-    return Cifar10(size)
+    return Reader(read)

@@ -5,13 +5,11 @@ coarse classes. Eight of the rows that UNODE prints for this set (its Table 9) r
 CIFAR-10-C digit for digit: its mean is no target.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from nearnd.datasets._cifar100_classes import FINE, coarse_of_fine, names
+from nearnd.datasets._cifar100_classes import coarse_of_fine, names
+from nearnd.datasets._cifar_c import corrupted, number
+from nearnd.datasets._reader import Reader
 
 SPLITS = ["test"]
 ARCHIVES = [
@@ -30,45 +28,20 @@ LICENCE = "CC BY 4.0 (as shown on copies)"
 
 def count(of, *, labels: str, **entry) -> dict[str, int]:
     """See contracts.py."""
-    from nearnd.datasets._cifar_c import number
-
     return number(**entry)
-
-
-@dataclass(frozen=True)
-class Cifar100C:
-    """Dataset (contracts.py)."""
-
-    labels: str
-    corruptions: list[str]
-    severities: Sequence[int]
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, object], list[str]]:
-        import numpy as np
-
-        from nearnd.contracts import Images
-        from nearnd.datasets._cifar_c import read_corrupted
-
-        archive = archives[ARCHIVES[0]["name"]]
-        test = read_corrupted(archive, "CIFAR-100-C", self.corruptions, self.severities, len(FINE))
-        if self.labels == "coarse":
-            test = Images(test.pixels, np.array(coarse_of_fine())[test.labels], test.ids)
-        return {"train": test.rows(slice(0)), "test": test}, names(self.labels)
 
 
 def build(
     labels: str = "coarse",
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] = (1, 2, 3, 4, 5),
-) -> Cifar100C:
+) -> Reader:
     """10,000 images for each corruption (None: all 19) and severity, uint8 (N, 32, 32, 3).
 
     `labels` is "coarse" (20 classes) or "fine" (100), as of the clean set it is compared with.
     """
-    from nearnd.datasets._cifar_c import chosen
-
-    names(labels)
-    return Cifar100C(labels, chosen("cifar100_c", corruptions, severities), severities)
+    label_of = coarse_of_fine() if labels == "coarse" else range(100)
+    return corrupted("cifar100_c", "CIFAR-100-C", names(labels), label_of, corruptions, severities)
 
 
 def classes(labels: str = "coarse", **rest) -> list[str]:

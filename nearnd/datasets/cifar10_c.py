@@ -5,18 +5,13 @@ the clean image), so that a table takes the rows of one corruption or severity b
 and pairs an image with its clean original by what is left.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from nearnd.contracts import Images
-from nearnd.datasets._cifar_c import SEVERITIES, chosen, number, read_corrupted
+from nearnd.datasets._cifar_c import corrupted, number
+from nearnd.datasets._reader import Reader
+from nearnd.datasets._split import SEVERITIES
 
-# fmt: off
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-# fmt: on
 SPLITS = ["test"]
 ARCHIVES = [
     {
@@ -37,23 +32,8 @@ def count(of, **entry) -> dict[str, int]:
     return number(**entry)
 
 
-@dataclass(frozen=True)
-class Cifar10C:
-    """Dataset (contracts.py)."""
-
-    corruptions: list[str]
-    severities: Sequence[int]
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        archive = archives[ARCHIVES[0]["name"]]
-        test = read_corrupted(
-            archive, "CIFAR-10-C", self.corruptions, self.severities, len(CLASSES)
-        )
-        return {"train": test.rows(slice(0)), "test": test}, CLASSES
-
-
 def build(
     corruptions: Sequence[str] | None = None, severities: Sequence[int] = tuple(SEVERITIES)
-) -> Cifar10C:
+) -> Reader:
     """10,000 images for each corruption (None: all 19) and severity, uint8 (N, 32, 32, 3)."""
-    return Cifar10C(chosen("cifar10_c", corruptions, severities), severities)
+    return corrupted("cifar10_c", "CIFAR-10-C", CLASSES, range(10), corruptions, severities)

@@ -4,19 +4,13 @@ For machines that have this archive and not the original. The compression leaves
 detector can use or stumble over, so results on it are not CIFAR-10 results.
 """
 
-from __future__ import annotations
-
 import hashlib
-from dataclasses import dataclass
-from pathlib import Path
 
-from nearnd.contracts import Images
 from nearnd.datasets._members import members
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
-# fmt: off
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-# fmt: on
 ARCHIVES = [
     {
         "name": "cifar10-jpeg.tar.gz",
@@ -35,13 +29,13 @@ JPEG_SHA256 = "dd89200ef3ace8900ff1354198dbb556809d3f6279e6ec7f75f21a417e15c9e2"
 MOST = 100_000  # bytes of any file in the archive
 
 
-@dataclass(frozen=True)
-class Cifar10Jpeg:
-    """Dataset (contracts.py)."""
+def build(size: int = 32) -> Reader:
+    """5,000 training and 1,000 test images of each class, uint8 (N, size, size, 3).
 
-    size: int
+    ids are names in the archive, "test/cat/0017.jpg", sorted; they do not tell the row in CIFAR-10.
+    """
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         archive = archives[ARCHIVES[0]["name"]]
         pattern = rf"(?:[^/]+/)?(?:train|test)/(?:{'|'.join(CLASSES)})/\d{{4}}\.jpg"
         # Without the folder that GitHub puts around everything: "train/cat/0017.jpg".
@@ -64,12 +58,6 @@ class Cifar10Jpeg:
             ]
             for split in ("train", "test")
         }
-        return decode_splits(splits, self.size), CLASSES
+        return decode_splits(splits, size), CLASSES
 
-
-def build(size: int = 32) -> Cifar10Jpeg:
-    """5,000 training and 1,000 test images of each class, uint8 (N, size, size, 3).
-
-    ids are names in the archive, "test/cat/0017.jpg", sorted; they do not tell the row in CIFAR-10.
-    """
-    return Cifar10Jpeg(size)
+    return Reader(read)

@@ -3,13 +3,8 @@
 FITYMI takes each of the first 20 classes as normal in turn and scores the whole test split.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
+from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 
@@ -72,14 +67,14 @@ CLASSES = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class CUB200:
-    """Dataset (contracts.py)."""
+def build(size: int = 224, first: int = 20) -> Reader:
+    """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
-    size: int
-    first: int
+    ids are the paths in the archive's images folder.
+    """
+    first_classes("cub200", first, CLASSES)
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         files = Archive(archives["CUB_200_2011.tgz"], r"CUB_200_2011/(images/.+\.jpg|\w+\.txt)")
         names, paths, classes, training = (
             files.pairs(f"CUB_200_2011/{table}.txt")
@@ -93,18 +88,11 @@ class CUB200:
             row = (path, label, files[f"CUB_200_2011/images/{path}"])
             if training[number] == "0":
                 splits["test"].append(row)
-            elif label < self.first:
+            elif label < first:
                 splits["train"].append(row)
-        return decode_splits(splits, self.size), CLASSES
+        return decode_splits(splits, size), CLASSES
 
-
-def build(size: int = 224, first: int = 20) -> CUB200:
-    """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
-
-    ids are the paths in the archive's images folder.
-    """
-    first_classes("cub200", first, CLASSES)
-    return CUB200(size, first)
+    return Reader(read)
 
 
 def trained(first: int = 20, **rest) -> list[str]:

@@ -5,14 +5,10 @@ rest, "development" and "test", so that settings can be chosen on one half and r
 other. The training images are the same for both.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from nearnd.contracts import Images
+from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import stratified
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
@@ -20,15 +16,16 @@ IMAGES = {"train": 1_078, "test": 360, "channels": 1}  # counted
 PARTS = ("development", "test")
 
 
-@dataclass(frozen=True)
-class Digits:
-    """Dataset (contracts.py); `part` is the half that serves as its test split."""
+def build(train: float = 0.6, part: str = "test", split_seed: int = 0) -> Reader:
+    """The digits with `train` of each class to train on, and `part` of the rest to test on.
 
-    train: float
-    part: str
-    split_seed: int
+    `part` is "development" (to choose settings on) or "test" (to report). uint8 (N, 8, 8, 1),
+    bright ink on black. ids are positions in scikit-learn's order.
+    """
+    if part not in PARTS:
+        raise ValueError(f"digits: part is {part!r}, it must be one of {', '.join(PARTS)}")
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         from sklearn.datasets import load_digits
 
         source = load_digits()
@@ -37,18 +34,8 @@ class Digits:
         ids = np.array([f"{i:04d}" for i in range(len(pixels))])
         images = Images(pixels, source.target.astype(np.int64), ids)
 
-        train, rest = stratified(images.labels, self.train, self.split_seed)
-        halves = stratified(images.labels[rest], 0.5, self.split_seed)
-        held_out = rest[halves[PARTS.index(self.part)]]
-        return {"train": images.rows(train), "test": images.rows(held_out)}, CLASSES
+        first, rest = stratified(images.labels, train, split_seed)
+        half = stratified(images.labels[rest], 0.5, split_seed)[PARTS.index(part)]
+        return {"train": images.rows(first), "test": images.rows(rest[half])}, CLASSES
 
-
-def build(train: float = 0.6, part: str = "test", split_seed: int = 0) -> Digits:
-    """The digits with `train` of each class to train on, and `part` of the rest to test on.
-
-    `part` is "development" (to choose settings on) or "test" (to report). uint8 (N, 8, 8, 1),
-    bright ink on black. ids are positions in scikit-learn's order.
-    """
-    if part not in PARTS:
-        raise ValueError(f"digits: part is {part!r}, it must be one of {', '.join(PARTS)}")
-    return Digits(train, part, split_seed)
+    return Reader(read)

@@ -3,13 +3,8 @@
 None of the papers uses it: an exposure set for textures and products that has no object in it.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
@@ -38,19 +33,20 @@ def count(of, *, val: bool, **rest) -> dict[str, int]:
     return {"train": 2 * n if val else n, "test": n, "channels": 3}
 
 
-@dataclass(frozen=True)
-class DTD:
-    """Dataset (contracts.py)."""
+def build(size: int = 224, partition: int = 1, val: bool = False) -> Reader:
+    """One of the ten published partitions, 40 training and 40 test images of each class (80 and 40
+    with `val`: the validation images train too); uint8 (N, size, size, 3).
 
-    size: int
-    partition: int
-    val: bool
+    ids are paths like banded/banded_0002.jpg.
+    """
+    if partition not in range(1, 11):
+        raise ValueError(f"dtd: partition is {partition}, it may be 1 to 10")
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         files = Archive(archives["dtd-r1.0.1.tar.gz"], r"dtd/(images/.+\.jpg|labels/\w+\.txt)")
 
         def rows(split: str) -> list:
-            table = f"dtd/labels/{split}{self.partition}.txt"
+            table = f"dtd/labels/{split}{partition}.txt"
             found = []
             for path in files.lines(table):
                 name = path.split("/")[0]
@@ -59,16 +55,7 @@ class DTD:
                 found.append((path, CLASSES.index(name), files[f"dtd/images/{path}"]))
             return found
 
-        train = rows("train") + (rows("val") if self.val else [])
-        return decode_splits({"train": train, "test": rows("test")}, self.size), CLASSES
+        train = rows("train") + (rows("val") if val else [])
+        return decode_splits({"train": train, "test": rows("test")}, size), CLASSES
 
-
-def build(size: int = 224, partition: int = 1, val: bool = False) -> DTD:
-    """One of the ten published partitions, 40 training and 40 test images of each class (80 and 40
-    with `val`: the validation images train too); uint8 (N, size, size, 3).
-
-    ids are paths like banded/banded_0002.jpg.
-    """
-    if partition not in range(1, 11):
-        raise ValueError(f"dtd: partition is {partition}, it may be 1 to 10")
-    return DTD(size, partition, val)
+    return Reader(read)

@@ -5,22 +5,15 @@ for MNIST. The source stores the images transposed: here they stand upright, lik
 detector could tell letters from digits by their direction alone.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
 from nearnd.datasets._idx import SIDE, idx
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import named
+from nearnd.datasets._reader import Reader
 
-# fmt: off
 CLASSES = [
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m",
     "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z",
-]
-# fmt: on
+]  # fmt: skip
 ARCHIVES = [
     {
         "name": "gzip.zip",
@@ -37,14 +30,13 @@ IMAGES = {"train": 124_800, "test": 20_800, "channels": 1}
 MOST_ZIPPED = 600_000_000  # bytes of any file in the zip, which has six sets
 
 
-@dataclass(frozen=True)
-class EmnistLetters:
-    """Dataset (contracts.py)."""
+def build(size: int = 28, mode: str = "L") -> Reader:
+    """4,800 training and 800 test images of each letter, uint8 (N, size, size, 1 or 3).
 
-    size: int
-    mode: str
+    `mode` is "L" (one channel) or "RGB" (three equal ones). ids are "train/00000", "test/00000".
+    """
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         archive = archives[ARCHIVES[0]["name"]]
         names = {
             f"gzip/emnist-letters-{split}-{what}-ubyte.gz": shape
@@ -60,13 +52,7 @@ class EmnistLetters:
             pixels = arrays[f"gzip/emnist-letters-{split}-images-idx3-ubyte.gz"]
             labels = arrays[f"gzip/emnist-letters-{split}-labels-idx1-ubyte.gz"].astype(int) - 1
             upright = pixels.transpose(0, 2, 1)  # (N, H, W)
-            splits[split] = labelled(upright, labels, split, CLASSES, archive, self.size, self.mode)
+            splits[split] = labelled(upright, labels, split, CLASSES, archive, size, mode)
         return splits, CLASSES
 
-
-def build(size: int = 28, mode: str = "L") -> EmnistLetters:
-    """4,800 training and 800 test images of each letter, uint8 (N, size, size, 1 or 3).
-
-    `mode` is "L" (one channel) or "RGB" (three equal ones). ids are "train/00000", "test/00000".
-    """
-    return EmnistLetters(size, mode)
+    return Reader(read)

@@ -1,19 +1,12 @@
 """Fashion-MNIST: 70,000 grey photographs of clothes in MNIST's format, with the official split."""
 
-from __future__ import annotations
+from nearnd.datasets._idx import family
+from nearnd.datasets._reader import Reader
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
-from nearnd.datasets._idx import read_family
-
-# fmt: off
 CLASSES = [
     "t-shirt", "trouser", "pullover", "dress", "coat",
     "sandal", "shirt", "sneaker", "bag", "ankle_boot",
-]
-# fmt: on
+]  # fmt: skip
 ARCHIVES = [
     {
         "name": "train-images-idx3-ubyte.gz",
@@ -56,22 +49,11 @@ LICENCE = "MIT"
 IMAGES = {"train": 60_000, "test": 10_000, "channels": 1}
 
 
-@dataclass(frozen=True)
-class FashionMnist:
-    """Dataset (contracts.py)."""
-
-    size: int
-    mode: str
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        return read_family(archives, CLASSES, self.size, self.mode), CLASSES
-
-
-def build(size: int = 28, mode: str = "L") -> FashionMnist:
+def build(size: int = 28, mode: str = "L") -> Reader:
     """6,000 training and 1,000 test images of each class, uint8 (N, size, size, 1 or 3).
 
     `mode` is "L" (one channel) or "RGB" (three equal ones, to test detectors of colour images).
     ids are "train/00000", "test/00000". MNIST's files have the same names: where both lie in
     mirrors, they lie in two folders.
     """
-    return FashionMnist(size, mode)
+    return family(CLASSES, size, mode)

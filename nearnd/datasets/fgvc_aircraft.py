@@ -5,13 +5,8 @@ variants.txt from 0 on: read from 1 on it would have two variants of McDonnell D
 stated whether the validation images train too (33 or 34 images of each variant without them).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
@@ -36,14 +31,13 @@ BANNER = 20  # rows at the bottom of every image: who took it
 DATA = "fgvc-aircraft-2013b/data"
 
 
-@dataclass(frozen=True)
-class FGVCAircraft:
-    """Dataset (contracts.py)."""
+def build(size: int = 224, val: bool = False) -> Reader:
+    """The ten variants, with `val` the validation images train too; uint8 (N, size, size, 3).
 
-    size: int
-    val: bool
+    The banner is cut off before resizing. ids are the file names.
+    """
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         archive = archives[ARCHIVES[0]["name"]]
         files = Archive(archive, rf"{DATA}/(images/\w+\.jpg|\w+\.txt)")
         variants = files.lines(f"{DATA}/variants.txt")
@@ -58,13 +52,7 @@ class FGVCAircraft:
                 if variant in CLASSES
             ]
 
-        splits = {"train": rows("trainval" if self.val else "train"), "test": rows("test")}
-        return decode_splits(splits, self.size, cut=BANNER), CLASSES
+        splits = {"train": rows("trainval" if val else "train"), "test": rows("test")}
+        return decode_splits(splits, size, cut=BANNER), CLASSES
 
-
-def build(size: int = 224, val: bool = False) -> FGVCAircraft:
-    """The ten variants, with `val` the validation images train too; uint8 (N, size, size, 3).
-
-    The banner is cut off before resizing. ids are the file names.
-    """
-    return FGVCAircraft(size, val)
+    return Reader(read)

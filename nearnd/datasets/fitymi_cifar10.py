@@ -3,17 +3,10 @@
 A test set only; each image is an anomaly of the class that it imitates (_fitymi.py says more).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
 from nearnd.datasets._fitymi import blocks
+from nearnd.datasets._reader import Reader
 
-# fmt: off
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-# fmt: on
 SPLITS = ["test"]
 ARCHIVES = [  # no checksum is published: it is recorded at first use
     {
@@ -31,14 +24,6 @@ LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 50_000, "test": 0, "channels": 3}
 
 
-@dataclass(frozen=True)
-class FitymiCifar10:
-    """Dataset (contracts.py)."""
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        return blocks(archives[ARCHIVES[0]["name"]], len(CLASSES)), CLASSES
-
-
-def build() -> FitymiCifar10:
+def build() -> Reader:
     """50,000 images, uint8 (N, 32, 32, 3)."""
-    return FitymiCifar10()
+    return blocks(CLASSES)

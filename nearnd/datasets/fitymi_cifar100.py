@@ -3,12 +3,9 @@
 A test set only; each image is an anomaly of the class that it imitates (_fitymi.py says more).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 from nearnd.datasets._cifar100_classes import COARSE
+from nearnd.datasets._fitymi import blocks
+from nearnd.datasets._reader import Reader
 
 SPLITS = ["test"]
 ARCHIVES = [  # no checksum is published: it is recorded at first use
@@ -27,19 +24,9 @@ LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 50_000, "test": 0, "channels": 3}
 
 
-@dataclass(frozen=True)
-class FitymiCifar100:
-    """Dataset (contracts.py)."""
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, object], list[str]]:
-        from nearnd.datasets._fitymi import blocks
-
-        return blocks(archives[ARCHIVES[0]["name"]], len(COARSE)), COARSE
-
-
-def build() -> FitymiCifar100:
+def build() -> Reader:
     """50,000 images, uint8 (N, 32, 32, 3)."""
-    return FitymiCifar100()
+    return blocks(COARSE)
 
 
 def classes(**rest) -> list[str]:

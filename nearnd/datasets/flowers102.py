@@ -4,14 +4,9 @@ FITYMI takes each of the first 20 classes as normal in turn and scores the whole
 not say whether the validation images train too; without them a class has 10 training images.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
+from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 
@@ -59,15 +54,13 @@ CLASSES = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Flowers102:
-    """Dataset (contracts.py)."""
+def build(size: int = 224, first: int = 20, val: bool = False) -> Reader:
+    """Training images of the `first` classes (with `val`, the validation images too), and the test
+    images of all; uint8 (N, size, size, 3). ids are the file names.
+    """
+    first_classes("flowers102", first, CLASSES)
 
-    size: int
-    first: int
-    val: bool
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         (labels,) = read_mat(archives["imagelabels.mat"], "labels")  # of image 1, 2, ...; from 1 on
         trnid, valid, tstid = read_mat(archives["setid.mat"], "trnid", "valid", "tstid")
         files = Archive(archives["102flowers.tgz"], r"jpg/image_\d{5}\.jpg")
@@ -79,17 +72,11 @@ class Flowers102:
                 for name, number in zip(names, numbers, strict=True)
             ]
 
-        train = rows([*trnid, *valid] if self.val else trnid)
-        splits = {"train": [row for row in train if row[1] < self.first], "test": rows(tstid)}
-        return decode_splits(splits, self.size), CLASSES
+        train = rows([*trnid, *valid] if val else trnid)
+        splits = {"train": [row for row in train if row[1] < first], "test": rows(tstid)}
+        return decode_splits(splits, size), CLASSES
 
-
-def build(size: int = 224, first: int = 20, val: bool = False) -> Flowers102:
-    """Training images of the `first` classes (with `val`, the validation images too), and the test
-    images of all; uint8 (N, size, size, 3). ids are the file names.
-    """
-    first_classes("flowers102", first, CLASSES)
-    return Flowers102(size, first, val)
+    return Reader(read)
 
 
 def trained(first: int = 20, **rest) -> list[str]:

@@ -5,23 +5,17 @@ nothing to slice by; several kinds of flip are among them. A test set only. The 
 `fashion_mnist_c` (kind corrupted) has the corruptions apart.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import array
+from nearnd.datasets._reader import Reader
 
-# fmt: off
 CLASSES = [
     "t-shirt", "trouser", "pullover", "dress", "coat",
     "sandal", "shirt", "sneaker", "bag", "ankle_boot",
-]
-# fmt: on
+]  # fmt: skip
 SPLITS = ["test"]
 ARCHIVES = [  # no checksum is published: it is recorded at first use
     {
@@ -45,25 +39,18 @@ LICENCE = "MIT"
 IMAGES = {"train": 0, "test": 10_000, "channels": 1}  # corruptions mixed
 
 
-@dataclass(frozen=True)
-class FmnistC:
-    """Dataset (contracts.py)."""
-
-    size: int
-    mode: str
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        images, labels = (archives[archive["name"]] for archive in ARCHIVES)
-        pixels = array(images, str(images), (None, 28, 28), ["uint8"])
-        numbers = array(labels, str(labels), (None,), ["uint8", "int32", "int64"])
-        test = labelled(np.asarray(pixels), numbers, "test", CLASSES, images, self.size, self.mode)
-        test = Images(test.pixels, test.labels, np.char.add("mixed/1/", test.ids))
-        return {"train": test.rows(slice(0)), "test": test}, CLASSES
-
-
-def build(size: int = 28, mode: str = "L") -> FmnistC:
+def build(size: int = 28, mode: str = "L") -> Reader:
     """10,000 images, uint8 (N, size, size, 1 or 3); ids "mixed/1/test/00017".
 
     `size` and `mode` as in `fashion_mnist`, the clean set.
     """
-    return FmnistC(size, mode)
+
+    def read(archives):
+        images, labels = (archives[archive["name"]] for archive in ARCHIVES)
+        pixels = array(images, str(images), (None, 28, 28), ["uint8"])
+        numbers = array(labels, str(labels), (None,), ["uint8", "int32", "int64"])
+        test = labelled(np.asarray(pixels), numbers, "test", CLASSES, images, size, mode)
+        test = Images(test.pixels, test.labels, np.char.add("mixed/1/", test.ids))
+        return {"train": test.rows(slice(0)), "test": test}, CLASSES
+
+    return Reader(read)

@@ -6,24 +6,20 @@ scans of which each 4x4 block was counted (0..16); the letters go the same way, 
 anti-aliasing and margins do not tell a letter from a digit.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nearnd.contracts import Images
+from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import stratified
 
-# fmt: off
 CLASSES = [
     "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
     "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m",
     "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z",
-]
-# fmt: on
+]  # fmt: skip
 FONTS = [
     f"DejaVu{family}"
     for family in (
@@ -41,60 +37,68 @@ def count(of, *, per_class: int, train: float, **rest) -> dict[str, int]:
     return {"train": len(CLASSES) * n, "test": len(CLASSES) * (per_class - n), "channels": 1}
 
 
-@dataclass(frozen=True)
-class Glyphs:
-    """Dataset (contracts.py)."""
+def build(
+    size: int = 8,
+    per_class: int = 200,
+    seed: int = 0,
+    train: float = 0.9,
+    turn: float = 6.0,
+    shear: float = 0.1,
+    wobble: float = 0.03,
+) -> Reader:
+    """`per_class` letters of each of 52 classes, uint8 (N, size, size, 1), bright ink on black.
 
-    size: int
-    per_class: int
-    seed: int
-    train: float
-    turn: float
-    shear: float
-    wobble: float
+    `turn` (degrees) and `shear` are standard deviations; `wobble` is the amplitude of a smooth
+    bend as a share of the image side. `train` of each class are training images.
+    """
+    if size < 4 or per_class < 2:
+        raise ValueError(f"glyphs: size {size} must be >= 4 and per_class {per_class} >= 2")
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         pixels, ids = [], []
         for label, letter in enumerate(CLASSES):
-            rng = np.random.default_rng([self.seed, label])
-            shapes = [_shape(letter, font, BLOCK * self.size) for font in FONTS]
-            for i in range(self.per_class):
+            rng = np.random.default_rng([seed, label])
+            shapes = [_shape(letter, font, BLOCK * size) for font in FONTS]
+            for i in range(per_class):
                 font = int(rng.integers(len(FONTS)))
-                pixels.append(self._write(*shapes[font], rng))
+                pixels.append(_write(*shapes[font], rng, size, turn, shear, wobble))
                 ids.append(f"{letter}/{i:04d}-{FONTS[font]}")
-        labels = np.repeat(np.arange(len(CLASSES)), self.per_class)
+        labels = np.repeat(np.arange(len(CLASSES)), per_class)
         images = Images(np.stack(pixels)[..., None], labels, np.array(ids))  # (N, H, W, 1)
-        train, test = stratified(labels, self.train, self.seed)
-        return {"train": images.rows(train), "test": images.rows(test)}, CLASSES
+        first, rest = stratified(labels, train, seed)
+        return {"train": images.rows(first), "test": images.rows(rest)}, CLASSES
 
-    def _write(self, ink: np.ndarray, hull: np.ndarray, rng) -> np.ndarray:
-        """One image uint8 (size, size) of a letter: turned, slanted, fitted, bent, inked."""
-        from scipy.ndimage import map_coordinates
+    return Reader(read)
 
-        side = BLOCK * self.size
-        angle, slant = np.radians(self.turn) * rng.normal(), self.shear * rng.normal()
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        shape = turn @ [[1.0, 0.0], [slant, rng.uniform(0.65, 1.0)]]  # on (row, column)
 
-        # Fit: capitals take the height, small letters keep their proportion to them (else
-        # c and C would be one class), wide letters are squeezed to the width.
-        low, high = (hull @ shape.T).min(0), (hull @ shape.T).max(0)
-        zoom = rng.uniform(0.88, 1.0) * side / max(high[0] - low[0], side)
-        squeeze = min(1.0, 7 / 8 * side / (zoom * (high[1] - low[1])))
-        scale = np.array([zoom, zoom * squeeze])
-        centre = (side - 1) / 2 + rng.uniform(-0.03, 0.03, 2) * side
+def _write(ink, hull, rng, size: int, turn: float, shear: float, wobble: float) -> np.ndarray:
+    """One image uint8 (size, size) of a `_shape`: turned, slanted, fitted, bent, inked."""
+    from scipy.ndimage import map_coordinates
 
-        # Look up, for every dot of the scan, where in the rendered letter it comes from.
-        dot = np.indices((side, side), dtype=float).reshape(2, -1)  # (2, side²)
-        wave = 2 * np.pi * rng.uniform(0.5, 1.0, (2, 1)) * dot[::-1] / side
-        bend = self.wobble * side * np.sin(wave + rng.uniform(0, 2 * np.pi, (2, 1)))
-        away = (dot + bend - centre[:, None]) / scale[:, None] + ((low + high) / 2)[:, None]
-        source = np.linalg.solve(shape, away) + (np.array(ink.shape)[:, None] - 1) / 2
-        density = map_coordinates(ink, source, order=1).reshape(side, side)
+    side = BLOCK * size
+    angle, slant = np.radians(turn) * rng.normal(), shear * rng.normal()
+    rotate = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    shape = rotate @ [[1.0, 0.0], [slant, rng.uniform(0.65, 1.0)]]  # on (row, column)
 
-        dots = density > rng.uniform(0.15, 0.45)  # the pen: a low threshold is a broad stroke
-        count = dots.reshape(self.size, BLOCK, self.size, BLOCK).sum((1, 3))  # (size, size), 0..16
-        return np.round(count * (255 / BLOCK**2)).astype(np.uint8)
+    # Fit: capitals take the height, small letters keep their proportion to them (else
+    # c and C would be one class), wide letters are squeezed to the width.
+    low, high = (hull @ shape.T).min(0), (hull @ shape.T).max(0)
+    zoom = rng.uniform(0.88, 1.0) * side / max(high[0] - low[0], side)
+    squeeze = min(1.0, 7 / 8 * side / (zoom * (high[1] - low[1])))
+    scale = np.array([zoom, zoom * squeeze])
+    centre = (side - 1) / 2 + rng.uniform(-0.03, 0.03, 2) * side
+
+    # Look up, for every dot of the scan, where in the rendered letter it comes from.
+    dot = np.indices((side, side), dtype=float).reshape(2, -1)  # (2, side²)
+    wave = 2 * np.pi * rng.uniform(0.5, 1.0, (2, 1)) * dot[::-1] / side
+    bend = wobble * side * np.sin(wave + rng.uniform(0, 2 * np.pi, (2, 1)))
+    away = (dot + bend - centre[:, None]) / scale[:, None] + ((low + high) / 2)[:, None]
+    source = np.linalg.solve(shape, away) + (np.array(ink.shape)[:, None] - 1) / 2
+    density = map_coordinates(ink, source, order=1).reshape(side, side)
+
+    dots = density > rng.uniform(0.15, 0.45)  # the pen: a low threshold is a broad stroke
+    count = dots.reshape(size, BLOCK, size, BLOCK).sum((1, 3))  # (size, size), 0..16
+    return np.round(count * (255 / BLOCK**2)).astype(np.uint8)
 
 
 def _shape(letter: str, font: str, cap: int) -> tuple[np.ndarray, np.ndarray]:
@@ -114,22 +118,3 @@ def _shape(letter: str, font: str, cap: int) -> tuple[np.ndarray, np.ndarray]:
     dots = np.argwhere(ink > 0.5)
     hull = dots[ConvexHull(dots).vertices] - (np.array(ink.shape) - 1) / 2  # (P, 2)
     return gaussian_filter(ink, cap / 32), hull
-
-
-def build(
-    size: int = 8,
-    per_class: int = 200,
-    seed: int = 0,
-    train: float = 0.9,
-    turn: float = 6.0,
-    shear: float = 0.1,
-    wobble: float = 0.03,
-) -> Glyphs:
-    """`per_class` letters of each of 52 classes, uint8 (N, size, size, 1), bright ink on black.
-
-    `turn` (degrees) and `shear` are standard deviations; `wobble` is the amplitude of a smooth
-    bend as a share of the image side. `train` of each class are training images.
-    """
-    if size < 4 or per_class < 2:
-        raise ValueError(f"glyphs: size {size} must be >= 4 and per_class {per_class} >= 2")
-    return Glyphs(size, per_class, seed, train, turn, shear, wobble)

@@ -4,16 +4,12 @@ The split is UNODE's: numpy's generator with seed 1225 picks 75 of the 100 norma
 of their names, to train on; the others and all with a bleeding are scored.
 """
 
-from __future__ import annotations
-
 import csv
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = ["normal", "hemorrhage"]
@@ -27,13 +23,26 @@ GATED = (
 TRAIN, SEED = 0.75, 1225
 
 
-@dataclass(frozen=True)
-class HeadCT:
-    """Dataset (contracts.py)."""
+def _labels(files: Archive) -> dict[int, int]:
+    """{number of the image: 0 normal, 1 hemorrhage}."""
+    found = files.matching(r"(?:.+/)?labels\.csv")
+    if len(found) != 1:
+        raise ValueError(f"head_ct: {files.path} has {len(found)} files labels.csv, not one")
+    table = csv.DictReader(files.lines(found[0][1].name), skipinitialspace=True)
+    try:
+        return {int(row["id"]): int(row["hemorrhage"]) for row in table}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"head_ct: {found[0][1]} lacks id or hemorrhage: {error!r}") from error
 
-    size: int
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+def build(size: int = 256) -> Reader:
+    """75 normal slices to train on, 25 normal ones and 100 with a bleeding to score, uint8
+    (N, size, size, 3). ids are the file names.
+
+    UNODE crops the middle 224 of 256 pixels after resizing; here the whole slice is kept.
+    """
+
+    def read(archives):
         files = Archive(archives[ARCHIVES[0]["name"]], r"(.+/)?(labels\.csv|\d{3}\.png)")
         slices = {int(match[1]): m for match, m in files.matching(r"(?:.+/)?(\d{3})\.png")}
         labels = _labels(files)
@@ -53,28 +62,9 @@ class HeadCT:
         for number, member in sorted(slices.items()):
             row = (f"{number:03d}.png", labels[number], member)
             splits["train" if number in train else "test"].append(row)
-        return decode_splits(splits, self.size), CLASSES
+        return decode_splits(splits, size), CLASSES
 
-
-def _labels(files: Archive) -> dict[int, int]:
-    """{number of the image: 0 normal, 1 hemorrhage}."""
-    found = files.matching(r"(?:.+/)?labels\.csv")
-    if len(found) != 1:
-        raise ValueError(f"head_ct: {files.path} has {len(found)} files labels.csv, not one")
-    table = csv.DictReader(files.lines(found[0][1].name), skipinitialspace=True)
-    try:
-        return {int(row["id"]): int(row["hemorrhage"]) for row in table}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"head_ct: {found[0][1]} lacks id or hemorrhage: {error!r}") from error
-
-
-def build(size: int = 256) -> HeadCT:
-    """75 normal slices to train on, 25 normal ones and 100 with a bleeding to score, uint8
-    (N, size, size, 3). ids are the file names.
-
-    UNODE crops the middle 224 of 256 pixels after resizing; here the whole slice is kept.
-    """
-    return HeadCT(size)
+    return Reader(read)
 
 
 def trained(**rest) -> list[str]:

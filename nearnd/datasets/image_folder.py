@@ -11,12 +11,10 @@ ground_truth/ (_masks.py). Hidden files are skipped, nothing is copied or change
 `classes` and `inputs` are cheap: they are called while the workflow is planned.
 """
 
-from __future__ import annotations
-
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
+from nearnd.datasets._reader import Reader
 from nearnd.files.image_folders import nothing, parts, pictures, walk
 
 ACCESS = "your own"
@@ -24,66 +22,9 @@ NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unname
 log = logging.getLogger("nearnd")
 
 
-@dataclass(frozen=True)
-class ImageFolder:
-    """Dataset (contracts.py)."""
-
-    path: str
-    size: int
-    mode: str
-    train: float
-    split_seed: int
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, object], list[str]]:
-        import numpy as np
-
-        from nearnd.contracts import Images
-        from nearnd.datasets._masks import masks
-        from nearnd.datasets._split import stratified
-        from nearnd.files.decode import decode_masks, decode_parts
-
-        root, layout = _layout(self.path)
-        names = classes(self.path)
-        files, labels, splits = [], [], []
-        for split, name, folder, deep in layout:
-            found = sorted(pictures(folder, deep))
-            files += found
-            labels += [names.index(name)] * len(found)
-            splits += [split] * len(found)
-            log.info("image_folder: %s %s: %d images", split or "train+test", name, len(found))
-            if len(found) < 2 and split != "test" and self.train > 0:
-                raise ValueError(
-                    f"image_folder: class {name} has {len(found)} image in {folder},"
-                    " it needs at least 2; add images or take the folder away"
-                )
-        labels, splits = np.array(labels), np.array(splits)
-        if "" in splits and self.train == 0:
-            train, test = np.arange(0), np.arange(len(labels))
-        elif "" in splits:
-            train, test = stratified(labels, self.train, self.split_seed)
-        else:
-            train, test = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
-        sources = [(file.relative_to(root).as_posix(), file) for file in files]
-        parts = {"train": train, "test": test}
-        normal = [names.index(name) for name in trained(self.path)]
-        marked = None
-        try:
-            if "" not in splits:
-                bad = [label not in normal for label in labels[test]]
-                marked = masks(root, [files[i] for i in test], bad)
-            images = decode_parts(parts, sources, labels, self.size, self.mode)
-            if marked:
-                drawn = decode_masks([(str(file), file) for file in marked], self.size)
-                images["test"] = Images(*tuple(images["test"])[:3], drawn)
-                log.info("image_folder: %d masks", sum(file is not None for file in marked))
-        except ValueError as error:
-            raise ValueError(f"image_folder: {root}: {error}") from error
-        return images, names
-
-
 def build(
     path: str = "", size: int = 32, mode: str = "RGB", train: float = 0.8, split_seed: int = 0
-) -> ImageFolder:
+) -> Reader:
     """The images under `path`, uint8 (N, size, size, 3 for mode "RGB" or 1 for "L").
 
     `train` is the share of each class to train on where the folder has no train/ and test/; 0: all
@@ -92,7 +33,53 @@ def build(
     """
     if mode not in ("RGB", "L"):
         raise ValueError(f"image_folder: mode is {mode!r}, it must be RGB or L")
-    return ImageFolder(path, size, mode, train, split_seed)
+
+    def read(archives):
+        import numpy as np
+
+        from nearnd.contracts import Images
+        from nearnd.datasets._masks import masks
+        from nearnd.datasets._split import stratified
+        from nearnd.files.decode import decode_masks, decode_parts
+
+        root, layout = _layout(path)
+        names = classes(path)
+        files, labels, splits = [], [], []
+        for split, name, folder, deep in layout:
+            found = sorted(pictures(folder, deep))
+            files += found
+            labels += [names.index(name)] * len(found)
+            splits += [split] * len(found)
+            log.info("image_folder: %s %s: %d images", split or "train+test", name, len(found))
+            if len(found) < 2 and split != "test" and train > 0:
+                raise ValueError(
+                    f"image_folder: class {name} has {len(found)} image in {folder},"
+                    " it needs at least 2; add images or take the folder away"
+                )
+        labels, splits = np.array(labels), np.array(splits)
+        if "" in splits and train == 0:
+            first, rest = np.arange(0), np.arange(len(labels))
+        elif "" in splits:
+            first, rest = stratified(labels, train, split_seed)
+        else:
+            first, rest = (np.flatnonzero(splits == split) for split in ("train", "test"))
+        sources = [(file.relative_to(root).as_posix(), file) for file in files]
+        marked = None
+        try:
+            if "" not in splits:
+                normal = [names.index(name) for name in trained(path)]
+                bad = [label not in normal for label in labels[rest]]
+                marked = masks(root, [files[i] for i in rest], bad)
+            images = decode_parts({"train": first, "test": rest}, sources, labels, size, mode)
+            if marked:
+                drawn = decode_masks([(str(file), file) for file in marked], size)
+                images["test"] = Images(*tuple(images["test"])[:3], drawn)
+                log.info("image_folder: %d masks", sum(file is not None for file in marked))
+        except ValueError as error:
+            raise ValueError(f"image_folder: {root}: {error}") from error
+        return images, names
+
+    return Reader(read)
 
 
 def classes(path: str = "", **rest) -> list[str]:
@@ -120,13 +107,8 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
     if not root.is_dir():
         what = "is a file" if root.is_file() else "does not exist"
         raise ValueError(f"image_folder: path {root} {what}; it must be a folder of images")
-    flat, inside = parts(root)
+    flat, inside = _parts(root)
     by_name = {folder.name.lower(): folder for folder in inside}
-    if flat and inside:
-        raise ValueError(
-            f"image_folder: {root} has images itself ({flat.name}, ...) and in {inside[0].name}/;"
-            " put all of them in class folders, or none"
-        )
     if flat:
         return root, [("", "normal", root, False)]
     if {"train", "test"} <= set(by_name):
@@ -151,18 +133,23 @@ def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
     return root, [("", folder.name, folder, True) for folder in inside]
 
 
+def _parts(folder: Path) -> tuple[Path | None, list[Path]]:
+    """`parts` of a folder; ValueError if it has images itself and in folders."""
+    flat, inside = parts(folder)
+    if flat and inside:
+        raise ValueError(
+            f"image_folder: {folder} has images itself ({flat.name}, ...) and in {inside[0].name}/;"
+            " put all of them in class folders, or none"
+        )
+    return flat, inside
+
+
 def _given(train: Path, test: Path) -> list[tuple[str, str, Path, bool]]:
     """The layouts with train/ and test/."""
-    halves = {"train": (train, *parts(train)), "test": (test, *parts(test))}
-    for folder, flat, inside in halves.values():
-        if flat and inside:
-            raise ValueError(
-                f"image_folder: {folder} has images itself ({flat.name}, ...) and in"
-                f" {inside[0].name}/; put all of them in class folders, or none"
-            )
+    (train_flat, train_inside), (test_flat, test_inside) = _parts(train), _parts(test)
+    for folder, flat, inside in ((train, train_flat, train_inside), (test, test_flat, test_inside)):
         if not flat and not inside:
             raise ValueError(f"image_folder: {nothing(folder)}")
-    (_, train_flat, train_inside), (_, test_flat, test_inside) = halves.values()
     tested = [at.name for at in test_inside]
     trained = [at.name for at in train_inside]
     if train_flat and test_flat:

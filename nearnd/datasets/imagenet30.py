@@ -4,13 +4,8 @@ One-vs-rest in RETH, an external set of anomalies in UNODE. 1,300 training and 1
 each class.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
@@ -34,13 +29,10 @@ CLASSES = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ImageNet30:
-    """Dataset (contracts.py)."""
+def build(size: int = 224) -> Reader:
+    """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG."""
 
-    size: int
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         # one_class_train/acorn/n.JPEG, one_class_test/acorn/acorn/n.JPEG
         pattern = rf"(?:.*?/)?({'|'.join(CLASSES)})/(?:.+/)?([^/]+\.(?:JPEG|jpe?g|png))"
         splits = {}
@@ -55,9 +47,6 @@ class ImageNet30:
                     f"imagenet30: {files.path} has no images of {CLASSES[min(missing)]}"
                 )
             expect("imagenet30", f"{split} images", len(splits[split]), IMAGES[split])
-        return decode_splits(splits, self.size), CLASSES
+        return decode_splits(splits, size), CLASSES
 
-
-def build(size: int = 224) -> ImageNet30:
-    """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG."""
-    return ImageNet30(size)
+    return Reader(read)

@@ -5,14 +5,11 @@ scored, with moles as normal and the six other diagnoses as anomalies. Several p
 training set can show one lesion; none of it is in the validation set.
 """
 
-from __future__ import annotations
-
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]  # the csv's columns
@@ -54,30 +51,6 @@ LICENCE = "CC BY-NC 4.0; cite Tschandl et al. (2018) and Codella et al. (2019)"
 IMAGES = {"train": 6_705, "test": 193, "channels": 3}  # moles train
 
 
-@dataclass(frozen=True)
-class ISIC2018:
-    """Dataset (contracts.py)."""
-
-    size: int
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        splits = {}
-        for split, part in (("train", "Training"), ("test", "Validation")):
-            name = f"ISIC2018_Task3_{part}"
-            labels = _labels(archives[f"{name}_GroundTruth.zip"])
-            expect("isic2018", f"diagnoses of the {part.lower()} set", len(labels), COUNTS[part])
-            files = Archive(archives[f"{name}_Input.zip"], r"(.+/)?ISIC_\d+\.jpg")
-            places = {Path(m.name).stem: m for _, m in files.matching(r".+")}
-            if missing := sorted(labels.keys() - places.keys()):
-                raise ValueError(f"isic2018: {files.path} has no {missing[0]}.jpg")
-            splits[split] = [
-                (f"{image}.jpg", label, places[image])
-                for image, label in labels.items()
-                if split == "test" or CLASSES[label] == NORMAL
-            ]
-        return decode_splits(splits, self.size), CLASSES
-
-
 def _labels(archive: Path) -> dict[str, int]:
     """{image: position of its diagnosis in CLASSES} from the csv in the archive."""
     files = Archive(archive, r"(.+/)?ISIC2018_Task3_\w+\.csv")
@@ -92,12 +65,30 @@ def _labels(archive: Path) -> dict[str, int]:
     return labels
 
 
-def build(size: int = 256) -> ISIC2018:
+def build(size: int = 256) -> Reader:
     """The training set's moles, and the validation set; uint8 (N, size, size, 3).
 
     ids are the file names.
     """
-    return ISIC2018(size)
+
+    def read(archives):
+        splits = {}
+        for split, part in (("train", "Training"), ("test", "Validation")):
+            name = f"ISIC2018_Task3_{part}"
+            labels = _labels(archives[f"{name}_GroundTruth.zip"])
+            expect("isic2018", f"diagnoses of the {part.lower()} set", len(labels), COUNTS[part])
+            files = Archive(archives[f"{name}_Input.zip"], r"(.+/)?ISIC_\d+\.jpg")
+            places = {Path(m.name).stem: m for _, m in files.matching(r".+")}
+            if missing := sorted(labels.keys() - places.keys()):
+                raise ValueError(f"isic2018: {files.path} has no {missing[0]}.jpg")
+            splits[split] = [
+                (f"{image}.jpg", label, places[image])
+                for image, label in labels.items()
+                if split == "test" or CLASSES[label] == NORMAL
+            ]
+        return decode_splits(splits, size), CLASSES
+
+    return Reader(read)
 
 
 def trained(**rest) -> list[str]:

@@ -5,17 +5,14 @@ in CIFAR-10-C (cifar10_c.py). The archive's uncorrupted images are MNIST's own t
 training images, corrupted as well, are not used: detectors train on clean ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import array, named
+from nearnd.datasets._reader import Reader
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 SPLITS = ["test"]
@@ -32,24 +29,23 @@ ARCHIVES = [
 ]
 LICENCE = "see https://zenodo.org/records/3239543 (code: Apache-2.0)"
 IMAGES = {"train": 0, "test": 150_000, "channels": 1}  # 15 corruptions
-# fmt: off
 CORRUPTIONS = [
     "shot_noise", "impulse_noise", "glass_blur", "motion_blur", "shear", "scale", "rotate",
     "brightness", "translate", "stripe", "fog", "spatter", "dotted_line", "zigzag", "canny_edges",
-]
-# fmt: on
+]  # fmt: skip
 MOST = 60_000_000  # bytes of any file in the zip; 60,000 images have 47,040,128
 
 
-@dataclass(frozen=True)
-class MnistC:
-    """Dataset (contracts.py)."""
+def build(corruptions: Sequence[str] | None = None, size: int = 28, mode: str = "L") -> Reader:
+    """10,000 images for each corruption (None: all 15), uint8 (N, size, size, 1 or 3).
 
-    corruptions: list[str]
-    size: int
-    mode: str
+    `size` and `mode` as in `mnist`, the clean set.
+    """
+    chosen = CORRUPTIONS if corruptions is None else list(corruptions)
+    if not chosen or not set(chosen) <= set(CORRUPTIONS):
+        raise ValueError(f"mnist_c: corruptions is {chosen}, it must be some of {CORRUPTIONS}")
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         archive = archives[ARCHIVES[0]["name"]]
         forms = {
             "images": ((None, 28, 28, 1), ["uint8"]),
@@ -57,7 +53,7 @@ class MnistC:
         }
         names = {
             f"mnist_c/{name}/test_{what}.npy": form
-            for name in self.corruptions
+            for name in chosen
             for what, form in forms.items()
         }
         arrays = {
@@ -65,21 +61,12 @@ class MnistC:
             for name, content in named(archive, names, MOST)
         }
         parts = []
-        for name in self.corruptions:
+        for name in chosen:
             pixels, labels = (arrays.pop(f"mnist_c/{name}/test_{what}.npy") for what in forms)
             source = f"{archive}: {name}"
-            images = labelled(pixels, labels, "test", CLASSES, source, self.size, self.mode)
+            images = labelled(pixels, labels, "test", CLASSES, source, size, mode)
             parts.append((images.pixels, images.labels, np.char.add(f"{name}/1/", images.ids)))
         test = Images(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
         return {"train": test.rows(slice(0)), "test": test}, CLASSES
 
-
-def build(corruptions: Sequence[str] | None = None, size: int = 28, mode: str = "L") -> MnistC:
-    """10,000 images for each corruption (None: all 15), uint8 (N, size, size, 1 or 3).
-
-    `size` and `mode` as in `mnist`, the clean set.
-    """
-    names = CORRUPTIONS if corruptions is None else list(corruptions)
-    if not names or not set(names) <= set(CORRUPTIONS):
-        raise ValueError(f"mnist_c: corruptions is {names}, it must be some of {CORRUPTIONS}")
-    return MnistC(names, size, mode)
+    return Reader(read)

@@ -4,13 +4,9 @@ Training images are good ones; the test split has good ones and several kinds of
 that mark them. The papers take one category at a time: anomaly means defect.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_masks, decode_splits
 
 ARCHIVES = [
@@ -29,67 +25,49 @@ GATED = (
     " mvtec_anomaly_detection.tar.xz (4.9 GB). A category's own archive, unpacked, can be used as"
     " an image_folder."
 )
-DEFECTS = {
-    "bottle": ["broken_large", "broken_small", "contamination"],
-    "cable": [
-        *("bent_wire", "cable_swap", "combined", "cut_inner_insulation", "cut_outer_insulation"),
-        *("missing_cable", "missing_wire", "poke_insulation"),
-    ],
-    "capsule": ["crack", "faulty_imprint", "poke", "scratch", "squeeze"],
-    "carpet": ["color", "cut", "hole", "metal_contamination", "thread"],
-    "grid": ["bent", "broken", "glue", "metal_contamination", "thread"],
-    "hazelnut": ["crack", "cut", "hole", "print"],
-    "leather": ["color", "cut", "fold", "glue", "poke"],
-    "metal_nut": ["bent", "color", "flip", "scratch"],
-    "pill": [
-        *("color", "combined", "contamination", "crack", "faulty_imprint", "pill_type", "scratch"),
-    ],
-    "screw": ["manipulated_front", "scratch_head", "scratch_neck", "thread_side", "thread_top"],
-    "tile": ["crack", "glue_strip", "gray_stroke", "oil", "rough"],
-    "toothbrush": ["defective"],
-    "transistor": ["bent_lead", "cut_lead", "damaged_case", "misplaced"],
-    "wood": ["color", "combined", "hole", "liquid", "scratch"],
-    "zipper": [
-        *("broken_teeth", "combined", "fabric_border", "fabric_interior", "rough"),
-        *("split_teeth", "squeezed_teeth"),
-    ],
-}
-NUMBERS = {  # of images, train and test, of its paper
-    "bottle": (209, 83),
-    "cable": (224, 150),
-    "capsule": (219, 132),
-    "carpet": (280, 117),
-    "grid": (264, 78),
-    "hazelnut": (391, 110),
-    "leather": (245, 124),
-    "metal_nut": (220, 115),
-    "pill": (267, 167),
-    "screw": (320, 160),
-    "tile": (230, 117),
-    "toothbrush": (60, 42),
-    "transistor": (213, 100),
-    "wood": (247, 79),
-    "zipper": (240, 151),
+CATEGORIES = {  # training images, test images and kinds of defects, of its paper
+    "bottle": (209, 83, "broken_large broken_small contamination"),
+    "cable": (
+        *(224, 150),
+        "bent_wire cable_swap combined cut_inner_insulation cut_outer_insulation"
+        " missing_cable missing_wire poke_insulation",
+    ),
+    "capsule": (219, 132, "crack faulty_imprint poke scratch squeeze"),
+    "carpet": (280, 117, "color cut hole metal_contamination thread"),
+    "grid": (264, 78, "bent broken glue metal_contamination thread"),
+    "hazelnut": (391, 110, "crack cut hole print"),
+    "leather": (245, 124, "color cut fold glue poke"),
+    "metal_nut": (220, 115, "bent color flip scratch"),
+    "pill": (267, 167, "color combined contamination crack faulty_imprint pill_type scratch"),
+    "screw": (320, 160, "manipulated_front scratch_head scratch_neck thread_side thread_top"),
+    "tile": (230, 117, "crack glue_strip gray_stroke oil rough"),
+    "toothbrush": (60, 42, "defective"),
+    "transistor": (213, 100, "bent_lead cut_lead damaged_case misplaced"),
+    "wood": (247, 79, "color combined hole liquid scratch"),
+    "zipper": (
+        *(240, 151),
+        "broken_teeth combined fabric_border fabric_interior rough split_teeth squeezed_teeth",
+    ),
 }
 
 
 def count(of, *, category: str, **rest) -> dict[str, int]:
     """See contracts.py."""
-    train, test = NUMBERS[category]
+    train, test, _ = CATEGORIES[category]
     return {"train": train, "test": test, "channels": 3}
 
 
-@dataclass(frozen=True)
-class MVTec:
-    """Dataset (contracts.py)."""
+def build(category: str = "bottle", size: int = 256) -> Reader:
+    """One category, uint8 (N, size, size, 3), masks of the test images uint8 (N, size, size).
 
-    category: str
-    size: int
+    Classes are good and the kinds of defects. ids are paths like test/crack/000.png.
+    """
+    names = classes(category)
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        names, archive = classes(self.category), archives[ARCHIVES[0]["name"]]
-        image = rf"(?:.+/)?{self.category}/((train|test)/(\w+)/\d+\.png)"
-        drawn = rf"(?:.+/)?{self.category}/ground_truth/(\w+/\d+)_mask\.png"
+    def read(archives):
+        archive = archives[ARCHIVES[0]["name"]]
+        image = rf"(?:.+/)?{category}/((train|test)/(\w+)/\d+\.png)"
+        drawn = rf"(?:.+/)?{category}/ground_truth/(\w+/\d+)_mask\.png"
         files = Archive(archive, f"{image}|{drawn}")
         marked = {match[1]: member for match, member in files.matching(drawn)}
 
@@ -98,7 +76,7 @@ class MVTec:
             path, split, kind = match.groups()
             if kind not in names:
                 raise ValueError(
-                    f"mvtec: {member} is of the kind {kind}, {self.category} has {', '.join(names)}"
+                    f"mvtec: {member} is of the kind {kind}, {category} has {', '.join(names)}"
                 )
             splits[split].append((path, names.index(kind), member))
             if split == "test":
@@ -106,28 +84,21 @@ class MVTec:
                 if kind != "good" and key not in marked:
                     raise ValueError(f"mvtec: {archive} has no mask of {member.name}")
                 masks.append((path, marked.get(key)))
-        images = decode_splits(splits, self.size)
+        images = decode_splits(splits, size)
         pixels, labels, ids, _ = images["test"]
-        images["test"] = Images(pixels, labels, ids, decode_masks(masks, self.size))
+        images["test"] = Images(pixels, labels, ids, decode_masks(masks, size))
         return images, names
 
-
-def build(category: str = "bottle", size: int = 256) -> MVTec:
-    """One category, uint8 (N, size, size, 3), masks of the test images uint8 (N, size, size).
-
-    Classes are good and the kinds of defects. ids are paths like test/crack/000.png.
-    """
-    classes(category)
-    return MVTec(category, size)
+    return Reader(read)
 
 
 def classes(category: str = "bottle", **rest) -> list[str]:
     """good, and the kinds of defects of a category. ValueError for another category."""
-    if category not in DEFECTS:
+    if category not in CATEGORIES:
         raise ValueError(
-            f"mvtec: unknown category {category!r}; there is {', '.join(sorted(DEFECTS))}"
+            f"mvtec: unknown category {category!r}; there is {', '.join(sorted(CATEGORIES))}"
         )
-    return ["good", *DEFECTS[category]]
+    return ["good", *CATEGORIES[category][2].split()]
 
 
 def trained(**rest) -> list[str]:

@@ -5,14 +5,10 @@ Exposure", 2019, whose classifiers SURV uses. That code gives the values, in [-1
 in place of normalised pixels; here they are images, -1 black and 1 white.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from nearnd.contracts import Images
+from nearnd.datasets._reader import Reader
 
 CLASSES = ["noise"]
 PATTERNS = ("gaussian", "rademacher", "blobs")
@@ -21,27 +17,6 @@ PATTERNS = ("gaussian", "rademacher", "blobs")
 def count(of, *, n: int, mode: str, **rest) -> dict[str, int]:
     """See contracts.py."""
     return {"train": n, "test": n, "channels": 3 if mode == "RGB" else 1}
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Dataset (contracts.py); training images are other draws, for outlier exposure."""
-
-    pattern: str
-    size: int
-    mode: str
-    n: int
-    noise_seed: int
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        shape = (self.n, self.size, self.size, 3 if self.mode == "RGB" else 1)
-        splits = {}
-        for i, split in enumerate(("train", "test")):
-            x = draw(self.pattern, shape, np.random.default_rng([self.noise_seed, i]))
-            pixels = np.round(127.5 * (x + 1)).astype(np.uint8)  # (N, H, W, C)
-            ids = np.array([f"{split}/{j:05d}" for j in range(self.n)])
-            splits[split] = Images(pixels, np.zeros(self.n, np.int64), ids)
-        return splits, CLASSES
 
 
 def draw(pattern: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -67,7 +42,7 @@ def build(
     mode: str = "RGB",
     n: int = 2000,  # a fifth of CIFAR's test images, as in that code
     noise_seed: int = 0,
-) -> Noise:
+) -> Reader:
     """`n` training and `n` test images of noise, uint8 (n, size, size, C), C by `mode`, RGB or L.
 
     `pattern`: gaussian, rademacher or blobs.
@@ -75,4 +50,15 @@ def build(
     for what, value, known in (("pattern", pattern, PATTERNS), ("mode", mode, ("RGB", "L"))):
         if value not in known:
             raise ValueError(f"noise: {what} is {value!r}, it must be one of {', '.join(known)}")
-    return Noise(pattern, size, mode, n, noise_seed)
+
+    def read(archives):
+        shape = (n, size, size, 3 if mode == "RGB" else 1)
+        splits = {}
+        for i, split in enumerate(("train", "test")):
+            x = draw(pattern, shape, np.random.default_rng([noise_seed, i]))
+            pixels = np.round(127.5 * (x + 1)).astype(np.uint8)  # (N, H, W, C)
+            ids = np.array([f"{split}/{j:05d}" for j in range(n)])
+            splits[split] = Images(pixels, np.zeros(n, np.int64), ids)
+        return splits, CLASSES
+
+    return Reader(read)

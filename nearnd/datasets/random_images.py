@@ -6,15 +6,11 @@ Assumptions" cannot be repeated with it; users report somewhat worse results wit
 in a config only after reading why the whole was withdrawn, and name it in the table.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._members import array
+from nearnd.datasets._reader import Reader
 
 CLASSES = ["image"]
 SPLITS = ["train"]
@@ -30,18 +26,14 @@ LICENCE = "none stated; derived from a withdrawn set"
 IMAGES = {"train": 300_000, "test": 0, "channels": 3}
 
 
-@dataclass(frozen=True)
-class RandomImages:
-    """Dataset (contracts.py)."""
+def build() -> Reader:
+    """300,000 training images without labels, uint8 (N, 32, 32, 3); no test images."""
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         file = archives[ARCHIVES[0]["name"]]
         pixels = array(file, str(file), (None, 32, 32, 3), ["uint8"])  # memory-mapped
         ids = np.array([f"train/{i:06d}" for i in range(len(pixels))])
         train = Images(pixels, np.zeros(len(pixels), np.int64), ids)
         return {"train": train, "test": train.rows(slice(0))}, CLASSES
 
-
-def build() -> RandomImages:
-    """300,000 training images without labels, uint8 (N, 32, 32, 3); no test images."""
-    return RandomImages()
+    return Reader(read)

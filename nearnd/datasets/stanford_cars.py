@@ -4,15 +4,11 @@ FITYMI uses it without saying which classes are normal. As for its birds and flo
 are taken in turn here, and the whole test split is scored.
 """
 
-from __future__ import annotations
-
 import logging
-from dataclasses import dataclass
-from pathlib import Path
 
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
+from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 
@@ -131,14 +127,14 @@ CLASSES = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class StanfordCars:
-    """Dataset (contracts.py)."""
+def build(size: int = 224, first: int = 20) -> Reader:
+    """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
-    size: int
-    first: int
+    The bounding boxes are not used. ids are like cars_test/00001.jpg: numbers begin anew.
+    """
+    first_classes("stanford_cars", first, CLASSES)
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         devkit = Archive(archives["car_devkit.tgz"], r"devkit/\w+\.mat")
         (names,) = read_mat(devkit["devkit/cars_meta.mat"], "class_names")
         found = [str(name).replace("/", "-") for name in names]  # names become parts of paths
@@ -159,17 +155,10 @@ class StanfordCars:
             names = [f"cars_{split}/{car['fname']}" for car in cars]
             labels = [int(car["class"]) - 1 for car in cars]  # published from 1 on
             rows = [(n, label, files[n]) for n, label in zip(names, labels, strict=True)]
-            splits[split] = [row for row in rows if split == "test" or row[1] < self.first]
-        return decode_splits(splits, self.size), CLASSES
+            splits[split] = [row for row in rows if split == "test" or row[1] < first]
+        return decode_splits(splits, size), CLASSES
 
-
-def build(size: int = 224, first: int = 20) -> StanfordCars:
-    """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
-
-    The bounding boxes are not used. ids are like cars_test/00001.jpg: numbers begin anew.
-    """
-    first_classes("stanford_cars", first, CLASSES)
-    return StanfordCars(size, first)
+    return Reader(read)
 
 
 def trained(first: int = 20, **rest) -> list[str]:

@@ -1,15 +1,10 @@
 """SVHN, cropped: house numbers photographed from the street, one digit in the middle of 32x32."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
-from nearnd.contracts import Images
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._mat import read_mat
+from nearnd.datasets._reader import Reader
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 ARCHIVES = [
@@ -30,36 +25,26 @@ LICENCE = "non-commercial use only"
 IMAGES = {"train": 73_257, "test": 26_032, "channels": 3}
 
 
-@dataclass(frozen=True)
-class Svhn:
-    """Dataset (contracts.py)."""
-
-    size: int
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        splits = {}
-        for split in ("train", "test"):
-            file = archives[f"{split}_32x32.mat"]
-            pixels, labels = _load(file)
-            splits[split] = labelled(pixels, labels, split, CLASSES, file, self.size)
-        return splits, CLASSES
-
-
-def _load(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 (N, 32, 32, 3) and int64 (N,), the digit itself (the file says 10 for 0)."""
-    x, y = read_mat(file, "X", "y")
-    if x.dtype != np.uint8 or x.shape != (32, 32, 3, len(y)) or y.min() < 1 or y.max() > 10:
-        raise ValueError(
-            f"{file} holds X {x.dtype} {x.shape} and y {y.shape} from {y.min()} to {y.max()},"
-            " expected X uint8 (32, 32, 3, N) and y (N,) from 1 to 10"
-        )
-    return np.ascontiguousarray(x.transpose(3, 0, 1, 2)), y.astype(np.int64) % 10  # (N, H, W, C)
-
-
-def build(size: int = 32) -> Svhn:
+def build(size: int = 32) -> Reader:
     """73,257 training and 26,032 test images, uint8 (N, size, size, 3).
 
     The 531,131 easier "extra" images are not used by the papers. ids are "train/00000",
     "test/00000", positions in the file.
     """
-    return Svhn(size)
+
+    def read(archives):
+        splits = {}
+        for split in ("train", "test"):
+            file = archives[f"{split}_32x32.mat"]
+            x, y = read_mat(file, "X", "y")
+            if x.dtype != np.uint8 or x.shape != (32, 32, 3, len(y)) or y.min() < 1 or y.max() > 10:
+                raise ValueError(
+                    f"{file} holds X {x.dtype} {x.shape} and y {y.shape} from {y.min()} to"
+                    f" {y.max()}, expected X uint8 (32, 32, 3, N) and y (N,) from 1 to 10"
+                )
+            pixels = np.ascontiguousarray(x.transpose(3, 0, 1, 2))  # (N, H, W, C)
+            digits = y.astype(np.int64) % 10  # the file says 10 for 0
+            splits[split] = labelled(pixels, digits, split, CLASSES, file, size)
+        return splits, CLASSES
+
+    return Reader(read)

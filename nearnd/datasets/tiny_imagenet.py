@@ -4,17 +4,12 @@ Outlier exposure for CIFAR: the released code of UNODE mixes its training images
 ones. The official test images have no labels: the labelled validation images are the test split.
 """
 
-from __future__ import annotations
-
 import re
-from dataclasses import dataclass
-from pathlib import Path
 
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive
+from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
-# fmt: off
 CLASSES = [  # WordNet ids, sorted
     "n01443537", "n01629819", "n01641577", "n01644900", "n01698640", "n01742172", "n01768244",
     "n01770393", "n01774384", "n01774750", "n01784675", "n01855672", "n01882714", "n01910747",
@@ -45,8 +40,7 @@ CLASSES = [  # WordNet ids, sorted
     "n07711569", "n07715103", "n07720875", "n07734744", "n07747607", "n07749582", "n07753592",
     "n07768694", "n07871810", "n07873807", "n07875152", "n07920052", "n09193705", "n09246464",
     "n09256479", "n09332890", "n09428293", "n12267677",
-]
-# fmt: on
+]  # fmt: skip
 ARCHIVES = [
     {
         "name": "tiny-imagenet-200.zip",
@@ -62,13 +56,14 @@ TEST = r"tiny-imagenet-200/val/images/(val_\d+\.JPEG)"
 TABLE = "tiny-imagenet-200/val/val_annotations.txt"  # file name, class, bounding box
 
 
-@dataclass(frozen=True)
-class TinyImagenet:
-    """Dataset (contracts.py)."""
+def build(size: int = 64) -> Reader:
+    """500 training and 50 test images of each class, uint8 (N, size, size, 3); 32 beside CIFAR.
 
-    size: int
+    Some images are grey and get three equal channels. ids are "train/<class>/<file>",
+    "test/<file>", sorted by class.
+    """
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         path = archives[ARCHIVES[0]["name"]]
         archive = Archive(path, "|".join((TRAIN, TEST, re.escape(TABLE))))
         class_of = archive.pairs(TABLE)  # {"val_0.JPEG": "n03444034 0 32 44 62"}
@@ -90,13 +85,6 @@ class TinyImagenet:
             split: [(name, CLASSES.index(which), source) for which, name, source in sorted(rows)]
             for split, rows in (("train", train), ("test", test))
         }
-        return decode_splits(splits, self.size), CLASSES
+        return decode_splits(splits, size), CLASSES
 
-
-def build(size: int = 64) -> TinyImagenet:
-    """500 training and 50 test images of each class, uint8 (N, size, size, 3); 32 beside CIFAR.
-
-    Some images are grey and get three equal channels. ids are "train/<class>/<file>",
-    "test/<file>", sorted by class.
-    """
-    return TinyImagenet(size)
+    return Reader(read)

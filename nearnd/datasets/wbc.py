@@ -5,19 +5,15 @@ each. The four classes with more than one image are used, as in FITYMI. Neither 
 source gives a split. 112.bmp and 139.bmp, both lymphocytes, are the same file.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
-import re
-import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from nearnd.contracts import Images
+from nearnd.datasets._members import members
+from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import stratified
 from nearnd.files.decode import decode_parts
 
@@ -38,41 +34,19 @@ ARCHIVES = [
 LICENCE = "GPL-3.0 repository; images from Jiangxi Tecom, to be acknowledged"
 IMAGES = {"train": 239, "test": 60, "channels": 3}  # 299 images, 80/20
 CSV_SHA256 = "25bc0d0aca66a982866c74da4824f61c53aff89cea00af15ca2abdd8fa5d9aef"
+MOST = 1 << 28  # bytes of any file in the archive
 BMP_SHA256 = "b37c12a50ae51e88c770187fc1ec88c6f74b22057f44f9feb1c32588d5c11187"  # all, in order
-
-
-@dataclass(frozen=True)
-class WBC:
-    """Dataset (contracts.py)."""
-
-    size: int
-    train: float
-    split_seed: int
-
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
-        numbers, cells = _unpack(archives[ARCHIVES[0]["name"]])
-        names = [name for name in sorted(cells) if numbers[name] <= len(CLASSES)]
-        labels = np.array([numbers[name] - 1 for name in names])
-        train, test = stratified(labels, self.train, self.split_seed)
-        sources = [(name, cells[name]) for name in names]
-        parts = {"train": train, "test": test}
-        return decode_parts(parts, sources, labels, self.size, "RGB"), CLASSES
 
 
 def _unpack(archive: Path) -> tuple[dict[str, int], dict[str, bytes]]:
     """{"001.bmp": class number 1..5} and {"001.bmp": content}, read without unpacking on disk."""
-    table, cells = b"", {}
+    pattern = r"[^/]+/(Dataset 1/\d{3}\.bmp|Class Labels of Dataset 1\.csv)"
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for member in tar:
-                if not member.isfile():
-                    continue
-                if found := re.fullmatch(r"[^/]+/Dataset 1/(\d{3}\.bmp)", member.name):
-                    cells[found[1]] = tar.extractfile(member).read()
-                elif re.fullmatch(r"[^/]+/Class Labels of Dataset 1\.csv", member.name):
-                    table = tar.extractfile(member).read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ValueError(f"wbc: {archive} is not a readable tar.gz: {error}") from error
+        files = {name.split("/")[-1]: content for name, content in members(archive, pattern, MOST)}
+    except ValueError as error:
+        reason = error.__cause__ or error
+        raise ValueError(f"wbc: {archive} is not a readable tar.gz: {reason}") from error
+    table, cells = files.pop("Class Labels of Dataset 1.csv", b""), files
 
     images = b"".join(cells[name] for name in sorted(cells))
     for what, content, expected in (
@@ -90,10 +64,20 @@ def _unpack(archive: Path) -> tuple[dict[str, int], dict[str, bytes]]:
     return numbers, cells
 
 
-def build(size: int = 32, train: float = 0.8, split_seed: int = 0) -> WBC:
+def build(size: int = 32, train: float = 0.8, split_seed: int = 0) -> Reader:
     """The four big classes, uint8 (N, size, size, 3), `train` of each class to train on.
 
     80 % / 20 % is FITYMI's share. It does not state the size its generator works at: 32 is a size
     that two cores can train at, the scans themselves have 120. ids are the file names.
     """
-    return WBC(size, train, split_seed)
+
+    def read(archives):
+        numbers, cells = _unpack(archives[ARCHIVES[0]["name"]])
+        names = [name for name in sorted(cells) if numbers[name] <= len(CLASSES)]
+        labels = np.array([numbers[name] - 1 for name in names])
+        first, rest = stratified(labels, train, split_seed)
+        sources = [(name, cells[name]) for name in names]
+        parts = {"train": first, "test": rest}
+        return decode_parts(parts, sources, labels, size, "RGB"), CLASSES
+
+    return Reader(read)

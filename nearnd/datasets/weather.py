@@ -4,15 +4,10 @@ FITYMI uses it one-vs-rest and publishes no split: this one is drawn from a seed
 Some files are grey or are other formats under the name of a JPEG.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
-from nearnd.contracts import Images
 from nearnd.datasets._archive import Archive, expect
+from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import stratified
 from nearnd.files.decode import decode_parts
 
@@ -29,15 +24,14 @@ GATED = (
 )
 
 
-@dataclass(frozen=True)
-class Weather:
-    """Dataset (contracts.py)."""
+def build(size: int = 224, train: float = 0.8, split_seed: int = 0) -> Reader:
+    """The four classes, uint8 (N, size, size, 3), `train` of each to train on.
 
-    size: int
-    train: float
-    split_seed: int
+    80 % is the share that FITYMI uses for WBC. ids are the file names, so that the split can be
+    read from train.csv and test.csv.
+    """
 
-    def read(self, archives: dict[str, Path]) -> tuple[dict[str, Images], list[str]]:
+    def read(archives):
         pattern = rf"(?:.+/)?(({'|'.join(CLASSES)})\d+\.\w+)"
         files = Archive(archives["dataset2.zip"], pattern).matching(pattern)
         names = [match[1] for match, _ in files]
@@ -49,17 +43,9 @@ class Weather:
         labels = np.array([CLASSES.index(match[2]) for match, _ in files])
         for label, published in enumerate(COUNTS):
             expect("weather", f"images of {CLASSES[label]}", (labels == label).sum(), published)
-        train, test = stratified(labels, self.train, self.split_seed)
+        first, rest = stratified(labels, train, split_seed)
         sources = [(name, member) for name, (_, member) in zip(names, files, strict=True)]
-        return decode_parts({"train": train, "test": test}, sources, labels, self.size, "RGB"), (
-            CLASSES
-        )
+        parts = {"train": first, "test": rest}
+        return decode_parts(parts, sources, labels, size, "RGB"), CLASSES
 
-
-def build(size: int = 224, train: float = 0.8, split_seed: int = 0) -> Weather:
-    """The four classes, uint8 (N, size, size, 3), `train` of each to train on.
-
-    80 % is the share that FITYMI uses for WBC. ids are the file names, so that the split can be
-    read from train.csv and test.csv.
-    """
-    return Weather(size, train, split_seed)
+    return Reader(read)
