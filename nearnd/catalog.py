@@ -1,7 +1,5 @@
 """The catalog: its files, the user's config laid over it, and short entries written out in full."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -5,8 +5,6 @@ nearnd export own normal fitymi_small32 model        a trained method into the f
 nearnd score model pictures --out scores.csv         new images with it
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

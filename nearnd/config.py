@@ -1,8 +1,6 @@
 """What stands in a configuration: its entries and what their kinds say of them. catalog.py puts it
 together, plan/check.py finds out whether it can work."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from nearnd import plugins

@@ -4,8 +4,6 @@ Everything but `build` reads the file without importing it, so that checking a w
 building the job graph loads no torch.
 """
 
-from __future__ import annotations
-
 import ast
 import difflib
 import hashlib

@@ -1,8 +1,6 @@
 """What is normal in a task, and what a test set is: their names are taken apart here and nowhere
 else."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 NOT, TEST = "not-", ".test"
@@ -16,7 +14,7 @@ class Normal:
     inverted: bool = False
 
     @staticmethod
-    def parse(text: str) -> Normal:
+    def parse(text: str) -> "Normal":
         """`any`, of what no task trains, is all classes too."""
         if text in ("all", "any"):
             return Normal(None)
@@ -54,7 +52,7 @@ class TestSet:
     other: str | None  # the name of the other dataset; None: the own one
 
     @staticmethod
-    def parse(text: str) -> TestSet:
+    def parse(text: str) -> "TestSet":
         """ValueError if it is neither."""
         if text == "test":
             return TestSet(None)

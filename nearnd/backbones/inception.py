@@ -1,7 +1,5 @@
 """The weights of the Inception network that published Fréchet distances are computed with."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nearnd.contracts import Images, Progress

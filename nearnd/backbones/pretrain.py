@@ -3,8 +3,6 @@
 The role that ImageNet-21k has in the papers, for images on which no public network was trained.
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

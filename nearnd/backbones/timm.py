@@ -1,7 +1,5 @@
 """Any timm network: pretrained, from a file of weights, or untrained."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A bank of fewer rows that cover the whole one: greedy k-centre (PatchCore's coreset)."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Bank, Embedding
 
 

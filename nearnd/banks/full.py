@@ -1,7 +1,5 @@
 """The whole bank."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Bank, Embedding
 
 

@@ -1,7 +1,5 @@
 """Which anomaly class is closest to the normal class, by a classifier that knows only anomalies."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 

@@ -4,8 +4,6 @@ A tar.gz can only be read from its beginning; which image goes where is known at
 unpacked under a name, so a path that leads elsewhere leads nowhere, and links are not followed.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re
@@ -42,12 +40,12 @@ class Archive:
         if not self._places:
             raise ValueError(f"{path} has no file that matches {pattern}: it is another archive")
 
-    def __getitem__(self, name: str) -> Member:
+    def __getitem__(self, name: str) -> "Member":
         if name not in self._places:
             raise ValueError(f"{self.path} has no {name} in it: it is another archive")
         return Member(self, name)
 
-    def matching(self, pattern: str) -> list[tuple[re.Match, Member]]:
+    def matching(self, pattern: str) -> list[tuple[re.Match, "Member"]]:
         """Sorted by name: the match, and the file."""
         found = ((re.fullmatch(pattern, name), name) for name in sorted(self._places))
         return [(match, Member(self, name)) for match, name in found if match]

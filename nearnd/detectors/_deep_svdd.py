@@ -5,8 +5,6 @@ network that can give one code to all images has an easy way out: every image at
 batch norms and bounded activations allow it, so there are none.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ Label y = 0 is normal, 1 an outlier. RETH: "Rethinking Assumptions in Deep Anoma
 its official code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The diagonal of a Fisher matrix: which weights a network's answers hang on (EWC)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from pathlib import Path

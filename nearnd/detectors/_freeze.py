@@ -1,7 +1,5 @@
 """Which weights of a backbone are not trained."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from nearnd.networks.backbone import blocks

@@ -1,7 +1,5 @@
 """Patch features of any timm network with feature maps, as PatchCore's official code makes them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

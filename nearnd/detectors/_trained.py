@@ -1,7 +1,5 @@
 """What trained detectors share: fitting, the file of weights and facts, embedding in batches."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ never move. One step changes so little (clip times lr is 1e-5 in PANDA) that bfl
 away before the next forward pass: float32 is the default here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -5,8 +5,6 @@ from where they began. The official network is a ResNet-26 for 32 pixels whose w
 published; any backbone takes its place here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

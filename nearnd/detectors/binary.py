@@ -3,8 +3,6 @@
 The defaults are those of the official code.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

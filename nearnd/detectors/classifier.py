@@ -7,8 +7,6 @@ of the recipe is that of their released code. Known differences: random crops re
 (theirs by CIFAR-10's for CIFAR-100 too).
 """
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ RETH's DeepSAD is another method of that name: see `exposed` with `loss: sad`. T
 official code's for CIFAR-10.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

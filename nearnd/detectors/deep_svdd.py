@@ -5,8 +5,6 @@ The defaults are the official code's for CIFAR-10. The weights of an autoencoder
 images are where training starts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ One file for the four methods that share everything but the loss: BCE, Focal, HS
 defaults are those for CIFAR-10.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

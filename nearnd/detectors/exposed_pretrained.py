@@ -4,8 +4,6 @@ As `exposed`, with the backbone and a linear layer in place of the small network
 from scratch only, so the schedule is ours: Adam with a tenth of RETH's learning rate, 30 epochs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

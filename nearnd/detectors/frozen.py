@@ -1,7 +1,5 @@
 """The backbone as it is: features of a network that never saw a normal image (DN2)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from nearnd.detectors._trained import Given, OnBackbone

@@ -1,7 +1,5 @@
 """Features of the Inception network in which published Fréchet distances are computed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

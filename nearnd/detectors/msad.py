@@ -7,8 +7,6 @@ it; where there are fewer images than `batch`, a batch is all of them. For a ViT
 published recipe: freezing half of it is what FITYMI does in its own method.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable

@@ -6,8 +6,6 @@ method's score is DN2's (`kind: knn`, k = 2). The defaults are those of the auth
 sample-wise early stopping, which that code lacks too.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass

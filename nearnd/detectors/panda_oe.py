@@ -5,8 +5,6 @@ paper, withdrawn since). The paper's score is the logit. The defaults are those 
 code.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

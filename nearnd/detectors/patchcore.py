@@ -9,8 +9,6 @@ As in the official code, and unlike the paper, the highest distance is not weigh
 bank is around its patch.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass

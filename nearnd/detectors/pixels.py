@@ -1,7 +1,5 @@
 """The baseline without a network: an image is its pixels."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

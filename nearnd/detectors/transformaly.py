@@ -8,8 +8,6 @@ the best one on normal test images), and no dropout (the code's is active in the
 that the outputs to be learnt are noisy).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """An array of images that stand one class after the other, as FITYMI's authors released them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

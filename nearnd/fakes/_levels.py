@@ -1,7 +1,5 @@
 """Grey levels of fakes as those of the normal images, so that they cannot give the fakes away."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -4,8 +4,6 @@
 the diversity and the scales of an exposure set do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

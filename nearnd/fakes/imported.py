@@ -1,7 +1,5 @@
 """Fakes that somebody else made: one array in class order, or a folder of images."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from pathlib import Path

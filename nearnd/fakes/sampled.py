@@ -1,7 +1,5 @@
 """Fakes drawn from an early-stopped generator: FITYMI's near anomalies."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -4,8 +4,6 @@ Definition of Naeem et al. (2020), arXiv 2002.09797, section 3: the neighbourhoo
 the open ball whose radius is the distance to its k-th nearest *other* real image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

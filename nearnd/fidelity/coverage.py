@@ -1,7 +1,5 @@
 """Coverage: how much of the real images the fakes reach."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Fidelity

@@ -1,7 +1,5 @@
 """Density: how deep fakes lie among the real images."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Fidelity

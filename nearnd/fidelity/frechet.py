@@ -1,7 +1,5 @@
 """Fréchet distance: how far two feature clouds differ in mean and covariance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Fidelity

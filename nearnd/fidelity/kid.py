@@ -1,7 +1,5 @@
 """Kernel distance: the unbiased alternative to the Fréchet distance for few images."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Fidelity

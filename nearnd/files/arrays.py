@@ -1,7 +1,5 @@
 """Arrays between stages: written whole or not at all, checked when read, never a pickle."""
 
-from __future__ import annotations
-
 import errno
 import json
 import mmap

@@ -4,8 +4,6 @@ What one file becomes is in square.py. Pixels go to a scratch file, not to memor
 at a time is an image for each thread and the squares of one batch.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import time

@@ -5,8 +5,6 @@ has been checked. Where the publisher gives no checksum, the one of the first fi
 kept in `<file>.sha256` and enforced from then on. NEARND_OFFLINE=1 leaves only local sources.
 """
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import hashlib

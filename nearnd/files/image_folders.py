@@ -1,7 +1,5 @@
 """The image files below a folder; needs nothing but the standard library."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterator

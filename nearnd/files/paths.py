@@ -1,7 +1,5 @@
 """Where every result lies: its path is its lineage by names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 RESULTS = Path("results")

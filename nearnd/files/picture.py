@@ -6,8 +6,6 @@ is obeyed, of several frames the first is taken. A JPEG much larger than the squ
 half, a quarter or an eighth of its size, as its format allows.
 """
 
-from __future__ import annotations
-
 from io import BytesIO
 from typing import NamedTuple
 

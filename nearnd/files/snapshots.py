@@ -1,7 +1,5 @@
 """Where a training keeps its snapshots: the one place that knows their names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

@@ -1,7 +1,5 @@
 """Tables between stages: csv, written whole or not at all, columns checked when read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training images as batches of tensors, and tensors as images."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

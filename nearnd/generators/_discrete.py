@@ -4,8 +4,6 @@ Level i belongs to time i / (N - 1). Source: Song et al., "Score-Based Generativ
 SDEs", sections 2.1, 2.2 and appendix G; the labels are those of its code.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

@@ -1,7 +1,5 @@
 """An official checkpoint as a snapshot of ours."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The denoising score matching loss."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Noise that belongs to an image, not to its batch."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -4,8 +4,6 @@ The file is {optimizer, model, ema, step}. `model` is a state dict, its names be
 `ema` has the averaged weights as a list without names, and without what is not trained.
 """
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a training would cost: known before it begins, and the same on every machine."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """The score network as a function that computes in bfloat16 where that is faster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -5,8 +5,6 @@ inside a block its parameters have the names below. Its attention has separate q
 matrices, stored (in, out).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
 from typing import NamedTuple

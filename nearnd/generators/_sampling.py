@@ -1,7 +1,5 @@
 """Images from a snapshot of a score network, each from a seed of its own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -5,8 +5,6 @@ section 3.4 and appendices B and C. Times are (N,) or, if all images are at the 
 images (N, C, H, W). Step i of n leads from noise level i to i + 1, i = floor((n - 1) t).
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

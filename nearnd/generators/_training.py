@@ -1,7 +1,5 @@
 """Training of a score network: denoising score matching, in the recipe of score_sde."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A score network that somebody trained with the public score_sde_pytorch code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

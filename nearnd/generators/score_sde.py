@@ -1,7 +1,5 @@
 """A score network with a stochastic differential equation: the generator of FITYMI."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +49,7 @@ def build(
     sampler: Mapping[str, Any] | None = None,
     sample_batch: int = 256,
     precision: str = "auto",
-) -> ScoreSDE:
+) -> "ScoreSDE":
     """The VE score SDE with an NCSN++ network; defaults are the published CIFAR-10 configuration
     `ve/cifar10_ncsnpp_continuous`.
 

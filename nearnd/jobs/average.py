@@ -1,7 +1,5 @@
 """The running average of a network's weights (EMA)."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

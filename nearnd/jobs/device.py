@@ -1,7 +1,5 @@
 """Which processor a job computes on, and in which precision. The code is the same for all."""
 
-from __future__ import annotations
-
 import os
 
 import torch

@@ -1,7 +1,5 @@
 """Equal images: generated ones that copy a training image, test images that are training images."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 

@@ -5,8 +5,6 @@ A rule reads the fidelity table from its beginning to the row that settles it, a
 the choice is the same however far the training went on.
 """
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np

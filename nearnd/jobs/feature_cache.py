@@ -1,7 +1,5 @@
 """Features of real images, computed once for all jobs that need the same ones."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One job of the pipeline: its log, seed, progress, and the folder for half-done work."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """Freed memory is kept for the next arrays."""
 
-from __future__ import annotations
-
 import ctypes
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt in malloc.h

@@ -1,7 +1,5 @@
 """Watches a generator: at each snapshot draws images, measures them, and says when to stop."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -12,8 +12,6 @@ candidates: the exact distances and the proof that no neighbour is missing, most
 stay. `networks/nearest.py` is its counterpart on the device of a job.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 BUDGET = 1 << 26  # bytes of one temporary array; the answer does not depend on it

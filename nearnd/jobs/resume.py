@@ -1,7 +1,5 @@
 """What lets a killed training go on: its state on disk, and an end in good order on SIGTERM."""
 
-from __future__ import annotations
-
 import json
 import signal
 import threading

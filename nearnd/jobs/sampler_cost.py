@@ -1,7 +1,5 @@
 """What samplers cost and give: the same snapshot drawn from with other settings, and measured."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

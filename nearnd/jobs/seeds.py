@@ -1,7 +1,5 @@
 """One seed for each generated image."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """A part of a dataset: some of its classes, so many training images of each."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Images

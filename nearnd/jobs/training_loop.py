@@ -17,8 +17,6 @@ with the same bytes as one that was not, and no generator state has to be kept.
     loop(step, parts, steps=1000, seed=seed, folder=folder, ema={"g_net": 0.999})
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable

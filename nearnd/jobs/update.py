@@ -1,7 +1,5 @@
 """One step of one optimizer: rate, gradients in parts, the guard against divergence, clipping."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 

@@ -1,7 +1,5 @@
 """Average precision, shared by the two AUPR metrics."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

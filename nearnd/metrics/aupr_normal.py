@@ -1,7 +1,5 @@
 """Area under the precision-recall curve, normal as the positive class."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Metric

@@ -1,7 +1,5 @@
 """False positive rate at a true positive rate of 95 %."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Metric

@@ -3,8 +3,6 @@
 On whole batches (N, C, H, W) in [0, 1], drawn from torch's global generator.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

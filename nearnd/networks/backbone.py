@@ -1,7 +1,5 @@
 """A backbone: a timm network without its classifier, in a file that says how to build it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

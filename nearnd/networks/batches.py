@@ -1,7 +1,5 @@
 """Which images a step of training sees: one shuffled epoch after the other, cut into batches."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

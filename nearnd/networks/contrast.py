@@ -1,7 +1,5 @@
 """DeepSVDD's preprocessing: global contrast normalisation, scaled by a training set's extrema."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

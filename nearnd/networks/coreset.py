@@ -4,8 +4,6 @@ Roth et al. (2022), "Towards Total Recall in Industrial Anomaly Detection", sect
 one pass over the projected rows, so that its time is that of reading them: M x 128 floats.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Dropout whose random numbers cost less than the matrix products around it, on a CPU too."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Features of the noise level: random Fourier features or sinusoids of growing frequency."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ Filters of halving and doubling are left out, since they can be computed in many
 multiplication and an addition are two FLOPs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any

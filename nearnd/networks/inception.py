@@ -4,8 +4,6 @@ torch-fidelity's port of the 2015 TensorFlow graph gives the numbers of the orig
 Inception does not. Its weights are a file that has to be there: nothing here reaches the network.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from unittest.mock import patch
 

@@ -1,7 +1,5 @@
 """Layers with the initial weights of score_sde: Xavier uniform times a scale, biases 0."""
 
-from __future__ import annotations
-
 import math
 
 import torch.nn.functional as F

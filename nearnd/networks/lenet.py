@@ -5,8 +5,6 @@ Initial weights are Xavier's for leaky ReLU (RETH draws them normal, DeepSVDD un
 variance; here normal).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch.nn.functional as F

@@ -1,7 +1,5 @@
 """One resolution of the score network: its blocks, and the pyramid of images beside them."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

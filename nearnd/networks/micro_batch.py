@@ -1,7 +1,5 @@
 """How many images go through a network at a time, so that its memory is bounded."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Distances to the nearest rows on the device of the job, for banks of many patches."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

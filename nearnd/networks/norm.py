@@ -1,7 +1,5 @@
 """GroupNorm, with the SiLU that follows it in the score network."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

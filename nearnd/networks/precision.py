@@ -1,7 +1,5 @@
 """Arithmetic in bfloat16 where the processor has instructions for it and the network is large."""
 
-from __future__ import annotations
-
 import copy
 from contextlib import AbstractContextManager, nullcontext
 

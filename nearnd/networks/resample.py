@@ -1,7 +1,5 @@
 """Halving and doubling of feature maps, with the FIR filter of NCSN++ or by means and copies."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

@@ -1,7 +1,5 @@
 """The residual blocks of NCSN++ and DDPM++."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """By what a learning rate is multiplied at each step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

@@ -4,8 +4,6 @@ Whole batches at once, with a crop, shift and flip of its own for each image. On
 resized image is the one that PIL gives, to one grey level (FITYMI trap C12).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +21,7 @@ class View(NamedTuple):
     shift: int = 0  # training: moves each image by up to so many resized pixels
     flip: bool = False  # training: mirrors every second image
 
-    def check(self) -> View:
+    def check(self) -> "View":
         """Itself, or ValueError if the crop does not fit into the resized image."""
         if not 0 < self.crop <= self.resize or self.shift < 0:
             raise ValueError(

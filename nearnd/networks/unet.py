@@ -1,7 +1,5 @@
 """The score network NCSN++ / DDPM++: a U-Net of residual blocks that knows the noise level."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The choices by which published score networks differ, and the layers that follow from them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

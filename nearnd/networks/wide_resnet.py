@@ -3,8 +3,6 @@
 timm and torchvision have wide networks for 224 pixels only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch.nn.functional as F

@@ -4,8 +4,6 @@ One behind a form or a login states GATED and links without a plain download (AR
 urls): whether it is here, and where to get it if not.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Whether a config can work, found before any job runs: one sentence on the first thing that
 cannot."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -3,8 +3,6 @@
 As its kind states, or counted where the set was decoded already.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple

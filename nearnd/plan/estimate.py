@@ -4,8 +4,6 @@ Costs (job_cost.py) over rates (resources/rates.csv). The rates of a core were m
 GPU are an assumption, since no run of ours has had one.
 """
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from collections.abc import Iterable

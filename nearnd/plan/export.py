@@ -1,7 +1,5 @@
 """A trained method of a run into a folder of its own (report/model_folder.py)."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a results folder keeps, how large it is, and which half-done work nobody needs any more."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What each rule reads, from its wildcards: {name of an input: path or paths}."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -3,8 +3,6 @@
 For `snakemake estimate`. What a kind costs it states itself (`work` in contracts.py).
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, NamedTuple
 

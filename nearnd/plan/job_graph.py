@@ -1,7 +1,5 @@
 """The graph of jobs behind targets, as if nothing were there yet: for `snakemake estimate`."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache

@@ -1,7 +1,5 @@
 """The datasets of the catalog: how large, under what terms, where from, whether they are here."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Any

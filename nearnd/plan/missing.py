@@ -1,7 +1,5 @@
 """Files that a run needs and that are not here, found before any job starts."""
 
-from __future__ import annotations
-
 import logging
 
 from nearnd import plugins

@@ -1,7 +1,5 @@
 """What a job asks for: threads, memory, time, a GPU. Generous guesses; profiles set the limits."""
 
-from __future__ import annotations
-
 import shutil
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """What a config asks for: its experiments with their tasks and scores, and all entries they use."""
 
-from __future__ import annotations
-
 from functools import cache, cached_property
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From snakemake's config to a run: laid over the catalog, checked, told to the jobs."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

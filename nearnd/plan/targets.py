@@ -1,7 +1,5 @@
 """What a run makes: tables and figures, the summary, the costs, and the files to fetch for them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

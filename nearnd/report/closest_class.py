@@ -1,7 +1,5 @@
 """Which anomaly class is near each normal class for any method: CLP, FITYMI section 3.3.1."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

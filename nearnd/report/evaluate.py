@@ -1,7 +1,5 @@
 """Metrics of every task, method, test set and seed, from the score tables."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator
 

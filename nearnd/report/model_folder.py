@@ -6,8 +6,6 @@ detector.safetensors  the trained detector
 bank.safetensors      the normal images' features, if the method has a bank
 """
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -4,8 +4,6 @@ loaded.
 `sources` runs in planning, so nothing heavy is imported at the top.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -5,8 +5,6 @@ is REST for all anomalies of the test set together, or the name of one anomaly c
 Averages are over normal classes first, never over pooled scores, and over seeds last.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 
 REST = "rest"

@@ -1,7 +1,5 @@
 """What kinds state about themselves for tables and figures (contracts.py): names, units, signs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Steps of predictor-corrector sampling down the noise levels: every predictor is
 x' = a x + b s + c z with three numbers for each step."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

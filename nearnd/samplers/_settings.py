@@ -1,7 +1,5 @@
 """Whether the settings of a sampler are numbers and words that it can work with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,8 +1,6 @@
 """VE, VP and sub-VP networks seen as one: x_0 + sigma z with sigma = std/m, and its denoiser (EDM,
 "Elucidating the Design Space of Diffusion-Based Generative Models", section 2 and appendix C)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

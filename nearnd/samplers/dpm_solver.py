@@ -2,8 +2,6 @@
 for the reverse SDE (Lu et al., "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion
 Probabilistic Models", algorithm 2 and section 6)."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

@@ -1,8 +1,6 @@
 """Heun's method for the probability-flow ODE in steps of the noise level, with added noise on
 request (EDM, algorithms 1 and 2)."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

@@ -1,8 +1,6 @@
 """The probability-flow ODE with the Runge-Kutta pair of Dormand and Prince, its steps adapted to
 the network."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Predictor-corrector sampling: Langevin steps at each noise level, then one step of the reverse
 SDE (score_sde, algorithm 1 in the order of its code: corrector first)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from nearnd.contracts import Sampler

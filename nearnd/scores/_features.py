@@ -1,7 +1,5 @@
 """The feature matrices of a bank and its queries, checked."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Logits out of an embedding, checked; and what a classifier's scores share."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding

@@ -1,7 +1,5 @@
 """What the shallow scores share: scaled and reduced features, and sums of Gaussian kernels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

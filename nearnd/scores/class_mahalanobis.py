@@ -5,8 +5,6 @@ Attacks", NeurIPS 2018, on one layer: their input noise and their weighted sum o
 on anomalies, which nothing here does.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

@@ -1,7 +1,5 @@
 """Free energy of a classifier's logits."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

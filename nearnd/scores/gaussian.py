@@ -1,7 +1,5 @@
 """Mahalanobis distance to a Gaussian fitted to the normal features."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

@@ -1,7 +1,5 @@
 """The detector's own verdict as score: no bank, no neighbours."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

@@ -1,7 +1,5 @@
 """The worst place of an image: the maximum of its anomaly map (PatchCore)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

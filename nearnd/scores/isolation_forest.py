@@ -1,7 +1,5 @@
 """Isolation forest (Liu, Ting and Zhou 2008): anomalies are cut off by few random splits."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

@@ -1,7 +1,5 @@
 """Kernel density estimate of the normal features."""
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np

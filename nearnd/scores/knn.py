@@ -1,7 +1,5 @@
 """Distance to the nearest normal training images."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

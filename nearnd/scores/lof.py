@@ -1,7 +1,5 @@
 """Local outlier factor (Breunig et al. 2000): density at an image against its neighbours'."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

@@ -1,7 +1,5 @@
 """Maximum logit: the size of a classifier's strongest answer, before the softmax."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

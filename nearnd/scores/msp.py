@@ -1,7 +1,5 @@
 """Maximum softmax probability: how sure a classifier is of its answer."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

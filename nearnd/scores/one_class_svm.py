@@ -1,7 +1,5 @@
 """One-class support vector machine (Schölkopf et al. 2001) with a Gaussian kernel."""
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np

@@ -10,8 +10,6 @@ because scipy.stats.weibull_min.fit does not find the maximum where the tail is 
 W was off by up to 0.004 for distances of about 1, by 0.75 for distances of about 0.01.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Embedding, Score

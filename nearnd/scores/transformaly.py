@@ -1,7 +1,5 @@
 """Transformaly: how unlikely an image is in a ViT's features and in its students' errors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

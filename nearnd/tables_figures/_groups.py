@@ -1,7 +1,5 @@
 """Per-image scores of one run at a time, with their nearest anomaly class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Anomaly maps on the pixels of their images, and how well they find what the masks mark."""
 
-from __future__ import annotations
-
 import numpy as np
 
 SIGMA, OF = 4.0, 224  # PatchCore's blur in pixels, of images so wide

@@ -1,7 +1,5 @@
 """Where generators were stopped, and how a cell shows several runs."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 

@@ -1,7 +1,5 @@
 """Rows of images as one picture."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle

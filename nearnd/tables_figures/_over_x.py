@@ -1,7 +1,5 @@
 """AUROC against a number that each method has."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.figure import Figure
 

@@ -1,7 +1,5 @@
 """Far and near AUROC side by side for variants of one method (FITYMI table 4)."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.tables_figures._settings import settings

@@ -1,7 +1,5 @@
 """The far and the near setting of an experiment, the same for every table and figure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import pandas as pd

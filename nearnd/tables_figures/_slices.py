@@ -1,7 +1,5 @@
 """The AUROCs of corrupted test sets, cut by corruption and severity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """One look for all figures. Nothing here touches pyplot or global settings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tables with a column for each of something, of cells `mean ± sd` in percent."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pandas as pd

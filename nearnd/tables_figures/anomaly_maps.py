@@ -1,7 +1,5 @@
 """Where a detector sees the anomaly: images, maps over them, and masks (PatchCore fig. 1)."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

@@ -1,7 +1,5 @@
 """AUROC of every method on every test set, as points in rows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nearnd.contracts import Drawing

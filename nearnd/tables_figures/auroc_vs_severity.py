@@ -1,7 +1,5 @@
 """AUROC against the severity of each corruption."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

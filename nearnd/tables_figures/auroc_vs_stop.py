@@ -1,7 +1,5 @@
 """AUROC against the point at which the generator was stopped (FITYMI appendix fig. 1)."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.report.words import distances, word
 from nearnd.tables_figures._measures import stops

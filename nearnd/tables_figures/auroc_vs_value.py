@@ -1,7 +1,5 @@
 """AUROC against a number in which methods differ, such as the size of an exposure set."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

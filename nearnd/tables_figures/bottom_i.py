@@ -1,7 +1,5 @@
 """Mean AUROC of the i hardest anomaly classes (FITYMI appendix fig. 3)."""
 
-from __future__ import annotations
-
 from matplotlib.ticker import MaxNLocator
 
 from nearnd.contracts import Drawing

@@ -1,7 +1,5 @@
 """One row for each method, one column for each dataset: how the papers' main tables look."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

@@ -1,7 +1,5 @@
 """The anomaly class closest to each normal one, ours and a published choice (FITYMI table 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

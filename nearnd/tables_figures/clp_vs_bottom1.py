@@ -1,7 +1,5 @@
 """Do the two ways to pick the near class agree? (FITYMI appendix fig. 2)"""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """What is in a dataset: some images of each class of its splits, with the masks that it has."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

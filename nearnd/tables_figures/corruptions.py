@@ -1,7 +1,5 @@
 """AUROC on a corrupted test set, for each corruption and severity (UNODE tables 9 and 10)."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

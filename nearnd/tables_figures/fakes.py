@@ -1,7 +1,5 @@
 """What the fakes are: where the generator was stopped, how close they came, how many are copies."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

@@ -1,7 +1,5 @@
 """Fidelity of a generator along its training (FITYMI fig. 3, left)."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.report.words import measures, stated, word
 from nearnd.tables_figures._settings import name, of

@@ -1,7 +1,5 @@
 """Histograms of the scores of one method."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

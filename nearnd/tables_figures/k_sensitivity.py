@@ -1,7 +1,5 @@
 """How much the AUROC depends on the number of neighbours (FITYMI table 4, left)."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._sensitivity import sensitivity
 

@@ -1,7 +1,5 @@
 """How well anomaly maps find the marked pixels: AUROC over pixels (PatchCore table 2)."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

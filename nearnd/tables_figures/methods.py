@@ -1,7 +1,5 @@
 """All methods of an experiment side by side: mean AUROC, far and near."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.tables_figures._settings import settings, told_apart
 from nearnd.tables_figures._tables import cells, means, wide

@@ -1,7 +1,5 @@
 """All methods of an experiment on one axis: where each is on far and on near anomalies."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.report.summary import over_seeds
 from nearnd.tables_figures import _settings as s

@@ -1,7 +1,5 @@
 """Whether test images were among the fakes that a method was trained on."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

@@ -1,7 +1,5 @@
 """AUROC of every method and setting, per normal class (FITYMI tables 6 to 8)."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

@@ -1,7 +1,5 @@
 """AUROC of every method on every test set (SURV tables 3, 4 and 6)."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.report.summary import values
 from nearnd.tables_figures._settings import chosen, name

@@ -1,7 +1,5 @@
 """What the generator draws as training goes on (FITYMI appendix fig. 9 to 12)."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.figure import Figure
 

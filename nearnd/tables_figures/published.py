@@ -1,7 +1,5 @@
 """Our numbers beside the published ones."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

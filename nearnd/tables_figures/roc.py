@@ -1,7 +1,5 @@
 """ROC curves of the methods, far and near."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.lines import Line2D
 

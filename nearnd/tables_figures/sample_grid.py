@@ -1,7 +1,5 @@
 """Normal images, images of the closest anomaly class, and fakes (FITYMI appendix fig. 4 and 5)."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

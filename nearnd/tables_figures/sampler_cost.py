@@ -1,7 +1,5 @@
 """Distance of the drawn images against what drawing them costs, for several samplers."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.report.words import distances, word
 from nearnd.tables_figures._sampler_cost import band, settings_of

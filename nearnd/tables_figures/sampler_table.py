@@ -1,7 +1,5 @@
 """What each setting of each sampler costs and gives."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

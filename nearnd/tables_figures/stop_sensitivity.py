@@ -1,7 +1,5 @@
 """How much the AUROC depends on when the generator was stopped (FITYMI table 4, right)."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from nearnd.contracts import Drawing

@@ -1,7 +1,5 @@
 """The long summary that the other tables are drawn from."""
 
-from __future__ import annotations
-
 from nearnd.contracts import Drawing
 from nearnd.report.summary import summary
 
