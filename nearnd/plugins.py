@@ -61,10 +61,8 @@ def call(stage: str, entry: dict[str, Any], function: str) -> Any:
 
     Datasets whose class names stand in the user's folder have `classes`; this imports the file.
     """
-    names = [
-        n.name for n in _tree(_file(stage, entry["kind"])).body if isinstance(n, ast.FunctionDef)
-    ]
-    if function not in names:
+    body = _tree(_file(stage, entry["kind"])).body
+    if not any(isinstance(node, ast.FunctionDef) and node.name == function for node in body):
         return None
     arguments = {key: value for key, value in entry.items() if key != "kind"}
     module = importlib.import_module(f"nearnd.{stage}.{entry['kind']}")
@@ -160,13 +158,10 @@ def imports(file: Path) -> set[Path]:
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    files = set()
-    for module in modules:
-        parts = module.split(".")
-        if parts[0] == PACKAGE.name and len(parts) > 1:
-            path = PACKAGE.joinpath(*parts[1:]).with_suffix(".py")
-            files |= {path} if path.is_file() else set()
-    return files - {PACKAGE / "plugins.py"}  # which computes nothing; see `config.digest`
+    own = [module.split(".")[1:] for module in modules if module.startswith(f"{PACKAGE.name}.")]
+    files = {PACKAGE.joinpath(*parts).with_suffix(".py") for parts in own}
+    # plugins.py computes nothing; see `config.digest`
+    return {file for file in files if file.is_file()} - {PACKAGE / "plugins.py"}
 
 
 @cache

@@ -1,6 +1,7 @@
 """A part of a dataset: some of its classes, so many training images of each."""
 
 import numpy as np
+import pandas as pd
 
 from nearnd.contracts import Images
 
@@ -33,8 +34,5 @@ def select(
 def _rank(labels: np.ndarray) -> np.ndarray:
     """The place of each image among those of its class, in a random order, int64 (N,)."""
     order = np.random.default_rng(0).permutation(len(labels))
-    rank = np.empty(len(labels), np.int64)
-    for value in np.unique(labels):
-        mine = order[labels[order] == value]
-        rank[mine] = np.arange(len(mine))
-    return rank
+    rank = pd.Series(labels[order]).groupby(labels[order]).cumcount()
+    return rank.to_numpy()[np.argsort(order)]

@@ -46,8 +46,7 @@ def outside(config: dict[str, Any], section: str, name: str) -> dict[str, tuple[
     if section not in plugins.STAGES:  # drawings take no files
         return found
     for argument, facts in plugins.constant(section, spec["kind"], "FILES", {}).items():
-        value = spec.get(argument)
-        words = facts.get("words", [])
+        value, words = spec.get(argument), facts.get("words", [])
         if not value or value in words:
             continue
         if not isinstance(value, str):
@@ -89,7 +88,10 @@ def check(config: dict[str, Any], datasets: list[str], archives: Path = ARCHIVES
         missing = [
             archive
             for archive in plugins.constant("datasets", kind, "ARCHIVES", [])
-            if not archive["urls"] and not _here(archive["name"], archives / kind, config)
+            if not archive["urls"]
+            and not (archives / kind / archive["name"]).is_file()
+            and not (archives / kind / f"{archive['name']}.json").is_file()
+            and not in_mirror(archive["name"], config["mirrors"])
         ]
         if missing:
             files = ", ".join(map(_named, missing))
@@ -110,12 +112,6 @@ def advice(kind: str) -> str:
 def _named(archive: dict[str, Any]) -> str:
     known = next((kind for kind in ("sha256", "md5") if archive.get(kind)), None)
     return archive["name"] + (f" ({known} {archive[known]})" if known else "")
-
-
-def _here(name: str, folder: Path, config: dict[str, Any]) -> bool:
-    if (folder / name).is_file() or (folder / f"{name}.json").is_file():
-        return True
-    return in_mirror(name, config["mirrors"])
 
 
 def in_mirror(name: str, mirrors: list[str]) -> bool:

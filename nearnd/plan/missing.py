@@ -24,7 +24,7 @@ def stop_if_missing(run: Run) -> None:
 def missing_files(run: Run) -> list[str]:
     """One sentence for each file that an entry of the run names, and each archive that cannot be
     fetched, which is not there: says which, and where to get it."""
-    sentences, seen = [], {}
+    sentences = []
     for section, name in run.named:
         try:
             run.outside(section, name)
@@ -33,9 +33,9 @@ def missing_files(run: Run) -> list[str]:
                 ready_made(run, name)
         except ValueError as error:
             sentences.append(f"{section}: {name}: {error}")
-    for name in run.datasets:  # entries of one kind are made of the same archives
-        seen[run.config["datasets"][name]["kind"]] = name
-    for name in seen.values():
+    # entries of one kind are made of the same archives
+    kinds = {run.config["datasets"][name]["kind"]: name for name in run.datasets}
+    for name in kinds.values():
         try:
             archives.check(run.config, [name])
         except ValueError as error:

@@ -45,8 +45,7 @@ def runtime(run: Run, dataset: str, steps: int | None = 0) -> int:
     attempt goes on from there.
 
     steps: of a training; None: not known, so as many minutes as may be."""
-    side = size(run.config, dataset)
-    longest = 24 * 60
+    side, longest = size(run.config, dataset), 24 * 60
     if steps is None:
         return longest
     return min(longest, (60 if side <= 16 else 240) + steps * side**2 // 100_000)

@@ -97,9 +97,8 @@ class Run:
 
     def fakes_behind(self, methods: list[str]) -> dict[str, str]:
         """{method: fakes} of the methods that are trained on some."""
-        detectors = {
-            m: self.config["detectors"][self.config["methods"][m]["detector"]] for m in methods
-        }
+        used = {m: self.config["methods"][m]["detector"] for m in methods}
+        detectors = {m: self.config["detectors"][name] for m, name in used.items()}
         return {m: d["outliers"] for m, d in detectors.items() if "outliers" in d}
 
     def generated(self, experiment: str) -> dict[str, str]:
@@ -134,9 +133,8 @@ class Run:
 
     def watcher(self, experiment: str) -> str:
         """The detector in whose features samplers are compared: that of the generator's monitor."""
-        return self.monitor(self.config["experiments"][experiment]["samplers"]["generator"])[
-            "detector"
-        ]
+        spec = self.experiment(experiment)["samplers"]
+        return self.monitor(spec["generator"])["detector"]
 
     # ---- what the whole run uses ----
 
@@ -198,14 +196,11 @@ class Run:
 
     def classes(self, dataset: str, normal: str) -> dict[str, bool]:
         """{class with training images: whether it is normal}"""
-        arguments = settings.arguments(self.config, "datasets", dataset)
-        trained = plugins.call("datasets", arguments, "trained")
+        entry = settings.arguments(self.config, "datasets", dataset)
         names = settings.classes(self.config, dataset)
-        return {
-            name: Normal.parse(normal).holds(name)
-            for name in names
-            if trained is None or name in trained
-        }
+        trained = plugins.call("datasets", entry, "trained")
+        trained = names if trained is None else trained
+        return {name: Normal.parse(normal).holds(name) for name in names if name in trained}
 
     # ---- files that several rules read ----
 

@@ -16,11 +16,6 @@ def drawings(run: Run, experiment: str) -> dict[str, str]:
     return {name: path(made[name], experiment=experiment, drawing=name) for name in names}
 
 
-def all_drawings(run: Run) -> list[str]:
-    """Every table and figure of the run."""
-    return [file for name in run.config["run"] for file in drawings(run, name).values()]
-
-
 def named(run: Run, taken: set[str]) -> dict[str, list[str] | str]:
     """{name of a target: its files}: every experiment of the run, and each table and figure of it.
     A name in `taken`, of a rule, is left to that rule."""
@@ -101,18 +96,14 @@ def whole(run: Run) -> list[str]:
     """All that a run makes."""
     made = [path("summary")] if summary(run) else []
     made += [path("costs")] if costs(run) else []
-    return made + all_drawings(run)
+    return made + [file for name in run.config["run"] for file in drawings(run, name).values()]
 
 
 def fetched(run: Run) -> list[str]:
     """The records of all archives and files from outside, and the backbones that are fetched."""
-    named = [
-        f"{place}.json"
-        for section, name in run.named
-        for place, archive in run.outside(section, name).values()
-        if archive
-    ]
+    outside = [place for each in run.named for place in run.outside(*each).values()]
+    named = [f"{place}.json" for place, archive in outside if archive]
     records = [r for name in run.datasets for r in archives.records(run.config, name).values()]
-    trained_here = {n for n in run.backbones if "dataset" in run.config["backbones"][n]}
-    weights = [path("backbone", backbone=n) for n in run.backbones if n not in trained_here]
+    fetched = [n for n in run.backbones if "dataset" not in run.config["backbones"][n]]
+    weights = [path("backbone", backbone=name) for name in fetched]
     return named + records + weights

@@ -36,17 +36,13 @@ def evaluate(
         parts = {"rest": anomalies} | dict(list(anomalies.groupby("class")))
         for name, metric in metrics.items():
             for anomaly in parts if name == "auroc" else ["rest"]:
-                head = [*_facts(run), name, anomaly]
-                rows.append(head + _measured(metric, normal, parts[anomaly]))
-    columns = [*KEYS, "metric", "anomaly", *MEASURED]
-    return pd.DataFrame(rows, columns=columns)
+                found = _measured(metric, normal, parts[anomaly])
+                rows.append([*_key(run), name, anomaly, *found])
+    return pd.DataFrame(rows, columns=[*KEYS, "metric", "anomaly", *MEASURED])
 
 
 def evaluate_slices(
-    runs: list[dict],
-    scores: list[pd.DataFrame],
-    metrics: dict[str, Metric],
-    copies: Iterable[str],
+    runs: list[dict], scores: list[pd.DataFrame], metrics: dict[str, Metric], copies: Iterable[str]
 ) -> pd.DataFrame:
     """One row for each corruption and severity of the test sets in `copies`, all anomalies
     together: KEYS, corruption, severity, metric, value and group sizes.
@@ -61,10 +57,9 @@ def evaluate_slices(
         names = table["id"].astype(str).str.extract(SLICE)  # corruption, severity
         for (corruption, severity), part in table.groupby([names[0], names[1]], sort=False):
             normal, anomalies = _groups(part, own)
-            if not len(normal) or not len(anomalies):
-                continue
-            head = [*_facts(run), corruption, int(severity)]
-            rows += [[*head, n, *_measured(m, normal, anomalies)] for n, m in metrics.items()]
+            if len(normal) and len(anomalies):
+                head = [*_key(run), corruption, int(severity)]
+                rows += [[*head, n, *_measured(m, normal, anomalies)] for n, m in metrics.items()]
     return pd.DataFrame(rows, columns=[*KEYS, "corruption", "severity", "metric", *MEASURED])
 
 
@@ -82,11 +77,8 @@ def _groups(table: pd.DataFrame, own: pd.DataFrame) -> tuple[np.ndarray, pd.Data
 
 
 def _key(run: dict) -> tuple:
+    """The values of KEYS; the test set is called `images` in a run."""
     return tuple(run[k] for k in ("dataset", "normal", "method", "images", "seed"))
-
-
-def _facts(run: dict) -> list:
-    return [run[k] for k in KEYS[:3]] + [run["images"], run["seed"]]
 
 
 def _measured(metric: Metric, normal: np.ndarray, anomalies: pd.DataFrame) -> list:
