@@ -28,14 +28,13 @@ def whole(folder: Path, *configs: dict[str, Any]) -> dict[str, Any]:
 def read_catalog(folder: Path) -> dict[str, Any]:
     """All sections of all files of a folder; a name given twice is an error."""
     catalog: dict[str, Any] = {}
-    origin: dict[tuple[str, str], Path] = {}
+    origin: dict[tuple[str, str], str] = {}
     for file in sorted(folder.glob("*.yaml")):
         for section, entries in _sections(file).items():
             for name, entry in entries.items():
-                if (section, name) in origin:
-                    first = origin[section, name].name
+                first = origin.setdefault((section, name), file.name)
+                if first != file.name:
                     raise ValueError(f"{section}: {name} stands in both {first} and {file.name}")
-                origin[section, name] = file
                 catalog.setdefault(section, {})[name] = entry
     return catalog
 
@@ -67,14 +66,13 @@ def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     changes."""
     merged = dict(catalog)
     for section, entries in config.items():
-        if not isinstance(entries, dict) or not isinstance(catalog.get(section, {}), dict):
-            merged[section] = entries
-            continue
-        merged[section] = dict(catalog.get(section, {}))
-        for name, entry in entries.items():
-            old = merged[section].get(name)
-            partial = isinstance(entry, dict) and isinstance(old, dict) and not _is_new(entry)
-            merged[section][name] = {**old, **entry} if partial else entry
+        merged[section], known = entries, catalog.get(section, {})
+        if isinstance(entries, dict) and isinstance(known, dict):
+            merged[section] = known | entries
+            for name, entry in entries.items():
+                old = known.get(name)
+                if isinstance(entry, dict) and isinstance(old, dict) and not _is_new(entry):
+                    merged[section][name] = old | entry
     return merged
 
 
@@ -185,17 +183,15 @@ def _added(name: str, like: str) -> str:
 
 def _series(config: dict[str, Any], section: str) -> dict[str, Any]:
     """The section with one entry for each value of an entry that says `vary`."""
-    found, series = {}, {}
-    for name, entry in config[section].items():
-        if isinstance(entry, dict) and "vary" in entry:
-            vary = entry["vary"]
-            if not isinstance(vary, dict) or len(vary) != 1:
-                raise ValueError(
-                    f"{section}: {name}: vary is {vary}; it may be one argument and its values"
-                )
-            series[name] = entry
-        else:
-            found[name] = entry
+    entries = config[section].items()
+    series = {name: e for name, e in entries if isinstance(e, dict) and "vary" in e}
+    found = {name: entry for name, entry in entries if name not in series}
+    for name, entry in series.items():
+        vary = entry["vary"]
+        if not isinstance(vary, dict) or len(vary) != 1:
+            raise ValueError(
+                f"{section}: {name}: vary is {vary}; it may be one argument and its values"
+            )
     # those that vary `like` come last: they may name members of the others
     for name, entry in sorted(series.items(), key=lambda item: "like" in item[1]["vary"]):
         for new, one in _members(config | {section: found}, section, name, entry):
@@ -215,8 +211,7 @@ def _members(config, section: str, name: Any, entry: dict[str, Any]) -> list[tup
     if not isinstance(name, str) or "{}" not in name:
         raise ValueError(f"{where}: the name has to say where the value goes, such as {name}_{{}}")
     ((argument, given),) = entry["vary"].items()
-    path = str(argument).split(".")
-    values = given
+    path, values = str(argument).split("."), given
     if isinstance(given, list) and all(isinstance(value, str | int | float) for value in given):
         values = {value: value for value in given}
     if not isinstance(values, dict) or not values:

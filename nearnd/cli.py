@@ -19,11 +19,10 @@ SUMMARY = Path(path("summary"))
 
 def show(folder: Path = Path()) -> str:
     """The summary table in percent, and where the rest lies."""
-    if not (folder / SUMMARY).parent.exists():
-        raise ValueError(f"there is no {folder / SUMMARY} yet: run `snakemake --cores all` first")
-    index = ["dataset", "method", "test", "runs"]
-    made = (folder / SUMMARY).exists()
-    table = load_table(folder / SUMMARY, *index, "metric", "mean", "sd") if made else None
+    summary, index = folder / SUMMARY, ["dataset", "method", "test", "runs"]
+    if not summary.parent.exists():
+        raise ValueError(f"there is no {summary} yet: run `snakemake --cores all` first")
+    table = load_table(summary, *index, "metric", "mean", "sd") if summary.exists() else None
     if table is None:
         wide = "There is no summary: no methods were compared, or the run is not finished."
     elif table.empty:

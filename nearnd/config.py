@@ -131,8 +131,7 @@ def varied(config: dict[str, Any], sampler: str) -> list[tuple[str, Any, dict[st
 def normals(config: dict[str, Any], experiment: str) -> list[str]:
     """The normals of an experiment: class names, not-<class>, or all."""
     entry = config["experiments"][experiment]
-    names = classes(config, entry["dataset"])
-    chosen = entry["normals"]
+    names, chosen = classes(config, entry["dataset"]), entry["normals"]
     if chosen == "each":  # a class without training images can only be an anomaly
         dataset = arguments(config, "datasets", entry["dataset"])
         trained = plugins.call("datasets", dataset, "trained") or names
