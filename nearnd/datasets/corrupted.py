@@ -47,8 +47,8 @@ def build(
     names = chosen("corrupted", list(CORRUPTIONS), corruptions, severities)
 
     def read(archives):
-        clean, words = load_images(archives["of"])
-        known = dict(zip(clean.labels.tolist(), words.tolist(), strict=True))
+        clean = load_images(archives["of"])
+        known = dict(zip(clean.labels.tolist(), clean.names.tolist(), strict=True))
         classes = [known.get(label, "") for label in range(max(known, default=-1) + 1)]
         n, rows = len(clean), [(name, s) for name in names for s in severities]
         pixels = scratch((len(rows) * n, *clean.pixels.shape[1:]))  # (N, H, W, C)
