@@ -5,12 +5,7 @@ CIFAR-10 (CIFAR-10vs100). torchvision reads only the fine labels, and only from 
 binary archive is read, which has both.
 """
 
-import numpy as np
-
-from nearnd.datasets._cifar import records
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
-from nearnd.datasets._labelled import labelled
-from nearnd.datasets._members import named
 from nearnd.datasets._reader import Reader
 
 ARCHIVES = [
@@ -35,6 +30,12 @@ def build(labels: str = "coarse", size: int = 32) -> Reader:
     known = names(labels)
 
     def read(archives):
+        import numpy as np
+
+        from nearnd.datasets._cifar import records
+        from nearnd.datasets._labelled import labelled
+        from nearnd.datasets._members import named
+
         archive = archives[ARCHIVES[0]["name"]]
         files = {f"cifar-100-binary/{split}.bin": split for split in ("train", "test")}
         splits = {}

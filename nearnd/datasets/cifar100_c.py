@@ -8,7 +8,6 @@ CIFAR-10-C digit for digit: its mean is no target.
 from collections.abc import Sequence
 
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
-from nearnd.datasets._cifar_c import corrupted, number
 from nearnd.datasets._reader import Reader
 
 SPLITS = ["test"]
@@ -28,6 +27,8 @@ LICENCE = "CC BY 4.0 (as shown on copies)"
 
 def count(of, *, labels: str, **entry) -> dict[str, int]:
     """See contracts.py."""
+    from nearnd.datasets._cifar_c import number
+
     return number(**entry)
 
 
@@ -40,6 +41,8 @@ def build(
 
     `labels` is "coarse" (20 classes) or "fine" (100), as of the clean set it is compared with.
     """
+    from nearnd.datasets._cifar_c import corrupted
+
     label_of = coarse_of_fine() if labels == "coarse" else range(100)
     return corrupted("cifar100_c", "CIFAR-100-C", names(labels), label_of, corruptions, severities)
 

@@ -4,7 +4,6 @@ A test set only; each image is an anomaly of the class that it imitates (_fitymi
 """
 
 from nearnd.datasets._cifar100_classes import COARSE
-from nearnd.datasets._fitymi import blocks
 from nearnd.datasets._reader import Reader
 
 SPLITS = ["test"]
@@ -26,6 +25,8 @@ IMAGES = {"train": 50_000, "test": 0, "channels": 3}
 
 def build() -> Reader:
     """50,000 images, uint8 (N, 32, 32, 3)."""
+    from nearnd.datasets._fitymi import blocks
+
     return blocks(COARSE)
 
 

@@ -73,7 +73,7 @@ def build(
             images = decode_parts({"train": first, "test": rest}, sources, labels, size, mode)
             if marked:
                 drawn = decode_masks([(str(file), file) for file in marked], size)
-                images["test"] = Images(*tuple(images["test"])[:3], drawn)
+                images["test"] = Images(*images["test"][:3], drawn)
                 log.info("image_folder: %d masks", sum(file is not None for file in marked))
         except ValueError as error:
             raise ValueError(f"image_folder: {root}: {error}") from error

@@ -85,7 +85,7 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
                     raise ValueError(f"mvtec: {archive} has no mask of {member.name}")
                 masks.append((path, marked.get(key)))
         images = decode_splits(splits, size)
-        images["test"] = Images(*tuple(images["test"])[:3], decode_masks(masks, size))
+        images["test"] = Images(*images["test"][:3], decode_masks(masks, size))
         return images, names
 
     return Reader(read)
