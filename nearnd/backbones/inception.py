@@ -1,5 +1,6 @@
 """The weights of the Inception network that published Fréchet distances are computed with."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from nearnd.contracts import Images, Progress
@@ -22,11 +23,15 @@ def work(about, **arguments) -> dict:
     return {"network": flops.backbone("inception_v3", {})}  # timm's, of the same size
 
 
+@dataclass
 class Inception:
-    """Backbone (contracts.py) whose weights come from outside."""
+    """Backbone (contracts.py) whose weights come from outside.
 
-    def __init__(self, weights: str):
-        self.weights = weights
+    `weights`: "pretrained" (from `mirrors` or its link), or the file (.pth or .safetensors): a
+    path, a link, or a name to look for in `mirrors`.
+    """
+
+    weights: str = "pretrained"
 
     def make(
         self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
@@ -45,7 +50,4 @@ class Inception:
         return {name: t.numpy() for name, t in tensors.items()}, {"model": "inception-2015-12-05"}
 
 
-def build(weights: str = "pretrained") -> Inception:
-    """`weights`: "pretrained" (from `mirrors` or its link), or the file (.pth or .safetensors): a
-    path, a link, or a name to look for in `mirrors`."""
-    return Inception(weights)
+build = Inception
