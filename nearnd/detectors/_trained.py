@@ -1,6 +1,7 @@
 """What trained detectors share: fitting, the file of weights and facts, embedding in batches."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,12 +115,14 @@ class Trained:
         self.net = net.to(device()).eval()
 
 
+@dataclass
 class OnBackbone(Trained):
-    """A detector on a pretrained network; options `resize`, `crop` and `precision`.
+    """A detector on a pretrained network."""
 
-    Images are resized (shorter side) to `resize`, and the centre `crop` is embedded; None: what the
-    backbone's file states, 256 and 224 for FITYMI's. `precision`: auto, fp32 or bf16.
-    """
+    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
+    crop: int | None = None  # the side of the centre that is embedded, of a random part in training
+    # where images are shifted; null: the backbone file's (224 of 256 for FITYMI's)
+    precision: str = "auto"  # of the network; or fp32, bf16
 
     def open(self, given: Given, **random) -> nn.Module:
         """The backbone on the CPU, in evaluation mode; facts are what it and its input look like,

@@ -49,12 +49,9 @@ class Binary(OnBackbone):
     freeze: float = 0.5  # share of the blocks: the first six of twelve
     freeze_stem: bool = False  # else what comes before the blocks too, which ends the backward pass
     dropout: float = 0.1
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # a random one in training, the centre for features; null: the file's
     shift: int = 0  # training crops are moved by up to so many pixels
     flip: bool = True  # and mirrored half of the time
     normalise: bool = False  # features of length one
-    precision: str = "auto"  # or fp32, bf16
 
     def __post_init__(self):
         self.one_of("optimizer", "sgd", "adamw")

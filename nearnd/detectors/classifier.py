@@ -62,7 +62,8 @@ class Trunk(WideResNet):
 @dataclass
 class LabelledClassifier(OnBackbone):
     """A classifier of the labelled normal images, trained with SGD and a cosine to 1e-6: a wide
-    residual network from scratch, or the `backbone` of the detector's entry, all of it trained."""
+    residual network from scratch, or the `backbone` of the detector's entry, all of it trained.
+    ODIN's step is computed in fp32, whatever the `precision`."""
 
     depth: int = 40  # layers, 6n + 4; SURV; with `width`, `dropout` of no effect on a backbone
     width: int = 2
@@ -77,9 +78,6 @@ class LabelledClassifier(OnBackbone):
     temperature: float = 1000.0  # ODIN's
     eps: float = 0.0014  # ODIN's, for pixels in [0, 1]; the authors choose it on anomalies
     percentile: float = 90.0  # ReAct's, of all features of all training images
-    precision: str = "auto"  # or fp32, bf16; ODIN's step is computed in fp32 always
-
-    resize, crop = None, None
 
     def __post_init__(self):
         if self.depth < 10 or (self.depth - 4) % 6:
@@ -107,7 +105,10 @@ class LabelledClassifier(OnBackbone):
             facts = {"model": "wide_resnet", "channels": pixels.shape[3], "size": side}
             facts |= {"depth": self.depth, "width": self.width, "dropout": self.dropout}
             facts |= {"resize": side, "mean": mean, "std": std}
-            self.facts = {"backbone": facts, "view": list(view_of(facts, None, None, **random))}
+            self.facts = {
+                "backbone": facts,
+                "view": list(view_of(facts, self.resize, self.crop, **random)),
+            }
         else:
             trunk = self.open(given, **random)
         self.facts["classes"] = int(labels.max()) + 1

@@ -54,9 +54,10 @@ class Panda(Tuned):
     if `ewc`, that times sum_i F_i (theta_i - theta0_i)^2 / 2. No augmentation.
 
     F is the diagonal of a Fisher matrix. Without a file one is computed on the normal training
-    images, of the features in place of ImageNet's class probabilities (`fisher_of_features`): a backbone's
-    file has no classifier, and ImageNet is seldom at hand. That one has another scale than the
-    published file, to which 1e4 belongs.
+    images, of the features in place of ImageNet's class probabilities (`fisher_of_features`): a
+    backbone's file has no classifier, and ImageNet is seldom at hand. That one has another scale
+    than the published file, to which 1e4 belongs. Training
+    sees the centre `crop` too.
     """
 
     iterations: int = 2300  # the paper's rule, whatever the number of images
@@ -68,12 +69,6 @@ class Panda(Tuned):
     ewc: float = 0.0  # 1e4, with 50 epochs, in the authors' EWC variant
     fisher: str | None = None  # file of F by parameter name (.safetensors, .pth); null: computed
     fisher_sha256: str | None = None  # its checksum
-    freeze: list[str] | float | None = None  # modules by name, a share of the blocks (with the
-    # stem), or null: conv1, bn1, layer1, layer2 of a ResNet as in the paper, stem and half of the
-    # blocks of any other network
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # the side of the centre, in training too; null: the backbone file's
-    precision: str = "fp32"  # see `_tuned.py`; or auto, bf16
 
     def learn(self, given: Given) -> None:
         """Trains on normal images. The centre, the weights that EWC ties to and the Fisher diagonal

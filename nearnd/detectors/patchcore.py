@@ -63,9 +63,6 @@ class PatchCore(OnBackbone):
     limit: int | None = 320_000  # of more patches (1.3 GB), as many random ones of each image are
     # used; null: all. It is ours: every category of MVTec AD stays below it, of 5,000 images it
     # takes 64 patches each
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # the side of the centre that is embedded; null: the backbone file's
-    precision: str = "auto"  # of the network; or fp32, bf16
 
     def __post_init__(self):
         for name in ("dimension", "k", "limit"):
