@@ -107,7 +107,10 @@ class Timm:
         except (
             OSError, RuntimeError, KeyError, ValueError, AssertionError, SafetensorError
         ) as error:  # fmt: skip
-            raise ValueError(f"{self._sorry(file)} ({type(error).__name__}: {error})") from error
+            what = f"{file} does not fit" if file else "timm cannot build"
+            raise ValueError(
+                f"{what} {self.model} with kwargs {self.kwargs} ({type(error).__name__}: {error})"
+            ) from error
         if missing:
             raise ValueError(
                 f"{file or 'the published file'} does not fit {self.model} with kwargs"
@@ -128,10 +131,6 @@ class Timm:
         archive["hint"] = hint
         fetch(archive, folder / name, mirrors(), progress)
         return folder / name
-
-    def _sorry(self, file: Path | None) -> str:
-        what = f"{file} does not fit" if file else "timm cannot build"
-        return f"{what} {self.model} with kwargs {self.kwargs}"
 
 
 def _link(model: str) -> str:

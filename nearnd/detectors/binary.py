@@ -88,7 +88,11 @@ class Binary(OnBackbone):
 
         train_mode(net)
         schedule = cosine(steps) if self.schedule == "cosine" else None
-        optimizer = self._optimizer([p for p in net.parameters() if p.requires_grad])
+        trained, decay = [p for p in net.parameters() if p.requires_grad], self.weight_decay
+        if self.optimizer == "adamw":
+            optimizer = torch.optim.AdamW(trained, self.lr, weight_decay=decay, fused=True)
+        else:
+            optimizer = torch.optim.SGD(trained, self.lr, self.momentum, weight_decay=decay)
         given.train(net, optimizer, loss, steps=steps, schedule=schedule, out_of_memory=micro.halve)
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
@@ -100,12 +104,6 @@ class Binary(OnBackbone):
         logit = h @ (w[FAKE] - w[REAL]) + (b[FAKE] - b[REAL])  # (N,)
         h = unit(h) if self.facts["normalise"] else h
         return {"features": h, "logit": logit.astype(np.float32)}
-
-    def _optimizer(self, parameters: list) -> torch.optim.Optimizer:
-        decay = self.weight_decay
-        if self.optimizer == "adamw":
-            return torch.optim.AdamW(parameters, self.lr, weight_decay=decay, fused=True)
-        return torch.optim.SGD(parameters, self.lr, self.momentum, weight_decay=decay)
 
 
 def add_dropout(backbone: nn.Module, p: float) -> None:

@@ -96,7 +96,14 @@ class LabelledClassifier(OnBackbone):
         """Cross-entropy on the labels; then the value at which ReAct cuts features off. ValueError
         where there is only one class."""
         pixels = given.normal.pixels
-        labels = _numbered(given.normal.labels)
+        # 0..K-1 in the order of the labels, in which `not-3` leaves a hole
+        classes, labels = np.unique(given.normal.labels, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                "classifier: all normal images are of one class. MSP, MaxLogit, ODIN and Energy are"
+                " undefined for one class; set `normals: all` or `each-not` in the experiment's"
+                " entry"
+            )
         random, trunk = {"shift": self.shift, "flip": self.flip}, None
         torch.manual_seed(given.seed)
         if given.backbone is None:
@@ -111,7 +118,7 @@ class LabelledClassifier(OnBackbone):
             }
         else:
             trunk = self.open(given, **random)
-        self.facts["classes"] = int(labels.max()) + 1
+        self.facts["classes"] = len(classes)
         self.net = net = self.untrained(trunk).to(device())
         run, how = self.in_precision(net), self.how
         n, batch = len(pixels), self.batch
@@ -152,17 +159,6 @@ class LabelledClassifier(OnBackbone):
             "odin": odin(net, pixels, self.how, self.temperature, self.eps, progress),
             "react": _logits(net, np.minimum(h, self.facts["clip"])),
         }
-
-
-def _numbered(labels: np.ndarray) -> np.ndarray:
-    """The labels as 0..K-1, in their order (`not-3` leaves a hole); ValueError for one class."""
-    classes, numbers = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            "classifier: all normal images are of one class. MSP, MaxLogit, ODIN and Energy are"
-            " undefined for one class; set `normals: all` or `each-not` in the experiment's entry"
-        )
-    return numbers
 
 
 def _logits(net, h: np.ndarray) -> np.ndarray:

@@ -18,12 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import embedder, levels, prune
+from nearnd.detectors._patches import levels, patches, prune
 from nearnd.detectors._trained import Given, OnBackbone, batched
 from nearnd.jobs.device import device
 from nearnd.networks.backbone import create
 from nearnd.networks.coreset import coreset, share_of
 from nearnd.networks.nearest import nearest
+from nearnd.networks.precision import autocast, dtype, for_inference
+from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
@@ -112,8 +114,21 @@ class PatchCore(OnBackbone):
         return {"map": batched(of, pixels, progress, BATCH)[0]}
 
     def _embedder(self, model: nn.Module) -> Callable[[np.ndarray], Tensor]:
-        size = self.facts["dimension"], self.facts["neighbourhood"]
-        return embedder(model, self.facts["levels"], self.how, self.precision, *size)
+        """A function from images uint8 (n, H, W, C) to float32 patches (n, h, w, D)."""
+        on, how, facts = next(model.parameters()).device, self.how, self.facts
+        kind = dtype(model, on, self.precision)
+        quick = for_inference(model.eval(), kind)
+
+        @torch.inference_mode()
+        def embed(pixels: np.ndarray) -> Tensor:
+            x = view(pixels, how).to(on)  # (n, C, crop, crop)
+            with autocast(on, kind):
+                maps = quick.forward_intermediates(
+                    x, indices=facts["levels"], stop_early=True, intermediates_only=True
+                )
+            return patches([m.float() for m in maps], facts["dimension"], facts["neighbourhood"])
+
+        return embed
 
     def _gather(self, model: nn.Module, pixels: np.ndarray, given: Given) -> np.ndarray:
         """The patches of all images float32 (M, D), or as many random ones of each image as keep M
