@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nearnd.contracts import Images, Progress
 from nearnd.files.fetch import fetch, mirrors
 
 FILES = {
@@ -33,10 +32,7 @@ class Inception:
 
     weights: str = "pretrained"
 
-    def make(
-        self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
-        progress: Progress,
-    ) -> tuple[dict, dict]:  # fmt: skip
+    def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The weights as numpy arrays; an error says how to place the file by hand."""
         from nearnd.networks.inception import URL, read_weights
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.contracts import Images, Progress
-
 # 0.8 million parameters: 8x8 images in 16 patches of 2x2
 SMALL = {
     "img_size": 8, "patch_size": 2, "in_chans": 1, "embed_dim": 128, "depth": 4, "num_heads": 4,
@@ -51,10 +49,7 @@ class Pretrain:
     std: float | list[float] = 0.5
     precision: str = "auto"
 
-    def make(
-        self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
-        progress: Progress,
-    ) -> tuple[dict, dict]:  # fmt: skip
+    def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The trained weights, and facts with the accuracy on training and held-out images."""
         import torch
         from torch.nn import functional as F

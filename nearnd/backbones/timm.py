@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from nearnd.contracts import Images, Progress
+from nearnd.contracts import Progress
 from nearnd.files.fetch import fetch, mirrors, verify
 
 FILES = {
@@ -58,10 +58,7 @@ class Timm:
     def __post_init__(self):
         self.kwargs = self.kwargs or {}
 
-    def make(
-        self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
-        progress: Progress,
-    ) -> tuple[dict, dict]:  # fmt: skip
+    def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The weights and facts of the network; needs no images."""
         import timm
         import torch
