@@ -23,6 +23,7 @@ from nearnd.networks.transform import view
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
+REAL, FAKE = 0, 1
 
 
 def work(about, *, epochs: int, batch: int, freeze: float, freeze_stem: bool, **rest) -> dict:
@@ -30,9 +31,6 @@ def work(about, *, epochs: int, batch: int, freeze: float, freeze_stem: bool, **
     shown = epochs * (about.images + about.outliers)
     saved = freeze * (2 if freeze_stem else 1)  # frozen weights have no gradient of their own
     return {"shown": shown, "batch": batch, "passes": 3 - saved}
-
-
-REAL, FAKE = 0, 1
 
 
 @dataclass

@@ -27,6 +27,7 @@ from nearnd.networks.wide_resnet import Block, WideResNet
 
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
+log = logging.getLogger("nearnd")
 
 
 def work(about, *, depth: int, width: int, epochs: int, batch: int, **rest) -> dict:
@@ -35,9 +36,6 @@ def work(about, *, depth: int, width: int, epochs: int, batch: int, **rest) -> d
 
     small = about.backbone or flops.wide_resnet(about.side, about.channels, depth, width)
     return {"network": small, "shown": epochs * about.images, "batch": batch}
-
-
-log = logging.getLogger("nearnd")
 
 
 class Trunk(WideResNet):

@@ -28,6 +28,7 @@ from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
 EMBEDS = ["features"]
+log = logging.getLogger("nearnd")
 
 
 def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
@@ -35,9 +36,6 @@ def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
     saved = freeze if isinstance(freeze, float | int) else 0  # of names it is not known
     shown = 2 * epochs * about.images  # two views of each
     return {"shown": shown, "batch": batch, "passes": 3 - saved}
-
-
-log = logging.getLogger("nearnd")
 
 
 @dataclass

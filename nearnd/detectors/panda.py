@@ -37,15 +37,13 @@ FILES = {
     }
 }
 CHUNK = 4  # images whose gradients are held at once, each as large as the trained weights
+log = logging.getLogger("nearnd")
 
 
 def work(about, *, iterations: int, batch: int, freeze, **rest) -> dict:
     """See contracts.py."""
     saved = freeze if isinstance(freeze, float | int) else 0  # of names it is not known
     return {"shown": iterations * batch, "batch": batch, "passes": 3 - saved}
-
-
-log = logging.getLogger("nearnd")
 
 
 @dataclass

@@ -30,14 +30,12 @@ from nearnd.networks.transform import view
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
 BATCH = 16  # images; their neighbourhoods are 22 MB each with the default at 224 pixels
+log = logging.getLogger("nearnd")
 
 
 def work(about, **rest) -> dict:
     """See contracts.py."""
     return {"embedded": about.images}
-
-
-log = logging.getLogger("nearnd")
 
 
 class Memory(nn.Module):

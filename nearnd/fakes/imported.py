@@ -72,9 +72,7 @@ class Imported:
         return fakes, {}
 
 
-def inputs(
-    file: str | None = None, folder: str | None = None, per_class: int | None = None, **rest
-) -> list[str]:
+def inputs(file=None, folder=None, per_class=None, **rest) -> list[str]:
     """The folders that hold the images, of which every change counts; none for a file.
 
     Cheap: called while the workflow is planned. ValueError if the arguments cannot work.
@@ -89,13 +87,7 @@ def inputs(
     return sorted(str(at) for at, _ in walk(root))
 
 
-def number(
-    classes: dict[str, bool],
-    file: str | None = None,
-    folder: str | None = None,
-    per_class: int | None = None,
-    **rest,
-) -> int | None:
+def number(classes: dict[str, bool], file=None, folder=None, per_class=None, **rest) -> int | None:
     """How many images there are for a task; `classes` and ValueError as in `draw`.
 
     Cheap: called while the workflow is planned. Opens no picture, and of an array the header only;
