@@ -89,7 +89,7 @@ def defaults(stage: str, kind: str) -> dict[str, Any]:
 
 def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
     """What `build` takes, with the expressions of the defaults: a function, or the name of one of
-    the file's dataclasses, `build = Frozen`, whose fields they are."""
+    the file's dataclasses, `build = Frozen`, whose fields they are, inherited ones too."""
     body = _tree(_file(stage, kind)).body
     named = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     for node in body:
