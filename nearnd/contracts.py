@@ -4,8 +4,8 @@ Words and signs are fixed here once: images are uint8, scores are higher for mor
 label 1 is an anomaly, one seed per generated image.
 
 A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
-object, or `build = Name`, a dataclass of that file, whose fields are the arguments. It may state,
-as literals that are read without importing the file:
+object, or `build = Name`, a class of that file: if it is a dataclass, its fields, inherited ones
+too, are the arguments. It may state, as literals that are read without importing the file:
 
     NEEDS      what an entry must name beside its arguments: a list out of "backbone", "outliers",
                "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the

@@ -61,8 +61,10 @@ def call(stage: str, entry: dict[str, Any], function: str) -> Any:
 
     Datasets whose class names stand in the user's folder have `classes`; this imports the file.
     """
-    body = _tree(_file(stage, entry["kind"])).body
-    if not any(isinstance(node, ast.FunctionDef) and node.name == function for node in body):
+    names = set()
+    for node in _tree(_file(stage, entry["kind"])).body:
+        names |= {node.name} if isinstance(node, ast.FunctionDef) else _imported(node).keys()
+    if function not in names:
         return None
     arguments = {key: value for key, value in entry.items() if key != "kind"}
     module = importlib.import_module(f"nearnd.{stage}.{entry['kind']}")
@@ -87,7 +89,7 @@ def defaults(stage: str, kind: str) -> dict[str, Any]:
 
 def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
     """What `build` takes, with the expressions of the defaults: a function, or the name of one of
-    the file's dataclasses, `build = Frozen`, whose fields they are."""
+    the file's dataclasses, `build = Frozen`, whose fields they are, inherited ones too."""
     body = _tree(_file(stage, kind)).body
     named = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     for node in body:
@@ -97,11 +99,33 @@ def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
     if found is None:
         raise ValueError(f"nearnd/{stage}/{kind}.py has no function build")
     if isinstance(found, ast.ClassDef):
-        return {f.target.id: f.value for f in found.body if isinstance(f, ast.AnnAssign)}
+        return _fields(_file(stage, kind), found.name)
     spec = found.args
     plain = spec.posonlyargs + spec.args
     values = [None] * (len(plain) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
     return {a.arg: value for a, value in zip(plain + spec.kwonlyargs, values, strict=True)}
+
+
+def _fields(file: Path, name: str) -> dict[str, ast.expr | None]:
+    """The fields of a dataclass, after those of the class that it extends; none for a class that
+    is not of this package."""
+    found: dict[str, ast.expr | None] = {}
+    for node in _tree(file).body:
+        if name in (there := _imported(node)):
+            return _fields(there[name], name)
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            for base in node.bases:
+                found |= _fields(file, base.id) if isinstance(base, ast.Name) else {}
+            found |= {f.target.id: f.value for f in node.body if isinstance(f, ast.AnnAssign)}
+    return found
+
+
+def _imported(node: ast.stmt) -> dict[str, Path]:
+    """The names that a statement imports out of a file of this package, and that file."""
+    if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("nearnd."):
+        return {}
+    file = PACKAGE.joinpath(*node.module.split(".")[1:]).with_suffix(".py")
+    return {alias.name: file for alias in node.names} if file.is_file() else {}
 
 
 def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:

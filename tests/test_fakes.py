@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nearnd import plugins
-from nearnd.fakes._levels import match_levels
+from nearnd.fakes.sampled import match_levels
 from nearnd.jobs import duplicates
 from nearnd.jobs.early_end import choose
 

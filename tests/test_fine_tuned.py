@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from torch import nn
 
 from nearnd.contracts import Images, silent
-from nearnd.detectors import _fisher, frozen, msad, panda, panda_oe, transformaly
+from nearnd.detectors import frozen, msad, panda, panda_oe, transformaly
 from nearnd.detectors._freeze import freeze_as
 from nearnd.detectors.msad import augmentation, views
 from nearnd.detectors.transformaly import Imitation, xavier
@@ -192,12 +192,12 @@ def test_fisher_diagonal_of_a_linear_softmax_model():
     for y in range(3):  # each label weighted by its probability: sqrt(p) before squaring
         label = nn.functional.one_hot(torch.full((7,), y), 3).float()
         one = {"w": torch.zeros(3, 4)}
-        _fisher.add_squares(one, log_p, {"w": w}, x, label)
+        panda.add_squares(one, log_p, {"w": w}, x, label)
         hand = sum(torch.outer((label[n] - p[n]).square(), x[n].square()) for n in range(7))
         assert torch.allclose(one["w"], hand, atol=1e-5)
         for n in range(7):
             alone = {"w": torch.zeros(3, 4)}
-            _fisher.add_squares(alone, log_p, {"w": w}, x[n : n + 1], label[n : n + 1])
+            panda.add_squares(alone, log_p, {"w": w}, x[n : n + 1], label[n : n + 1])
             total["w"] += p[n, y] * alone["w"] / 7
     assert torch.allclose(total["w"], expected, atol=1e-5)
 
@@ -208,7 +208,7 @@ def test_fisher_of_features_is_their_mean_squared_jacobian(resnet):
     freeze_as(model, ["conv1", "layer1", "layer2", "layer3", "layer4.0.conv2"])
     how = View(32, 32, facts["mean"], facts["std"])
     images = noise(5, 32, 32, 3)
-    draws = [_fisher.of_features(model, images, how, seed) for seed in range(60)]
+    draws = [panda.fisher_of_features(model, images, how, seed) for seed in range(60)]
     name = "layer4.0.bn2.weight"
     found = torch.stack([d[name] for d in draws]).mean(0)
     p = dict(model.named_parameters())[name]

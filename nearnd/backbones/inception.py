@@ -1,8 +1,8 @@
 """The weights of the Inception network that published Fréchet distances are computed with."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from nearnd.contracts import Images, Progress
 from nearnd.files.fetch import fetch, mirrors
 
 FILES = {
@@ -22,16 +22,17 @@ def work(about, **arguments) -> dict:
     return {"network": flops.backbone("inception_v3", {})}  # timm's, of the same size
 
 
+@dataclass
 class Inception:
-    """Backbone (contracts.py) whose weights come from outside."""
+    """Backbone (contracts.py) whose weights come from outside.
 
-    def __init__(self, weights: str):
-        self.weights = weights
+    `weights`: "pretrained" (from `mirrors` or its link), or the file (.pth or .safetensors): a
+    path, a link, or a name to look for in `mirrors`.
+    """
 
-    def make(
-        self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
-        progress: Progress,
-    ) -> tuple[dict, dict]:  # fmt: skip
+    weights: str = "pretrained"
+
+    def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The weights as numpy arrays; an error says how to place the file by hand."""
         from nearnd.networks.inception import URL, read_weights
 
@@ -45,7 +46,4 @@ class Inception:
         return {name: t.numpy() for name, t in tensors.items()}, {"model": "inception-2015-12-05"}
 
 
-def build(weights: str = "pretrained") -> Inception:
-    """`weights`: "pretrained" (from `mirrors` or its link), or the file (.pth or .safetensors): a
-    path, a link, or a name to look for in `mirrors`."""
-    return Inception(weights)
+build = Inception

@@ -4,11 +4,10 @@ The role that ImageNet-21k has in the papers, for images on which no public netw
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from nearnd.contracts import Images, Progress
 
 # 0.8 million parameters: 8x8 images in 16 patches of 2x2
 SMALL = {
@@ -26,16 +25,31 @@ def work(about, *, model: str, kwargs: dict | None, epochs: int, batch: int, **r
     return {"network": network, "shown": epochs * about.images, "batch": batch}
 
 
+@dataclass
 class Pretrain:
-    """Backbone (contracts.py) trained on labelled images."""
+    """Backbone (contracts.py): the timm network `model`, called with `kwargs`, trained with AdamW
+    and cross-entropy.
 
-    def __init__(self, **options):
-        self.options = options
+    `warmup` is a share of the steps, a cosine follows; `smoothing` of the labels; `shift` moves
+    images by up to so many pixels of the network's input, `flip` mirrors them (not for letters).
+    `kwargs` null: a ViT of 0.8 million parameters for grey 8x8 images.
+    """
 
-    def make(
-        self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
-        progress: Progress,
-    ) -> tuple[dict, dict]:  # fmt: skip
+    model: str = "vit_tiny_patch16_224"
+    kwargs: dict | None = None
+    epochs: int = 5
+    batch: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    smoothing: float = 0.1
+    shift: int = 0
+    flip: bool = False
+    mean: float | list[float] = 0.5
+    std: float | list[float] = 0.5
+    precision: str = "auto"
+
+    def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The trained weights, and facts with the accuracy on training and held-out images."""
         import torch
         from torch.nn import functional as F
@@ -51,30 +65,28 @@ class Pretrain:
             raise ValueError("pretrain needs labelled images: set `dataset` in its entry")
         if len(classes) < 2:
             raise ValueError(f"pretrain needs at least two classes, the dataset has {classes}")
-        o, on = self.options, device.device()
+        on, kwargs = device.device(), SMALL if self.kwargs is None else self.kwargs
         torch.manual_seed(seed)
-        plan = {"model": o["model"], "kwargs": o["kwargs"]}
-        network = create(plan)
-        facts = describe(network, o["model"], o["kwargs"], o["mean"], o["std"])
+        network = create({"model": self.model, "kwargs": kwargs})
+        facts = describe(network, self.model, kwargs, self.mean, self.std)
         net = Classifier(network, len(classes)).to(on)
-        kind = dtype(net, on, o["precision"])
+        kind = dtype(net, on, self.precision)
         how = View(
-            facts["resize"], facts["size"], facts["mean"], facts["std"], o["shift"], o["flip"]
+            facts["resize"], facts["size"], facts["mean"], facts["std"], self.shift, self.flip
         ).check()
 
         order = np.random.default_rng(seed).permutation(len(images))
         n_held = max(1, round(HELD_OUT * len(images)))
         held, rows = np.sort(order[:n_held]), np.sort(order[n_held:])
-        n, batch = len(rows), o["batch"]
-        steps = o["epochs"] * steps_per_epoch(n, batch)
-        warmup = max(1, round(o["warmup"] * steps))
+        n, batch = len(rows), self.batch
+        steps = self.epochs * steps_per_epoch(n, batch)
+        warmup = max(1, round(self.warmup * steps))
         # weight decay on matrices only, not on biases, norms and the class token
         matrices = [p for p in net.parameters() if p.ndim > 1 and p.shape[0] > 1]
         others = [p for p in net.parameters() if not (p.ndim > 1 and p.shape[0] > 1)]
         groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(
-            groups, lr=o["lr"], weight_decay=o["weight_decay"], fused=True
-        )
+        decay = self.weight_decay
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, weight_decay=decay, fused=True)
 
         def schedule(step: int) -> float:  # linear warm-up, then half a cosine
             return min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * step / steps))
@@ -85,7 +97,7 @@ class Pretrain:
             y = torch.from_numpy(np.asarray(images.labels[index])).to(on)
             with autocast(on, kind):
                 logits = net(x)
-            return F.cross_entropy(logits.float(), y, label_smoothing=o["smoothing"])
+            return F.cross_entropy(logits.float(), y, label_smoothing=self.smoothing)
 
         net.train()
         train(
@@ -109,29 +121,4 @@ class Pretrain:
         return weights_of(network), facts
 
 
-def build(
-    model: str = "vit_tiny_patch16_224",
-    kwargs: dict | None = None,
-    epochs: int = 5,
-    batch: int = 64,
-    lr: float = 3e-3,
-    weight_decay: float = 0.05,
-    warmup: float = 0.1,
-    smoothing: float = 0.1,
-    shift: int = 0,
-    flip: bool = False,
-    mean: float | list[float] = 0.5,
-    std: float | list[float] = 0.5,
-    precision: str = "auto",
-) -> Pretrain:
-    """The timm network `model`, called with `kwargs`, trained with AdamW and cross-entropy.
-
-    `warmup` is a share of the steps, a cosine follows; `smoothing` of the labels; `shift` moves
-    images by up to so many pixels of the network's input, `flip` mirrors them (not for letters).
-    `kwargs` null: a ViT of 0.8 million parameters for grey 8x8 images.
-    """
-    return Pretrain(
-        model=model, kwargs=dict(SMALL if kwargs is None else kwargs), epochs=epochs, batch=batch,
-        lr=lr, weight_decay=weight_decay, warmup=warmup, smoothing=smoothing, shift=shift,
-        flip=flip, mean=mean, std=std, precision=precision,
-    )  # fmt: skip
+build = Pretrain

@@ -4,11 +4,12 @@ import difflib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from nearnd.contracts import Images, Progress
+from nearnd.contracts import Progress
 from nearnd.files.fetch import fetch, mirrors, verify
 
 FILES = {
@@ -33,17 +34,31 @@ def work(about, *, model: str, kwargs: dict | None, **rest) -> dict:
     return {"network": flops.backbone(model, kwargs or {})}
 
 
+@dataclass
 class Timm:
-    """Backbone (contracts.py) whose weights come from outside."""
+    """Backbone (contracts.py): the network `model` of timm, called with `kwargs`, without its
+    classifier.
 
-    def __init__(self, model, weights, kwargs, mean, std, resize, sha256):
-        self.model, self.weights, self.kwargs = model, weights, kwargs
-        self.mean, self.std, self.resize, self.sha256 = mean, std, resize, sha256
+    `weights`: "pretrained" (`<model>.safetensors` in `mirrors`, or where timm has it), "none"
+    (random), or a .safetensors, .npz or .pth file: a path, a link, or a name to look for in
+    `mirrors`. `sha256` is checked if given; without it that of a fetched file is kept at its first
+    use and enforced. `mean`, `std`: of the pixels in [0, 1]; null takes those of timm's entry.
+    Images are resized to `resize`, by default 256/224 of the input, from which the input is cut
+    (FITYMI).
+    """
 
-    def make(
-        self, images: Images | None, classes: list[str], *, seed: int, folder: Path,
-        progress: Progress,
-    ) -> tuple[dict, dict]:  # fmt: skip
+    model: str = "vit_base_patch16_224.orig_in21k"  # FITYMI: ViT-B/16, ImageNet-21k
+    weights: str = "pretrained"
+    kwargs: dict | None = None
+    mean: float | list[float] | None = IMAGENET_MEAN  # FITYMI, although trained with 0.5 (C4)
+    std: float | list[float] | None = IMAGENET_STD
+    resize: int | None = None
+    sha256: str | None = None
+
+    def __post_init__(self):
+        self.kwargs = self.kwargs or {}
+
+    def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The weights and facts of the network; needs no images."""
         import timm
         import torch
@@ -89,7 +104,10 @@ class Timm:
         except (
             OSError, RuntimeError, KeyError, ValueError, AssertionError, SafetensorError
         ) as error:  # fmt: skip
-            raise ValueError(f"{self._sorry(file)} ({type(error).__name__}: {error})") from error
+            what = f"{file} does not fit" if file else "timm cannot build"
+            raise ValueError(
+                f"{what} {self.model} with kwargs {self.kwargs} ({type(error).__name__}: {error})"
+            ) from error
         if missing:
             raise ValueError(
                 f"{file or 'the published file'} does not fit {self.model} with kwargs"
@@ -110,10 +128,6 @@ class Timm:
         archive["hint"] = hint
         fetch(archive, folder / name, mirrors(), progress)
         return folder / name
-
-    def _sorry(self, file: Path | None) -> str:
-        what = f"{file} does not fit" if file else "timm cannot build"
-        return f"{what} {self.model} with kwargs {self.kwargs}"
 
 
 def _link(model: str) -> str:
@@ -147,22 +161,4 @@ def _missing_tensors() -> Iterator[list[str]]:
         yield missing
 
 
-def build(
-    model: str = "vit_base_patch16_224.orig_in21k",  # FITYMI: ViT-B/16, ImageNet-21k
-    weights: str = "pretrained",
-    kwargs: dict | None = None,
-    mean: float | list[float] | None = IMAGENET_MEAN,  # FITYMI, although trained with 0.5 (C4)
-    std: float | list[float] | None = IMAGENET_STD,
-    resize: int | None = None,
-    sha256: str | None = None,
-) -> Timm:
-    """The network `model` of timm, called with `kwargs`, without its classifier.
-
-    `weights`: "pretrained" (`<model>.safetensors` in `mirrors`, or where timm has it), "none"
-    (random), or a .safetensors, .npz or .pth file: a path, a link, or a name to look for in
-    `mirrors`. `sha256` is checked if given; without it that of a fetched file is kept at its first
-    use and enforced. `mean`, `std`: of the pixels in [0, 1]; null takes those of timm's entry.
-    Images are resized to `resize`, by default 256/224 of the input, from which the input is cut
-    (FITYMI).
-    """
-    return Timm(model, weights, dict(kwargs or {}), mean, std, resize, sha256)
+build = Timm

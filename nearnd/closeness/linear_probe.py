@@ -10,20 +10,16 @@ from nearnd.contracts import Closeness
 log = logging.getLogger(__name__)
 
 
-def build(
-    c: float = 1.0,  # inverse strength of the L2 penalty, scikit-learn's default
-    iterations: int = 1000,
-) -> Closeness:
+def build(c: float = 1.0, iterations: int = 1000) -> Closeness:
     """Closeness by a linear probe on frozen features (FITYMI section 3.3.1, "CLP").
 
     A logistic regression P learns the K anomaly classes from their training images; the closeness
     of class i is the mean of P(y = i | x) over the normal class's training images x. The paper does
     not say if P is a probe or fine-tuned; a probe is the cheaper reading. No test image is read.
+    `c`: inverse strength of the L2 penalty, scikit-learn's default.
     """
 
-    def closeness(
-        features: np.ndarray, labels: np.ndarray, normals: list[np.ndarray]
-    ) -> np.ndarray:
+    def closeness(features: np.ndarray, labels: np.ndarray, normals: list) -> np.ndarray:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import StandardScaler

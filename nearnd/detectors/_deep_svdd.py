@@ -5,6 +5,8 @@ network that can give one code to all images has an easy way out: every image at
 batch norms and bounded activations allow it, so there are none.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +44,38 @@ class Sphere(nn.Module):
         return z, (z - self.centre).square().sum(1)
 
 
+def work(about, *, widths, hidden, code, epochs: int, batch: int, ae_epochs: int, **rest) -> dict:
+    """See contracts.py."""
+    from nearnd.networks import flops
+
+    network = flops.lenet(about.side, about.channels, widths, hidden, code)
+    shown = epochs * (about.images + about.outliers)
+    shown += 2 * ae_epochs * about.images  # encoder and decoder
+    return {"network": network, "shown": shown, "batch": batch}
+
+
+@dataclass
 class Compact(Trained):
     """Codes near a centre, and how far each is.
 
     A kind adds `images(given)`, all pixels (N, H, W, C) with the normal ones first, and how many
     are normal; and `loss(d, rows, step, normals)` of squared distances d (B,) of the images in
-    these rows.
+    these rows. The defaults are the official codes' for CIFAR-10.
     """
+
+    widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks
+    hidden: int | None = None  # width of a layer before the last; null: none
+    code: int = 128  # features
+    bias: bool = False  # True adds biases and affine batch norms, which lets it collapse; training
+    # then ends with an error if it has
+    epochs: int = 150
+    milestones: Sequence[int] = (50,)  # epochs at which the learning rate falls to a tenth
+    lr: float = 1e-4
+    weight_decay: float = 0.5e-6
+    ae_epochs: int = 350  # of the autoencoder; 0: none
+    ae_milestones: Sequence[int] = (250,)
+    ae_lr: float = 1e-4
+    ae_weight_decay: float = 0.5e-6
 
     contrast = False  # True: normalised, see `contrast_normalised`; else pixels stay in [0, 1]
 

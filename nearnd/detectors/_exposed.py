@@ -5,6 +5,7 @@ its official code.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -26,6 +27,11 @@ TINY = 1e-9  # the official code's, inside the logarithm and the fraction
 LINEAR = ("bce", "focal")  # losses of a logit; the others are losses of a distance
 LOSSES = (*LINEAR, "hsc", "sad")
 RADIAL = ("pseudo_huber", "l1", "l2", "squared")
+
+
+def work(about, *, epochs: int, batch: int, **rest) -> dict:
+    """See contracts.py."""
+    return {"shown": epochs * (about.images + about.outliers), "batch": batch}
 
 
 class Exposed(nn.Module):
@@ -104,6 +110,7 @@ def outlier_rows(step: int, m: int, batch: int, seed: int) -> np.ndarray:
     return batch_rows(step, m, batch, seed + 1)  # another order than that of the normals
 
 
+@dataclass
 class ExposedBackbone(OnBackbone):
     """A fine-tuned backbone: a code for each image, and how anomalous it is.
 

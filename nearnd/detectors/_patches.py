@@ -1,14 +1,10 @@
 """Patch features of any timm network with feature maps, as PatchCore's official code makes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from nearnd.networks.precision import autocast, dtype, for_inference
-from nearnd.networks.transform import View, view
 
 
 def levels(model: nn.Module, names: Sequence[str] | None, where: str) -> list[int]:
@@ -38,26 +34,6 @@ def prune(model: nn.Module, at: list[int]) -> nn.Module:
     """The network without what comes after the last of these levels, in evaluation mode."""
     model.prune_intermediate_layers(at, prune_norm=True, prune_head=True)
     return model.eval()
-
-
-def embedder(
-    model: nn.Module, at: list[int], how: View, precision: str, dimension: int, size: int
-) -> Callable[[np.ndarray], Tensor]:
-    """A function from images uint8 (n, H, W, C) to float32 patches (n, h, w, D), see `patches`."""
-    on = next(model.parameters()).device
-    kind = dtype(model, on, precision)
-    quick = for_inference(model.eval(), kind)
-
-    @torch.inference_mode()
-    def embed(pixels: np.ndarray) -> Tensor:
-        x = view(pixels, how).to(on)  # (n, C, crop, crop)
-        with autocast(on, kind):
-            maps = quick.forward_intermediates(
-                x, indices=at, stop_early=True, intermediates_only=True
-            )
-        return patches([m.float() for m in maps], dimension, size)  # (n, h, w, D)
-
-    return embed
 
 
 def patches(maps: list[Tensor], dimension: int, size: int) -> Tensor:

@@ -1,6 +1,7 @@
 """What trained detectors share: fitting, the file of weights and facts, embedding in batches."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +13,8 @@ from nearnd.contracts import Embedding, Images, Progress, silent
 from nearnd.files.arrays import load_tensors, save_tensors
 from nearnd.jobs.device import device
 from nearnd.jobs.training_loop import train
-from nearnd.networks.backbone import (
-    Classifier,
-    create,
-    features,
-    load_backbone,
-    put_weights,
-    weights_of,
-)
+from nearnd.networks import backbone as networks
+from nearnd.networks.backbone import Classifier, create, features
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import View, view
@@ -31,11 +26,11 @@ class Given(NamedTuple):
     """What `fit` was given; see contracts.py."""
 
     normal: Images
-    outliers: np.ndarray | None
-    backbone: Path | None
-    seed: int
-    folder: Path | None
-    progress: Progress
+    outliers: np.ndarray | None = None
+    backbone: Path | None = None
+    seed: int = 0
+    folder: Path | None = None
+    progress: Progress = silent
 
     def train(self, net: nn.Module, optimizer, loss: Callable, **recipe) -> None:
         """`training_loop.train` with this seed, folder and progress."""
@@ -74,18 +69,9 @@ class Trained:
         """The name of the kind's file."""
         return type(self).__module__.rpartition(".")[2]
 
-    def fit(
-        self,
-        normal: Images | None,
-        *,
-        outliers: np.ndarray | None = None,
-        backbone: Path | None = None,
-        seed: int = 0,
-        folder: Path | None = None,
-        progress: Progress = silent,
-    ) -> None:
-        """See contracts.py, and the kind's `learn`."""
-        self.learn(Given(normal, outliers, backbone, seed, folder, progress))
+    def fit(self, normal: Images | None, **given) -> None:
+        """See `Given`, and the kind's `learn`."""
+        self.learn(Given(normal, **given))
         self.net.eval()
 
     def fitted(self, call: str) -> nn.Module:
@@ -101,7 +87,7 @@ class Trained:
             raise ValueError(f"{self.kind}: {name} is {value!r}, it must be one of {choice}")
 
     def save(self, path: Path) -> None:
-        weights = weights_of(self.fitted("save"))
+        weights = networks.weights_of(self.fitted("save"))
         save_tensors(path, weights, detector=self.kind, **self.facts)
 
     def load(self, path: Path) -> None:
@@ -110,16 +96,18 @@ class Trained:
             raise ValueError(f"{path} is not the file of a `{self.kind}` detector")
         self.facts: dict[str, Any] = facts
         net = self.untrained()
-        put_weights(net, weights, path)
+        networks.put_weights(net, weights, path)
         self.net = net.to(device()).eval()
 
 
+@dataclass
 class OnBackbone(Trained):
-    """A detector on a pretrained network; options `resize`, `crop` and `precision`.
+    """A detector on a pretrained network."""
 
-    Images are resized (shorter side) to `resize`, and the centre `crop` is embedded; None: what the
-    backbone's file states, 256 and 224 for FITYMI's. `precision`: auto, fp32 or bf16.
-    """
+    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
+    crop: int | None = None  # the side of the centre that is embedded, of a random part in training
+    # where images are shifted; null: the backbone file's (224 of 256 for FITYMI's)
+    precision: str = "auto"  # of the network; or fp32, bf16
 
     def open(self, given: Given, **random) -> nn.Module:
         """The backbone on the CPU, in evaluation mode; facts are what it and its input look like,
@@ -136,7 +124,7 @@ class OnBackbone(Trained):
             raise ValueError(
                 f"{self.kind} needs a pretrained network: set `backbone` in the detector's entry"
             )
-        model, facts = load_backbone(given.backbone)
+        model, facts = networks.load_backbone(given.backbone)
         how = view_of(facts, self.resize, self.crop, **random)
         self.facts = {"backbone": facts, "view": list(how)}
         return model

@@ -6,6 +6,7 @@ away before the next forward pass: float32 is the default here.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,8 +17,14 @@ from nearnd.detectors._trained import Given, OnBackbone
 from nearnd.jobs.device import device
 
 
+@dataclass
 class Tuned(OnBackbone):
-    """Options `freeze`, `lr`, `momentum`, `weight_decay`, and `clip` if the kind has it."""
+    """A kind adds `lr`, `momentum`, `weight_decay`, and `clip` if it has it."""
+
+    freeze: list[str] | float | None = None  # modules by name, a share of the blocks (with the
+    # stem), or null: conv1, bn1, layer1, layer2 of a ResNet as in PANDA's paper, stem and half of
+    # the blocks of any other network
+    precision: str = "fp32"  # or auto, bf16
 
     clip = None
 

@@ -11,15 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nearnd.detectors._exposed import ExposedBackbone
+from nearnd.detectors._exposed import ExposedBackbone, work  # noqa: F401 (of this kind too)
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
-
-
-def work(about, *, epochs: int, batch: int, **rest) -> dict:
-    """See contracts.py."""
-    return {"shown": epochs * (about.images + about.outliers), "batch": batch}
 
 
 @dataclass
@@ -34,11 +29,8 @@ class ADIB(ExposedBackbone):
     lr: float = 0.1  # of a ResNet; a ViT needs a smaller one
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # a random one in training, the centre for features; null: the file's
     shift: int = 4  # pixels; the border is repeated (the original's is black)
     flip: bool = True  # training images are mirrored half of the time
-    precision: str = "auto"  # or fp32, bf16
 
     loss, radial, gamma, code = "bce", "squared", 0.0, None
 

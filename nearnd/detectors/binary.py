@@ -23,6 +23,7 @@ from nearnd.networks.transform import view
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
+REAL, FAKE = 0, 1
 
 
 def work(about, *, epochs: int, batch: int, freeze: float, freeze_stem: bool, **rest) -> dict:
@@ -30,9 +31,6 @@ def work(about, *, epochs: int, batch: int, freeze: float, freeze_stem: bool, **
     shown = epochs * (about.images + about.outliers)
     saved = freeze * (2 if freeze_stem else 1)  # frozen weights have no gradient of their own
     return {"shown": shown, "batch": batch, "passes": 3 - saved}
-
-
-REAL, FAKE = 0, 1
 
 
 @dataclass
@@ -49,12 +47,9 @@ class Binary(OnBackbone):
     freeze: float = 0.5  # share of the blocks: the first six of twelve
     freeze_stem: bool = False  # else what comes before the blocks too, which ends the backward pass
     dropout: float = 0.1
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # a random one in training, the centre for features; null: the file's
     shift: int = 0  # training crops are moved by up to so many pixels
     flip: bool = True  # and mirrored half of the time
     normalise: bool = False  # features of length one
-    precision: str = "auto"  # or fp32, bf16
 
     def __post_init__(self):
         self.one_of("optimizer", "sgd", "adamw")
@@ -91,7 +86,11 @@ class Binary(OnBackbone):
 
         train_mode(net)
         schedule = cosine(steps) if self.schedule == "cosine" else None
-        optimizer = self._optimizer([p for p in net.parameters() if p.requires_grad])
+        trained, decay = [p for p in net.parameters() if p.requires_grad], self.weight_decay
+        if self.optimizer == "adamw":
+            optimizer = torch.optim.AdamW(trained, self.lr, weight_decay=decay, fused=True)
+        else:
+            optimizer = torch.optim.SGD(trained, self.lr, self.momentum, weight_decay=decay)
         given.train(net, optimizer, loss, steps=steps, schedule=schedule, out_of_memory=micro.halve)
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
@@ -103,12 +102,6 @@ class Binary(OnBackbone):
         logit = h @ (w[FAKE] - w[REAL]) + (b[FAKE] - b[REAL])  # (N,)
         h = unit(h) if self.facts["normalise"] else h
         return {"features": h, "logit": logit.astype(np.float32)}
-
-    def _optimizer(self, parameters: list) -> torch.optim.Optimizer:
-        decay = self.weight_decay
-        if self.optimizer == "adamw":
-            return torch.optim.AdamW(parameters, self.lr, weight_decay=decay, fused=True)
-        return torch.optim.SGD(parameters, self.lr, self.momentum, weight_decay=decay)
 
 
 def add_dropout(backbone: nn.Module, p: float) -> None:

@@ -27,6 +27,7 @@ from nearnd.networks.wide_resnet import Block, WideResNet
 
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
+log = logging.getLogger("nearnd")
 
 
 def work(about, *, depth: int, width: int, epochs: int, batch: int, **rest) -> dict:
@@ -35,9 +36,6 @@ def work(about, *, depth: int, width: int, epochs: int, batch: int, **rest) -> d
 
     small = about.backbone or flops.wide_resnet(about.side, about.channels, depth, width)
     return {"network": small, "shown": epochs * about.images, "batch": batch}
-
-
-log = logging.getLogger("nearnd")
 
 
 class Trunk(WideResNet):
@@ -62,7 +60,8 @@ class Trunk(WideResNet):
 @dataclass
 class LabelledClassifier(OnBackbone):
     """A classifier of the labelled normal images, trained with SGD and a cosine to 1e-6: a wide
-    residual network from scratch, or the `backbone` of the detector's entry, all of it trained."""
+    residual network from scratch, or the `backbone` of the detector's entry, all of it trained.
+    ODIN's step is computed in fp32, whatever the `precision`."""
 
     depth: int = 40  # layers, 6n + 4; SURV; with `width`, `dropout` of no effect on a backbone
     width: int = 2
@@ -77,9 +76,6 @@ class LabelledClassifier(OnBackbone):
     temperature: float = 1000.0  # ODIN's
     eps: float = 0.0014  # ODIN's, for pixels in [0, 1]; the authors choose it on anomalies
     percentile: float = 90.0  # ReAct's, of all features of all training images
-    precision: str = "auto"  # or fp32, bf16; ODIN's step is computed in fp32 always
-
-    resize, crop = None, None
 
     def __post_init__(self):
         if self.depth < 10 or (self.depth - 4) % 6:
@@ -98,7 +94,14 @@ class LabelledClassifier(OnBackbone):
         """Cross-entropy on the labels; then the value at which ReAct cuts features off. ValueError
         where there is only one class."""
         pixels = given.normal.pixels
-        labels = _numbered(given.normal.labels)
+        # 0..K-1 in the order of the labels, in which `not-3` leaves a hole
+        classes, labels = np.unique(given.normal.labels, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                "classifier: all normal images are of one class. MSP, MaxLogit, ODIN and Energy are"
+                " undefined for one class; set `normals: all` or `each-not` in the experiment's"
+                " entry"
+            )
         random, trunk = {"shift": self.shift, "flip": self.flip}, None
         torch.manual_seed(given.seed)
         if given.backbone is None:
@@ -107,10 +110,13 @@ class LabelledClassifier(OnBackbone):
             facts = {"model": "wide_resnet", "channels": pixels.shape[3], "size": side}
             facts |= {"depth": self.depth, "width": self.width, "dropout": self.dropout}
             facts |= {"resize": side, "mean": mean, "std": std}
-            self.facts = {"backbone": facts, "view": list(view_of(facts, None, None, **random))}
+            self.facts = {
+                "backbone": facts,
+                "view": list(view_of(facts, self.resize, self.crop, **random)),
+            }
         else:
             trunk = self.open(given, **random)
-        self.facts["classes"] = int(labels.max()) + 1
+        self.facts["classes"] = len(classes)
         self.net = net = self.untrained(trunk).to(device())
         run, how = self.in_precision(net), self.how
         n, batch = len(pixels), self.batch
@@ -151,17 +157,6 @@ class LabelledClassifier(OnBackbone):
             "odin": odin(net, pixels, self.how, self.temperature, self.eps, progress),
             "react": _logits(net, np.minimum(h, self.facts["clip"])),
         }
-
-
-def _numbered(labels: np.ndarray) -> np.ndarray:
-    """The labels as 0..K-1, in their order (`not-3` leaves a hole); ValueError for one class."""
-    classes, numbers = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            "classifier: all normal images are of one class. MSP, MaxLogit, ODIN and Energy are"
-            " undefined for one class; set `normals: all` or `each-not` in the experiment's entry"
-        )
-    return numbers
 
 
 def _logits(net, h: np.ndarray) -> np.ndarray:

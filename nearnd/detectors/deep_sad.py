@@ -5,28 +5,18 @@ RETH's DeepSAD is another method of that name: see `exposed` with `loss: sad`. T
 official code's for CIFAR-10.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nearnd.detectors._deep_svdd import Compact
+from nearnd.detectors._deep_svdd import Compact, work  # noqa: F401 (of this kind too)
 from nearnd.detectors._trained import Given
 
 NEEDS = ["outliers"]
 EMBEDS = ["features", "logit"]
 TINY = 1e-6  # the official code's, in the fraction
-
-
-def work(about, *, widths, hidden, code, epochs: int, batch: int, ae_epochs: int, **rest) -> dict:
-    """See contracts.py."""
-    from nearnd.networks import flops
-
-    network = flops.lenet(about.side, about.channels, widths, hidden, code)
-    shown = epochs * (about.images + about.outliers) + 2 * ae_epochs * about.images
-    return {"network": network, "shown": shown, "batch": batch}
 
 
 @dataclass
@@ -35,24 +25,12 @@ class DeepSAD(Compact):
 
     Batches are drawn from all images together, so the outliers' share of them is their share of the
     images: the paper has few (`ratio` of the fakes' entry). Images stay as they are in [0, 1]. The
-    centre is that of the normal images; the official code takes all, of which few are outliers.
+    centre is that of the normal images; the official code takes all, of which few are outliers. The
+    autoencoder sees the outliers too.
     """
 
     eta: float = 1.0  # weight of the outliers
-    widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks
-    hidden: int | None = None  # width of a layer before the last; null: none
-    code: int = 128  # features
-    bias: bool = False  # True adds biases and affine batch norms, which lets it collapse; training
-    # then ends with an error if it has
-    epochs: int = 150
-    milestones: Sequence[int] = (50,)  # epochs at which the learning rate falls to a tenth
-    lr: float = 1e-4
-    weight_decay: float = 0.5e-6
     batch: int = 128
-    ae_epochs: int = 350  # of the autoencoder, which sees the outliers too; 0: none
-    ae_milestones: Sequence[int] = (250,)
-    ae_lr: float = 1e-4
-    ae_weight_decay: float = 0.5e-6
 
     def images(self, given: Given) -> tuple[np.ndarray, int]:
         reals, others = given.pair("deep_sad")

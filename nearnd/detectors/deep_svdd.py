@@ -5,27 +5,17 @@ The defaults are the official code's for CIFAR-10. The weights of an autoencoder
 images are where training starts.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nearnd.detectors._deep_svdd import Compact
+from nearnd.detectors._deep_svdd import Compact, work  # noqa: F401 (of this kind too)
 from nearnd.detectors._trained import Given
 
 NEEDS = []
 EMBEDS = ["features", "logit"]
-
-
-def work(about, *, widths, hidden, code, epochs: int, batch: int, ae_epochs: int, **rest) -> dict:
-    """See contracts.py."""
-    from nearnd.networks import flops
-
-    network = flops.lenet(about.side, about.channels, widths, hidden, code)
-    shown = (epochs + 2 * ae_epochs) * about.images  # encoder and decoder
-    return {"network": network, "shown": shown, "batch": batch}
 
 
 @dataclass
@@ -37,20 +27,7 @@ class DeepSVDD(Compact):
     warm_up: int = 10  # epochs for which R stays 0
     contrast: bool = True  # images are normalised in contrast and scaled by the extrema of the
     # normal training images
-    widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks
-    hidden: int | None = None  # width of a layer before the last; null: none
-    code: int = 128  # features
-    bias: bool = False  # True adds biases and affine batch norms, which lets it collapse; training
-    # then ends with an error if it has
-    epochs: int = 150
-    milestones: Sequence[int] = (50,)  # epochs at which the learning rate falls to a tenth
-    lr: float = 1e-4
-    weight_decay: float = 0.5e-6
     batch: int = 200
-    ae_epochs: int = 350  # of the autoencoder; 0: none
-    ae_milestones: Sequence[int] = (250,)
-    ae_lr: float = 1e-4
-    ae_weight_decay: float = 0.5e-6
 
     def __post_init__(self):
         if self.objective not in ("one_class", "soft_boundary"):

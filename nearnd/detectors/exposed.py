@@ -75,7 +75,9 @@ class Scratch(Trained):
     def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1)."""
         reals, _ = given.pair("exposed")
-        side, channels = square(reals)
+        side, width, channels = reals.shape[1:]
+        if side != width:
+            raise ValueError(f"images are {side} x {width}; this network takes square ones")
         levels = [
             channel_values(getattr(self, name), own, channels, name)
             for name, own in zip(("mean", "std"), statistics(reals), strict=True)
@@ -142,14 +144,6 @@ def channel_values(given, own: list[float], channels: int, what: str) -> list[fl
             f" {channels} as `{what}` of the detector's entry, or leave it out"
         )
     return values * channels if len(values) == 1 else values
-
-
-def square(pixels: np.ndarray) -> tuple[int, int]:
-    """Side and channels of square images, or ValueError."""
-    _, height, width, channels = pixels.shape
-    if height != width:
-        raise ValueError(f"images are {height} x {width}; this network takes square ones")
-    return height, channels
 
 
 build = Scratch

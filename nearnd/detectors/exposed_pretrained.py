@@ -9,15 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
-from nearnd.detectors._exposed import ExposedBackbone
+from nearnd.detectors._exposed import ExposedBackbone, work  # noqa: F401 (of this kind too)
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
-
-
-def work(about, *, epochs: int, batch: int, **rest) -> dict:
-    """See contracts.py."""
-    return {"shown": epochs * (about.images + about.outliers), "batch": batch}
 
 
 @dataclass
@@ -34,11 +29,8 @@ class ExposedPretrained(ExposedBackbone):
     batch: int = 128  # normal images, and as many outliers
     lr: float = 1e-4
     weight_decay: float = 0.5e-6
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # a random one in training, the centre for features; null: the file's
     shift: int = 0  # training crops are moved by up to so many pixels
     flip: bool = True  # and mirrored half of the time
-    precision: str = "auto"  # or fp32, bf16
 
     def optimizer(self, parameters) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, self.lr, weight_decay=self.weight_decay)

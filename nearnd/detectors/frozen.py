@@ -19,10 +19,6 @@ def work(about, **rest) -> dict:
 class Frozen(OnBackbone):
     """The features of the backbone; nothing is trained."""
 
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # the side of the centre that is embedded; null: the backbone file's
-    precision: str = "auto"  # or fp32, bf16
-
     def learn(self, given: Given) -> None:
         """Loads the backbone."""
         self.net = self.open(given).to(device())

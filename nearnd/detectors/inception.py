@@ -18,10 +18,8 @@ def work(about, **rest) -> dict:
 
 
 class Inception:
-    """Detector (contracts.py) with nothing to train: its file is the backbone's."""
-
-    def __init__(self) -> None:
-        self.file: Path | None = None
+    """Detector (contracts.py) with nothing to train: its file is the backbone's. Images of any size
+    are scaled to 299 pixels inside."""
 
     def fit(self, normal: Images | None, *, backbone: Path | None = None, **given) -> None:
         """Remembers the backbone, an entry of kind inception."""
@@ -43,6 +41,4 @@ class Inception:
         self.file = Path(path)
 
 
-def build() -> Inception:
-    """Takes no arguments; images of any size are scaled to 299 pixels inside."""
-    return Inception()
+build = Inception

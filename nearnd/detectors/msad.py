@@ -28,6 +28,7 @@ from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
 EMBEDS = ["features"]
+log = logging.getLogger("nearnd")
 
 
 def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
@@ -37,12 +38,10 @@ def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
     return {"shown": shown, "batch": batch, "passes": 3 - saved}
 
 
-log = logging.getLogger("nearnd")
-
-
 @dataclass
 class MSAD(Tuned):
-    """The mean-shifted contrastive loss. For `scale` to `flip` see `augmentation`."""
+    """The mean-shifted contrastive loss. For `scale` to `flip` see `augmentation`; `resize` is that
+    of the images that are embedded. For a ResNet-18 the authors `freeze` 0.0."""
 
     epochs: int = 20
     lr: float = 1e-5
@@ -57,10 +56,6 @@ class MSAD(Tuned):
     grey: float = 0.2
     blur: tuple[float, float] | None = (0.1, 2.0)  # of an input of 224 pixels; null: none
     flip: bool = True
-    freeze: list[str] | float | None = None  # as in `panda`; for a ResNet-18 the authors take 0.0
-    resize: int | None = None  # of the images that are embedded; null: the backbone file's
-    crop: int | None = None  # likewise
-    precision: str = "fp32"  # or auto, bf16
 
     def learn(self, given: Given) -> None:
         """Trains on pairs of random views of normal images. The centre is the mean of the

@@ -40,10 +40,6 @@ class PandaOE(Tuned):
     weight_decay: float = 0.0
     clip: float = 1e-3  # of the global gradient norm
     batch: int = 32  # normal images, and as many outliers
-    freeze: list[str] | float | None = None  # this and the next three as in `panda`
-    resize: int | None = None
-    crop: int | None = None
-    precision: str = "fp32"
 
     def learn(self, given: Given) -> None:
         """Trains on batches of half normal images (label 0), half outliers (label 1)."""

@@ -18,24 +18,24 @@ import torch
 from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import embedder, levels, prune
+from nearnd.detectors._patches import levels, patches, prune
 from nearnd.detectors._trained import Given, OnBackbone, batched
 from nearnd.jobs.device import device
 from nearnd.networks.backbone import create
 from nearnd.networks.coreset import coreset, share_of
 from nearnd.networks.nearest import nearest
+from nearnd.networks.precision import autocast, dtype, for_inference
+from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
 BATCH = 16  # images; their neighbourhoods are 22 MB each with the default at 224 pixels
+log = logging.getLogger("nearnd")
 
 
 def work(about, **rest) -> dict:
     """See contracts.py."""
     return {"embedded": about.images}
-
-
-log = logging.getLogger("nearnd")
 
 
 class Memory(nn.Module):
@@ -63,9 +63,6 @@ class PatchCore(OnBackbone):
     limit: int | None = 320_000  # of more patches (1.3 GB), as many random ones of each image are
     # used; null: all. It is ours: every category of MVTec AD stays below it, of 5,000 images it
     # takes 64 patches each
-    resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
-    crop: int | None = None  # the side of the centre that is embedded; null: the backbone file's
-    precision: str = "auto"  # of the network; or fp32, bf16
 
     def __post_init__(self):
         for name in ("dimension", "k", "limit"):
@@ -115,8 +112,21 @@ class PatchCore(OnBackbone):
         return {"map": batched(of, pixels, progress, BATCH)[0]}
 
     def _embedder(self, model: nn.Module) -> Callable[[np.ndarray], Tensor]:
-        size = self.facts["dimension"], self.facts["neighbourhood"]
-        return embedder(model, self.facts["levels"], self.how, self.precision, *size)
+        """A function from images uint8 (n, H, W, C) to float32 patches (n, h, w, D)."""
+        on, how, facts = next(model.parameters()).device, self.how, self.facts
+        kind = dtype(model, on, self.precision)
+        quick = for_inference(model.eval(), kind)
+
+        @torch.inference_mode()
+        def embed(pixels: np.ndarray) -> Tensor:
+            x = view(pixels, how).to(on)  # (n, C, crop, crop)
+            with autocast(on, kind):
+                maps = quick.forward_intermediates(
+                    x, indices=facts["levels"], stop_early=True, intermediates_only=True
+                )
+            return patches([m.float() for m in maps], facts["dimension"], facts["neighbourhood"])
+
+        return embed
 
     def _gather(self, model: nn.Module, pixels: np.ndarray, given: Given) -> np.ndarray:
         """The patches of all images float32 (M, D), or as many random ones of each image as keep M

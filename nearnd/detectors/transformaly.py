@@ -84,14 +84,11 @@ def xavier(blocks: nn.Module) -> None:
 @dataclass
 class Transformaly(OnBackbone):
     """Students of every block of a ViT, trained on the mean squared error over blocks, tokens and
-    dimensions."""
+    dimensions. The authors show square images of exactly the network's 384 pixels (`resize`)."""
 
     epochs: int = 30
     lr: float = 1e-4  # Adam
     batch: int = 32  # of the README; the code's own default is 6
-    resize: int | None = None  # as in `frozen`; 384 for the authors, who show square images of
-    crop: int | None = None  # exactly the network's 384 pixels
-    precision: str = "auto"  # or fp32, bf16
 
     def learn(self, given: Given) -> None:
         """Trains the students on normal images, without augmentation."""

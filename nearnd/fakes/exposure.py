@@ -13,26 +13,39 @@ NEEDS = ["dataset"]
 CHUNK = 1024  # images that are blurred at a time
 
 
-@dataclass(frozen=True)
+@dataclass
 class Exposure:
-    """Fakes (contracts.py)."""
+    """Fakes (contracts.py); the entry's `dataset` says which images.
 
-    images: int | None
-    classes: int | list[str] | None
-    blur: float
+    images: so many different ones, chosen by the seed (None: all). The detector gets as many
+    outliers as `ratio` asks for, so few images come often.
+    classes: so many classes, chosen by the seed, or their names (None: all).
+    blur: standard deviation in pixels of the stored images of a Gaussian filter, outliers only.
+    """
+
+    images: int | None = None
+    classes: int | Sequence[str] | None = None
+    blur: float = 0.0
+
+    def __post_init__(self):
+        images, classes, blur = self.images, self.classes, self.blur
+        if not (images is None or (isinstance(images, int) and images > 0)):
+            raise ValueError(
+                f"exposure: images is {images}, it must be a number above 0, or nothing"
+            )
+        if classes is not None and not (classes > 0 if isinstance(classes, int) else len(classes)):
+            raise ValueError(
+                f"exposure: classes is {classes}, it must be a number above 0, names, or nothing"
+            )
+        if blur < 0:
+            raise ValueError(f"exposure: blur is {blur}, it must not be below 0")
 
     def draw(
-        self,
-        n: int,
-        *,
-        seed: int,
-        normal: np.ndarray,
-        others: np.ndarray,
-        names: np.ndarray | None = None,
+        self, n: int, *, seed: int, normal: np.ndarray, others: np.ndarray, names=None
     ) -> tuple[np.ndarray, dict]:
         """n outliers (n, H, W, C) out of the others (M, H, W, C), each as often as any other one.
 
-        names  the others' class names (M,)
+        names  the others' class names (M,), or None
         The facts say how many different images and classes these are. ValueError if the others
         have not as many images or classes, or not these.
         """
@@ -87,25 +100,4 @@ def blurred(images: np.ndarray, sigma: float) -> np.ndarray:
     return out
 
 
-def build(
-    images: int | None = None,
-    classes: int | Sequence[str] | None = None,
-    blur: float = 0.0,
-) -> Exposure:
-    """The entry's `dataset` says which images.
-
-    images: so many different ones, chosen by the seed (None: all). The detector gets as many
-    outliers as `ratio` asks for, so few images come often.
-    classes: so many classes, chosen by the seed, or their names (None: all).
-    blur: standard deviation in pixels of the stored images of a Gaussian filter, outliers only.
-    """
-    if not (images is None or (isinstance(images, int) and images > 0)):
-        raise ValueError(f"exposure: images is {images}, it must be a number above 0, or nothing")
-    number = isinstance(classes, int)
-    if classes is not None and not ((number and classes > 0) or (not number and list(classes))):
-        raise ValueError(
-            f"exposure: classes is {classes}, it must be a number above 0, names, or nothing"
-        )
-    if blur < 0:
-        raise ValueError(f"exposure: blur is {blur}, it must not be below 0")
-    return Exposure(images, classes if number or classes is None else list(classes), blur)
+build = Exposure

@@ -4,6 +4,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from nearnd.files.arrays import load_array
 from nearnd.files.image_folders import nothing, parts, pictures, walk
 
 READY_MADE = True
@@ -18,14 +21,24 @@ TOY = {"folder": "pictures"}
 log = logging.getLogger("nearnd")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Imported:
-    """Fakes (contracts.py)."""
+    """Fakes (contracts.py). Give `file` or `folder`.
 
-    file: str | None
-    folder: str | None
-    per_class: int | None
-    sha256: str | None
+    file: a .npy of uint8 (K per_class, H, W, C), the images of the dataset's K training classes
+    one class after the other in label order, `per_class` of each (FITYMI's released arrays: 5000
+    for CIFAR-10, 2500 for CIFAR-100's 20 super-classes). A path, a link, or a name to look for in
+    `mirrors`; its `sha256` is checked if given.
+    folder: images, the same ones for every class, or in one folder for each class, of its name.
+    """
+
+    file: str | None = None
+    folder: str | None = None
+    per_class: int | None = None
+    sha256: str | None = None
+
+    def __post_init__(self):
+        _check(self.file, self.folder, self.per_class)
 
     def draw(self, n: int, *, seed: int, normal, classes: dict[str, bool]) -> tuple:
         """n images without repetition, in the size of the `normal` ones (N, H, W, C); all of them
@@ -35,17 +48,14 @@ class Imported:
                  in label order
         ValueError if the array's or folder's layout is another, or it has nothing for a class.
         """
-        import numpy as np
-
         from nearnd.files.decode import decode, resize
 
         _, size, _, channels = normal.shape
         if self.file:
-            from nearnd.fakes._class_order import class_rows
             from nearnd.files.fetch import verify
 
             verify(self.file, self.sha256)
-            array, there = class_rows(self.file, self.per_class, classes, channels)
+            array, there = _class_rows(self.file, self.per_class, classes, channels)
         else:
             there = _images(Path(self.folder).expanduser(), classes)
         if len(there) < n:
@@ -62,27 +72,7 @@ class Imported:
         return fakes, {}
 
 
-def build(
-    file: str | None = None,
-    folder: str | None = None,
-    per_class: int | None = None,
-    sha256: str | None = None,
-) -> Imported:
-    """Give `file` or `folder`.
-
-    file: a .npy of uint8 (K per_class, H, W, C), the images of the dataset's K training classes
-    one class after the other in label order, `per_class` of each (FITYMI's released arrays: 5000
-    for CIFAR-10, 2500 for CIFAR-100's 20 super-classes). A path, a link, or a name to look for in
-    `mirrors`; its `sha256` is checked if given.
-    folder: images, the same ones for every class, or in one folder for each class, of its name.
-    """
-    _check(file, folder, per_class)
-    return Imported(file, folder, per_class, sha256)
-
-
-def inputs(
-    file: str | None = None, folder: str | None = None, per_class: int | None = None, **rest
-) -> list[str]:
+def inputs(file=None, folder=None, per_class=None, **rest) -> list[str]:
     """The folders that hold the images, of which every change counts; none for a file.
 
     Cheap: called while the workflow is planned. ValueError if the arguments cannot work.
@@ -97,13 +87,7 @@ def inputs(
     return sorted(str(at) for at, _ in walk(root))
 
 
-def number(
-    classes: dict[str, bool],
-    file: str | None = None,
-    folder: str | None = None,
-    per_class: int | None = None,
-    **rest,
-) -> int | None:
+def number(classes: dict[str, bool], file=None, folder=None, per_class=None, **rest) -> int | None:
     """How many images there are for a task; `classes` and ValueError as in `draw`.
 
     Cheap: called while the workflow is planned. Opens no picture, and of an array the header only;
@@ -113,9 +97,7 @@ def number(
         return len(_images(Path(folder).expanduser(), classes))
     if not Path(file).is_file():
         return None
-    from nearnd.fakes._class_order import class_rows
-
-    return len(class_rows(file, per_class, classes, None)[1])
+    return len(_class_rows(file, per_class, classes, None)[1])
 
 
 def _check(file, folder, per_class) -> None:
@@ -127,6 +109,32 @@ def _check(file, folder, per_class) -> None:
             f"per_class is {per_class}; beside `file` it must say how many images of each class"
             " stand in the array (FITYMI's: 5000 for CIFAR-10, 2500 for CIFAR-100)"
         )
+
+
+def _class_rows(
+    file: str | Path, per_class: int, classes: dict[str, bool], channels: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The array uint8 (K per_class, H, W, C), memory-mapped, and the rows of the normal classes.
+
+    channels  of the dataset's images; None if they are not known yet
+    Block i is rows i per_class ... (i + 1) per_class - 1. Source: the loader of FITYMI's code.
+    ValueError if type, channels or number of images are others.
+    """
+    array = load_array(file, ndim=4, dtype="uint8")
+    if channels is not None and array.shape[3] != channels:
+        raise ValueError(
+            f"{file} holds {array.shape}, the dataset's images have {channels} channels in the last"
+            f" axis; it must be (N, H, W, {channels})"
+        )
+    if len(array) != per_class * len(classes):
+        raise ValueError(
+            f"{file} holds {len(array)} images, with per_class {per_class} and the"
+            f" {len(classes)} classes of the dataset it must be {per_class * len(classes)};"
+            " change `file` or `per_class`"
+        )
+    chosen = np.flatnonzero(list(classes.values()))
+    rows = chosen[:, None] * per_class + np.arange(per_class)  # (chosen, per_class)
+    return array, rows.ravel()
 
 
 def _images(root: Path, classes: dict[str, bool]) -> list[Path]:
@@ -156,3 +164,6 @@ def _images(root: Path, classes: dict[str, bool]) -> list[Path]:
 def _some(names: list[str], most: int = 12) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+build = Imported

@@ -1,10 +1,9 @@
 """Fakes drawn from an early-stopped generator: FITYMI's near anomalies."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from nearnd.fakes._levels import match_levels
 from nearnd.files.snapshots import snapshot
 from nearnd.jobs.early_end import check_stop, choose, each, settled
 from nearnd.jobs.seeds import image_seeds
@@ -22,10 +21,32 @@ def check(stop: dict | None = None, **rest) -> None:
 
 @dataclass
 class Sampled:
-    stop: dict = field(default_factory=lambda: {"factor": 5})
+    """Draws from the snapshots that `stop` picks.
+
+    `stop` defaults to the paper's rule of thumb, 5 times the distance of a converged run. A list
+    of steps takes the same share from each: fakes from early and late in the training at once.
+    `measure`: the distance that the stop reads, out of those of the generator's monitor; "kid" has
+    units of its own, and no bias where there are few images.
+    `levels`: "own" leaves the images as drawn (the paper); "matched" gives the set the normal
+    images' distribution of grey levels, which closes a shortcut between real and fake.
+    `patience`: for `factor`, which otherwise needs the whole run: it counts as converged when the
+    distances of that many snapshots are not below those of as many before them, within their noise.
+    """
+
+    stop: dict | None = None
     measure: str = "frechet"
     levels: str = "own"
     patience: int | None = None
+
+    def __post_init__(self):
+        self.stop = self.stop or {"factor": 5}
+        if self.levels not in ("own", "matched"):
+            raise ValueError(f"sampled: levels is {self.levels!r}; it may be own or matched")
+        if self.patience is not None and (self.patience < 2 or "factor" not in self.stop):
+            raise ValueError(
+                f"sampled: patience is {self.patience}; it may be a number of snapshots from 2 on,"
+                " with the stop factor, or null: the whole run"
+            )
 
     def draw(
         self, n: int, *, seed: int, normal: np.ndarray, sample, snapshots: str, fidelity: list[dict]
@@ -46,9 +67,8 @@ class Sampled:
             facts |= {"measure": self.measure, f"best_{self.measure}": best}
         fakes, seeds = None, image_seeds(seed, n)
         for i, row in enumerate(rows):
-            part = sample(
-                snapshot(snapshots, int(row["step"])), seeds[i :: len(rows)]
-            )  # (n / rows, H, W, C)
+            file = snapshot(snapshots, int(row["step"]))
+            part = sample(file, seeds[i :: len(rows)])  # (n / rows, H, W, C)
             if fakes is None:
                 fakes = np.empty((n, *part.shape[1:]), part.dtype)  # (n, H, W, C)
             fakes[i :: len(rows)] = part
@@ -69,27 +89,24 @@ def _facts(rows: list[dict]) -> dict:
     return facts | ({"remark": "; ".join(dict.fromkeys(remarks))} if remarks else {})
 
 
-def build(
-    stop: dict | None = None,
-    measure: str = "frechet",
-    levels: str = "own",
-    patience: int | None = None,
-) -> Sampled:
-    """`stop` defaults to the paper's rule of thumb, 5 times the distance of a converged run. A list
-    of steps takes the same share from each: fakes from early and late in the training at once.
+def match_levels(fakes: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """The fakes, uint8 (n, H, W, C), with the normal images' distribution of grey levels per
+    channel, so that levels cannot give the fakes away.
 
-    `measure`: the distance that the stop reads, out of those of the generator's monitor; "kid" has
-    units of its own, and no bias where there are few images.
-    `levels`: "own" leaves the images as drawn (the paper); "matched" gives the set the normal
-    images' distribution of grey levels, which closes a shortcut between real and fake.
-    `patience`: for `factor`, which otherwise needs the whole run: it counts as converged when the
-    distances of that many snapshots are not below those of as many before them, within their noise.
+    One monotone map for the whole set (histogram matching; exact up to ties, which are broken in
+    the order of the pixels): a level at quantile q among the fakes becomes the level at quantile q
+    among the normal images (N, H, W, C). Shapes stay; a background that is never quite black, or a
+    contrast that is never quite full, does not.
     """
-    if levels not in ("own", "matched"):
-        raise ValueError(f"sampled: levels is {levels!r}; it may be own or matched")
-    if patience is not None and (patience < 2 or "factor" not in (stop or {"factor": 5})):
-        raise ValueError(
-            f"sampled: patience is {patience}; it may be a number of snapshots from 2 on, with the"
-            " stop factor, or null: the whole run"
-        )
-    return Sampled(stop or {"factor": 5}, measure, levels, patience)
+    matched = np.empty_like(fakes)
+    for channel in range(fakes.shape[-1]):
+        values = fakes[..., channel].ravel()  # (n H W,)
+        target = np.sort(normal[..., channel], axis=None)  # (N H W,)
+        rank = np.empty(values.size, np.int64)
+        rank[np.argsort(values, kind="stable")] = np.arange(values.size)
+        new = target[rank * target.size // values.size]  # (n H W,)
+        matched[..., channel] = new.reshape(fakes.shape[:-1])
+    return matched
+
+
+build = Sampled

@@ -7,7 +7,6 @@ from nearnd.contracts import Fidelity
 LABEL = "KID"
 UNIT = "kernel units"
 DISTANCE = True
-
 BUDGET = 1 << 26  # bytes of one block of the kernel matrix
 
 

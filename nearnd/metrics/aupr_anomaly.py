@@ -3,8 +3,7 @@
 import numpy as np
 
 from nearnd.contracts import Metric
-from nearnd.metrics._checks import groups
-from nearnd.metrics._precision import average_precision
+from nearnd.metrics._checks import average_precision, groups
 
 
 def build() -> Metric:

@@ -27,11 +27,3 @@ def positive(temperature: float, kind: str) -> float:
     if temperature <= 0:
         raise ValueError(f"{kind}: temperature is {temperature!r}, it must be a number above 0")
     return temperature
-
-
-def present(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The classes of the bank in label order (K,), and each row's place among them (M,).
-
-    A classifier of some of a dataset's classes numbers its logits in the same way.
-    """
-    return np.unique(labels, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What the shallow scores share: scaled and reduced features, and sums of Gaussian kernels."""
+"""What the shallow scores share: scaled and reduced features."""
 
 from collections.abc import Callable
 
@@ -47,13 +47,3 @@ def prepared(
         return x  # (n, P)
 
     return b, same
-
-
-def log_kernels(squared: np.ndarray, gamma: float, weights=None) -> np.ndarray:
-    """log sum_i w_i exp(-gamma d_i^2), (n,), without underflow, from squared distances (n, M).
-
-    weights (M,) above 0; 1 if not given.
-    """
-    from scipy.special import logsumexp
-
-    return logsumexp(-gamma * squared, axis=1, b=weights)  # (n,)

@@ -10,7 +10,6 @@ import numpy as np
 from nearnd.contracts import Embedding, Score
 from nearnd.jobs.neighbours import nearest
 from nearnd.scores._features import in_chunks, pair
-from nearnd.scores._logits import present
 
 READS = ["features"]
 
@@ -27,7 +26,7 @@ def build(feature: str = "features") -> Score:
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         h, x = pair(bank, queries, feature)  # (M, D), (N, D)
-        classes, label = present(bank["label"])
+        classes, label = np.unique(bank["label"], return_inverse=True)  # (K,), (M,)
         centre = h.mean(axis=0, dtype=np.float64)  # (D,) means far from 0 would cost digits
         mu = np.stack([(h[label == c] - centre).mean(axis=0) for c in range(len(classes))])
         scatter = np.zeros((h.shape[1], h.shape[1]))

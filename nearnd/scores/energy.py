@@ -9,11 +9,9 @@ READS = ["logits"]
 BANK = False
 
 
-def build(
-    feature: str = "logits",
-    temperature: float = 1.0,  # Liu et al., "Energy-based Out-of-distribution Detection", 2020
-) -> Score:
-    """score(x) = -T log sum_k exp(f_k(x) / T), eq. 4 of the paper.
+def build(feature: str = "logits", temperature: float = 1.0) -> Score:
+    """score(x) = -T log sum_k exp(f_k(x) / T), eq. 4 of Liu et al., "Energy-based
+    Out-of-distribution Detection", 2020, where T = 1.
 
     `feature` names the logits f, (N, K); "react" are those after ReAct, of the `classifier`.
     ValueError for fewer than two classes.

@@ -33,11 +33,9 @@ def build(
 
         b, x = pair(bank, queries, feature)
         b, same = prepared(b, standardise, pca, seed)  # (M, P)
-        forest = IsolationForest(
-            n_estimators=n_estimators,
-            max_samples=min(max_samples, len(b)),
-            random_state=seed,
-        ).fit(b)
+        few = min(max_samples, len(b))
+        forest = IsolationForest(n_estimators=n_estimators, max_samples=few, random_state=seed)
+        forest.fit(b)
         return in_chunks(lambda x: -forest.score_samples(same(x)), x, 3 * x.shape[1])  # (N,)
 
     return score

@@ -6,7 +6,7 @@ import numpy as np
 
 from nearnd.contracts import Embedding, Score
 from nearnd.scores._features import in_chunks, pair
-from nearnd.scores._shallow import check_pca, log_kernels, prepared
+from nearnd.scores._shallow import check_pca, prepared
 
 READS = ["features"]
 GRID = tuple(2**power for power in np.linspace(0.5, 5, 10).tolist())  # Deep-SVDD's code
@@ -37,6 +37,7 @@ def build(
     check_pca(pca)
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
+        from scipy.special import logsumexp
         from sklearn.metrics.pairwise import euclidean_distances
 
         b, x = pair(bank, queries, feature)
@@ -45,7 +46,7 @@ def build(
 
         def minus_log_mean(x: np.ndarray) -> np.ndarray:
             squared = euclidean_distances(same(x), b, squared=True)  # (n, M)
-            return np.log(len(b)) - log_kernels(squared, 1 / (2 * h**2))  # (n,)
+            return np.log(len(b)) - logsumexp(-1 / (2 * h**2) * squared, axis=1)  # (n,)
 
         wide = 4 * max(len(b), x.shape[1])
         return in_chunks(minus_log_mean, x, wide)  # (N,)
@@ -69,6 +70,7 @@ def _choose(b: np.ndarray, widths: list[float], seed: int) -> float:
 
 def held_out(b: np.ndarray, widths: list[float], seed: int) -> np.ndarray:
     """The mean log density (widths,) of the rows of b, each under a density of the other parts."""
+    from scipy.special import logsumexp
     from sklearn.metrics.pairwise import euclidean_distances
     from sklearn.model_selection import KFold
 
@@ -79,7 +81,7 @@ def held_out(b: np.ndarray, widths: list[float], seed: int) -> np.ndarray:
 
         def each(x: np.ndarray, rest=rest) -> np.ndarray:
             squared = euclidean_distances(x, rest, squared=True)  # (n, M)
-            return np.stack([log_kernels(squared, 1 / (2 * w**2)) for w in widths], axis=1)
+            return np.stack([logsumexp(-1 / (2 * w**2) * squared, axis=1) for w in widths], axis=1)
 
         logs.append(in_chunks(each, b[part], 4 * max(rest.shape), np.float64) - np.log(len(rest)))
     return np.concatenate(logs).mean(axis=0) - b.shape[1] / 2 * np.log(2 * np.pi * h**2)

@@ -9,11 +9,9 @@ READS = ["logits"]
 BANK = False
 
 
-def build(
-    feature: str = "logits",
-    temperature: float = 1.0,  # Hendrycks and Gimpel, "A Baseline for Detecting ...", ICLR 2017
-) -> Score:
-    """score(x) = 1 - max_k softmax_k(f(x) / T), in [0, 1 - 1/K].
+def build(feature: str = "logits", temperature: float = 1.0) -> Score:
+    """score(x) = 1 - max_k softmax_k(f(x) / T), in [0, 1 - 1/K]; T = 1 is that of Hendrycks and
+    Gimpel, "A Baseline for Detecting ...", ICLR 2017.
 
     `feature` names the logits f, (N, K). ValueError for fewer than two classes.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from nearnd.contracts import Embedding, Score
 from nearnd.scores._features import in_chunks, pair
-from nearnd.scores._shallow import check_pca, log_kernels, prepared
+from nearnd.scores._shallow import check_pca, prepared
 
 READS = ["features"]
 log = logging.getLogger("nearnd")
@@ -37,6 +37,7 @@ def build(
     check_pca(pca)
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
+        from scipy.special import logsumexp
         from sklearn.metrics.pairwise import euclidean_distances
         from sklearn.svm import OneClassSVM
 
@@ -51,7 +52,7 @@ def build(
 
         def minus_log_sum(x: np.ndarray) -> np.ndarray:
             squared = euclidean_distances(same(x), vectors, squared=True)  # (n, S)
-            return -log_kernels(squared, width, alpha)  # (n,)
+            return -logsumexp(-width * squared, axis=1, b=alpha)  # (n,)
 
         wide = 4 * max(len(vectors), x.shape[1])
         return in_chunks(minus_log_sum, x, wide)  # (N,)

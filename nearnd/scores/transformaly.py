@@ -44,7 +44,9 @@ def build(
                     f"first is {first}, but the network has {b.shape[1]} blocks: choose a smaller"
                     " one in the config's scores"
                 )
-            total -= _log_likelihood(b, x, _scaling(b, first))
+            std = b[:, first:].std(axis=0)  # (blocks - first,)
+            std[std == 0] = 1
+            total -= _log_likelihood(b, x, lambda x: x[:, first:] / std)
         return total.astype(np.float32)
 
     return score
@@ -71,12 +73,6 @@ def _whitening(b: np.ndarray, variance: float):
     keep = max(1, min(below, len(b) // IMAGES_PER_COMPONENT))
     w = pca.components_[:keep].T / np.sqrt(pca.explained_variance_[:keep])  # (D, keep)
     return lambda x: (x - pca.mean_) @ w  # (n, keep)
-
-
-def _scaling(b: np.ndarray, first: int):
-    std = b[:, first:].std(axis=0)  # (blocks - first,)
-    std[std == 0] = 1
-    return lambda x: x[:, first:] / std  # (n, blocks - first)
 
 
 def _log_likelihood(b: np.ndarray, x: np.ndarray, prepared) -> np.ndarray:

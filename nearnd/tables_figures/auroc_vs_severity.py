@@ -10,7 +10,6 @@ from nearnd.tables_figures._style import legend, method_styles, panels, shade, s
 
 MAKES = "figure"
 READS = ["metrics", "slices"]
-
 CLEAN = 0  # where the clean test images stand on the axis of severities
 ACROSS = 5  # panels in a row
 

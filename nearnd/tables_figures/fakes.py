@@ -25,15 +25,11 @@ def build() -> Drawing:
             line = {c: name(data, v) for c, v in zip(key, values, strict=True) if c in head}
             if {"step", "steps"} & set(fakes):  # not where all of them were imported
                 line["step"] = step(group)
+            remarks = " ".join(group["remark"].astype(str)) if "remark" in group else ""
             for m in measures(fakes):
-                line[word(m)] = cell(group[m], ".3g") + ("*" if _remarked(group, m) else "")
+                line[word(m)] = cell(group[m], ".3g") + ("*" if f"{m}:" in remarks else "")
             line["copies (%)"] = cell(100 * group["copies"], ".1f")
             rows.append(line | {"n": cell(group["n"], ".0f"), "runs": len(group)})
         return pd.DataFrame(rows)
 
     return draw
-
-
-def _remarked(group: pd.DataFrame, measure: str) -> bool:
-    """Whether one of the rows says that the measure means little there."""
-    return "remark" in group and group["remark"].astype(str).str.contains(f"{measure}:").any()

@@ -12,7 +12,6 @@ from nearnd.tables_figures._style import FAR, NEAR, NORMAL, legend, panels, styl
 
 MAKES = "figure"
 READS = ["scores", "closeness"]
-
 BINS = 20
 
 

@@ -23,11 +23,8 @@ def build(methods: list[str] | None = None, metric: str = "auroc_one_vs_rest") -
             raise ValueError(f"metric {metric!r} is not there; there is {sorted(set(ours.metric))}")
         ours = ours[ours["metric"] == metric]
         head = ["dataset", "method"]
-        return wide(data, cells(ours, *head, "test"), head, "test", means(ours, *head), _set)
+        found, last = cells(ours, *head, "test"), means(ours, *head)
+        # a test set of another dataset is called by that dataset
+        return wide(data, found, head, "test", last, lambda d, t: name(d, t.removesuffix(".test")))
 
     return draw
-
-
-def _set(data: dict, test: str) -> str:
-    """The display name of a test set: of the other dataset, if it is another one's."""
-    return name(data, test if test == "test" else test.removesuffix(".test"))

@@ -8,7 +8,6 @@ from nearnd.tables_figures._settings import name, percent, several
 
 MAKES = "table"
 READS = ["metrics", "closeness", "published"]
-
 CLASSES = "*"  # in place of a published column: every class of that row, and its mean
 
 KEYS = "metric", "dataset", "test", "method", "table", "row", "column"

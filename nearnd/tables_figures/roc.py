@@ -10,7 +10,6 @@ from nearnd.tables_figures._style import method_styles, panels, styled
 
 MAKES = "figure"
 READS = ["scores", "closeness"]
-
 GRID = np.linspace(0, 1, 501)
 SIDES = ("all anomalies", "closest class")
 
