@@ -22,7 +22,7 @@ BELOW = {
     "config": {"plugins", "tasks", "jobs"},
     "catalog": {"plugins", "config"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
-    "stages": {"contracts", "files", "jobs", "networks", "report", "plugins"},
+    "stages": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks"},
     "plan": {"contracts", "files", "jobs", "networks", "report"}
     | {"plugins", "tasks", "config", "catalog"},
     "cli": {"files", "report", "plan", "config", "catalog"},

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from nearnd import config as settings
 from nearnd import plugins
 from nearnd.files.paths import path
+from nearnd.tasks import Normal
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 UNKNOWN = 1000  # images of each split of a set of which nothing is known
@@ -75,8 +76,7 @@ class Counts:
     def normal(self, dataset: str, normal: str) -> float:
         """Training images of a normal: the mean over classes."""
         n, k = self.size(dataset).train, self.classes(dataset)
-        share = {"all": 1.0, "any": 1.0}.get(normal, (k - 1) / k if normal[:4] == "not-" else 1 / k)
-        return n * share
+        return n * Normal.parse(normal).count(k) / k
 
 
 def _rows(dataset: str, split: str) -> int | None:

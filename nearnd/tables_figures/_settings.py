@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from nearnd.report.summary import REST, RUN, bottom, clp, one_vs_rest
+from nearnd.tasks import Normal
 
 FAR = "far (one-vs-rest)"
 WORST = "near (bottom-1)"
@@ -74,7 +75,7 @@ def told_apart(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     far, worst = found[found["setting"] == FAR], found[found["setting"] == WORST]
     if classes.max() == 1 and set(far["test"]) == set(worst["test"]):
         found = far
-    if far["normal"].str.startswith("not-").all():
+    if far["normal"].map(Normal.parse).map(lambda normal: normal.inverted).all():
         found = found.replace({"setting": {FAR: LEFT_OUT}})
     return found
 
