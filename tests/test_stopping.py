@@ -30,21 +30,17 @@ def made(folder):
 def test_training_is_as_long_as_until_says_and_can_be_made_longer(tmp_path):
     folder, whole = (copy_of_the_repository(tmp_path / name) for name in ("ended", "whole"))
     four = config(folder, 4, {"step": 4})
-    run(folder, *FAKES, config=four)
+    text = run(folder, *FAKES, config=four)
+    assert "ended at step 4, 8 of 12 steps saved" in text
     assert steps(folder) == [4]
     cost = pd.read_csv(folder / PLACE / "cost.tsv", sep="\t")
     assert (cost["steps_trained"].item(), cost["steps_asked"].item()) == (4, 12)
     assert planned(folder, *FAKES, config=four) == {}
 
-    # a later end: from where it was
-    eight = config(folder, 8, {"step": 8})
-    text = run(folder, *FAKES, config=eight)
-    assert "goes on from step 4 of 12" in text
-    assert "ended at step 8, 4 of 12 steps saved" in text
-    assert steps(folder) == [4, 8]
-
-    # to the end: the same bytes as a training that was never ended, and no state is left
-    run(folder, *FAKES, config=config(folder, 12))
+    # to the end, from where it was: the same bytes as a training that was never ended, and no
+    # state is left
+    assert "goes on from step 4 of 12" in run(folder, *FAKES, config=config(folder, 12))
+    assert steps(folder) == [4, 8, 12]
     assert not list((folder / "results/state").rglob("*.safetensors"))
     run(whole, *FAKES, config=config(whole, 12))
     assert made(folder) == made(whole)

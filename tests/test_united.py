@@ -7,13 +7,16 @@ from toy import copy_of_the_repository, overlay, planned, run
 UNITED = {
     "run": ["both"],
     "datasets": {"glyphs": {"per_class": 20}},
-    "methods": {"frozen_letters": {"detector": "frozen_glyph_vit", "label": "it", "row": "frozen"}},
+    "methods": {  # one method with the settings of each dataset
+        "near1": {"detector": "pixels", "score": "knn1", "label": "nearest", "row": "near"},
+        "near5": {"detector": "pixels", "score": "knn5", "label": "five nearest", "row": "near"},
+    },
     "experiments": {
-        "two": {"dataset": "digits", "normals": ["3", "8"], "methods": ["pixels", "frozen_digits"]},
+        "two": {"dataset": "digits", "normals": ["3", "8"], "methods": ["pixels", "near1"]},
         "letters": {
             "dataset": "glyphs",
             "normals": ["A", "b"],
-            "methods": ["pixels", "frozen_letters"],
+            "methods": ["pixels", "near5"],
         },
         "both": {"of": ["two", "letters"], "drawings": ["by_dataset", "per_class", "roc"]},
     },
@@ -30,11 +33,11 @@ def done(tmp_path_factory):
 
 def test_a_table_has_one_row_for_a_method_and_a_column_for_a_dataset(done):
     table = pd.read_csv(done / "results/tables/both/by_dataset.csv")
-    assert list(table["method"]) == ["pixels, k-NN", "frozen ViT, k-NN"]  # it has two names
+    assert list(table["method"]) == ["pixels, k-NN", "nearest"]  # the first one's label
     summary = pd.read_csv(done / "results/tables/summary.csv")
     means = summary[summary["metric"] == "auroc_one_vs_rest"].set_index(["dataset", "method"])
-    for dataset, frozen in (("digits", "frozen_digits"), ("glyphs", "frozen_letters")):
-        expected = [means.loc[(dataset, method), "mean"] for method in ("pixels", frozen)]
+    for dataset, near in (("digits", "near1"), ("glyphs", "near5")):
+        expected = [means.loc[(dataset, method), "mean"] for method in ("pixels", near)]
         assert table[dataset].tolist() == pytest.approx([100 * m for m in expected], abs=0.0501)
     assert table["mean"].tolist() == pytest.approx(
         table[["digits", "glyphs"]].mean(axis=1), abs=0.101

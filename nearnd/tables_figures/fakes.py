@@ -25,7 +25,7 @@ def build() -> Drawing:
             line = {c: name(data, v) for c, v in zip(key, values, strict=True) if c in head}
             if {"step", "steps"} & set(fakes):  # not where all of them were imported
                 line["step"] = step(group)
-            remarks = " ".join(group["remark"].astype(str)) if "remark" in group else ""
+            remarks = " ".join(group["remark"].fillna("").astype(str)) if "remark" in group else ""
             for m in measures(fakes):
                 line[word(m)] = cell(group[m], ".3g") + ("*" if f"{m}:" in remarks else "")
             line["copies (%)"] = cell(100 * group["copies"], ".1f")
