@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.1")
 

@@ -28,7 +28,10 @@ class Normal:
         """Which images are normal, bool (N,), from their class names str (N,)."""
         import numpy as np  # planning asks about names alone
 
-        return np.array([self.holds(name) for name in np.asarray(names).tolist()], bool)
+        names = np.asarray(names)
+        if self.name is None:
+            return np.ones(len(names), bool)
+        return (names == self.name) != self.inverted  # (N,)
 
     def count(self, classes: int) -> int:
         """How many of so many classes are normal."""

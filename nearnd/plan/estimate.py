@@ -95,7 +95,7 @@ a GPU. Core-hours are from rates measured on {machine}.
 It has matrix units: a ViT-B/16 in float32 takes 2.4 times as long. Where we could compare, whole
 stages took between half and twice the estimate. A network or score unlike those measured
 (sklearn's, the adaptive sampler, whose calls are guessed low) may be further off.
-Generators are counted to their last step where a stop reads distances: an early end makes it less.
+Generators are counted to their last step where `until` reads distances: an early end makes it less.
 While it trains, a network keeps up to 5 times its weights more on the disk. GB of `fetch` are those
 that are known."""
 

@@ -1,5 +1,6 @@
 """What a run makes: tables and figures, the summary, the costs, and the files to fetch for them."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def named(run: Run, taken: set[str]) -> dict[str, list[str] | str]:
     return {name: files for name, files in targets.items() if name not in taken and files}
 
 
+@cache  # its rule asks for the files and for the words
 def drawing(run: Run, experiment: str, name: str) -> dict[str, Any]:
     """Where a drawing's data lie, and the words in it: what `reads.load` takes."""
     parts = run.parts(experiment)
