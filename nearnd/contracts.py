@@ -13,7 +13,8 @@ too, are the arguments. It may state, as literals that are read without importin
     CLASSES    (datasets) the class names, in label order
     ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
                "bytes", "about"}]; the last three may be left out. `about`: True if the size is
-               only roughly known
+               only roughly known. "sha1": {path inside: SHA-1} in place of a checksum takes an
+               archive of these files, whoever packed it, or a folder with them
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty
