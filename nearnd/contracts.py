@@ -49,10 +49,12 @@ and functions, which get an entry's arguments over the defaults of `build`:
                                  None
     training_steps(**arguments)  (generators) of a whole training, 0 if nothing is trained: for the
                                  time that a cluster is asked for
+    seeded(**arguments)          (backbones) True if the weights depend on the seed: then there is
+                                 one for each seed of the run, whose deviation shows the spread
     work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
                                  has to know: {field of Work: value}, from an `About`
 
-The first three are called while the workflow is planned: their files load no torch at the top. A
+The first four are called while the workflow is planned: their files load no torch at the top. A
 kind that does not state its number of images, steps or work is shown as unknown, never guessed.
 """
 

@@ -8,6 +8,10 @@ from typing import Any
 from nearnd import catalog, plugins, values
 from nearnd.plan.run import Run
 
+# Threads that wait for each other let others work, or beside a busy process training has a quarter
+# of its pace. Read when torch is loaded.
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+
 
 def start(workflow, config: dict[str, Any]) -> Run:
     """The run of a config, or one sentence about what is wrong with it.
@@ -24,7 +28,9 @@ def start(workflow, config: dict[str, Any]) -> Run:
     except ValueError as error:
         raise WorkflowError(f"config: {error}") from None
     os.environ.update(NEARND_DEVICE=whole["device"], NEARND_MIRRORS=json.dumps(whole["mirrors"]))
-    return Run(whole, None if workflow.remote_exec else workflow.resource_settings.cores)
+    for name, value in PATIENT.items():
+        os.environ.setdefault(name, value)
+    return Run(whole)
 
 
 def as_written(workflow, config: dict[str, Any]) -> dict[str, Any]:
