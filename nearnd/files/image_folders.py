@@ -45,16 +45,21 @@ def _hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def nothing(folder: Path) -> str:
-    """The sentence for a folder without images."""
+def unread(folder: Path) -> str:
+    """How many visible files there are in and below a folder that are taken for no images."""
     found = Counter(
         Path(name).suffix.lower() or "without extension"
         for _, names in walk(folder)
         for name in names
+        if Path(name).suffix.lower() not in EXTENSIONS
     )
-    counts = ", ".join(f"{n} {extension}" for extension, n in found.most_common(10))
+    return ", ".join(f"{n} {extension}" for extension, n in found.most_common(10))
+
+
+def nothing(folder: Path) -> str:
+    """The sentence for a folder without images."""
     return (
         f"no images in {folder} and the folders inside it."
         f" Accepted extensions, in any case: {' '.join(extension[1:] for extension in EXTENSIONS)}."
-        f" Files found: {counts or 'none'}."
+        f" Files found: {unread(folder) or 'none'}."
     )
