@@ -39,12 +39,18 @@ def decode(
     `sources` are (name for messages, file or its content); `cut` rows at the bottom of each image
     are left out. ValueError naming up to ten files that cannot be read, and how many there are.
     """
-    if mode not in ("RGB", "L"):
-        raise ValueError(f"mode is {mode!r}, it must be RGB or L")
-    if size < 1:
-        raise ValueError(f"size is {size}, it must be at least 1")
-    shape = (len(sources), size, size, 3 if mode == "RGB" else 1)
+    shape = _shape(len(sources), size, mode)
     return _decode(sources, shape, lambda content: square(content, size, mode, cut))
+
+
+def decode_each(
+    sources: Sequence[tuple[str, Source | bytes]], size: int, mode: str, cut: int = 0
+) -> tuple[np.ndarray, list[str]]:
+    """The pixels as of `decode`, and for each file why it cannot be read: "" if it can, else its
+    pixels are all 0."""
+    shape = _shape(len(sources), size, mode)
+    pixels, results = _each(sources, shape, lambda content: square(content, size, mode, cut))
+    return pixels, [result if isinstance(result, str) else "" for result in results]
 
 
 def decode_masks(sources: Sequence[tuple[str, Source | None]], size: int) -> np.ndarray:
@@ -101,16 +107,44 @@ def resize(pixels: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
+def _shape(n: int, size: int, mode: str) -> tuple[int, ...]:
+    if mode not in ("RGB", "L"):
+        raise ValueError(f"mode is {mode!r}, it must be RGB or L")
+    if size < 1:
+        raise ValueError(f"size is {size}, it must be at least 1")
+    return n, size, size, 3 if mode == "RGB" else 1
+
+
 def _decode(
     sources: Sequence[tuple[str, Source | bytes | None]],
     shape: tuple[int, ...],
     convert: Callable[[bytes], tuple[np.ndarray, Found]],
 ) -> np.ndarray:
+    pixels, results = _each(sources, shape, convert)
+    bad = [
+        f"{name if isinstance(source, bytes | Path) else source}: {result}"
+        for (name, source), result in zip(sources, results, strict=True)
+        if isinstance(result, str)
+    ]
+    if bad:
+        raise ValueError(
+            f"{len(bad)} of {len(sources)} files are not readable images;"
+            f" repair them or take them away:{_listed(bad)}"
+        )
+    _log_kinds([(sources[i][0], found) for i, found in enumerate(results) if found])
+    return pixels
+
+
+def _each(
+    sources: Sequence[tuple[str, Source | bytes | None]],
+    shape: tuple[int, ...],
+    convert: Callable[[bytes], tuple[np.ndarray, Found]],
+) -> tuple[np.ndarray, list[Found | str | None]]:
+    """The pixels, and of each source what was found, or in words why it cannot be read."""
     pixels = scratch(shape)
 
     def one(i: int) -> Found | str | None:
-        """What was found, or what is wrong with it."""
-        name, source = sources[i]
+        source = sources[i][1]
         if source is None:
             return None
         try:
@@ -118,8 +152,7 @@ def _decode(
             pixels[i], found = convert(content)
             return found
         except Exception as error:  # decoders raise errors of every type on broken files
-            where = name if isinstance(source, bytes | Path) else str(source)
-            return f"{where}: {_reason(error)}"
+            return _reason(error)
 
     results = []
     threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or min(8, os.cpu_count() or 1)
@@ -131,14 +164,7 @@ def _decode(
             if time.monotonic() - last > EVERY:
                 last = time.monotonic()
                 log.info(f"{len(results)} of {len(sources)} images decoded")
-    bad = [result for result in results if isinstance(result, str)]
-    if bad:
-        raise ValueError(
-            f"{len(bad)} of {len(sources)} files are not readable images;"
-            f" repair them or take them away:{_listed(bad)}"
-        )
-    _log_kinds([(sources[i][0], found) for i, found in enumerate(results) if found])
-    return pixels
+    return pixels, results
 
 
 def _log_kinds(images: list[tuple[str, Found]]) -> None:
