@@ -25,6 +25,11 @@ from nearnd.files.regular import regular
 BATCH = 256  # images that are handed to the threads at a time
 MOST = 1 << 30  # bytes of one picture's file
 DARK = 1 << 14  # of 65535: values of a set of 16-bit files that are all below have 14 bits or less
+OBLONG = 2.0  # sides of a picture, one to the other, from which on it is said what is lost
+LOSSES = {
+    "squash": "they are squashed to squares",
+    "crop": "what lies outside of a square in the middle is lost",
+}
 EVERY = 10.0  # seconds between two lines of progress
 LISTED = 10  # files that a message names
 log = logging.getLogger("nearnd")
@@ -44,7 +49,8 @@ def decode(
     `sources` are (name for messages, file or its content), `form` the other fields of a `Form`.
     ValueError naming up to ten files that cannot be read, and how many there are.
     """
-    pixels, _ = _all(sources, *_squares(len(sources), Form(size, mode, **form)))
+    form = Form(size, mode, **form)
+    pixels, _ = _all(sources, *_squares(len(sources), form), fit=form.fit)
     return pixels
 
 
@@ -78,8 +84,8 @@ def decode_splits(
     """
     rows = [row for split in splits.values() for row in split]
     sources = [(name, source) for name, _, source in rows]
-    shape = _squares(len(rows), Form(size, mode, **form))
-    pixels, there = _all(sources, *shape, spare=spare)
+    form = Form(size, mode, **form)
+    pixels, there = _all(sources, *_squares(len(rows), form), spare, form.fit)
     labels = np.array([label for _, label, _ in rows], dtype=np.int64)
     images = Images(pixels, labels, np.array([name for name, _, _ in rows], dtype=str))
     found, start, end = {}, 0, 0
@@ -142,6 +148,7 @@ def _all(
     shape: tuple[int, ...],
     convert: Callable[[BinaryIO], tuple[np.ndarray, Found]],
     spare: float = 0.0,
+    fit: str = "",
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pixels, and which of them there are: all, but for a share `spare` of them."""
     if unnamed := [name for name, _ in sources if not is_text(name)]:
@@ -160,7 +167,7 @@ def _all(
         if len(bad) > spare * len(sources):
             raise ValueError(f"{what}; repair them or take them away:{_listed(bad)}")
         log.warning(f"{what} and are left out:{_listed(bad)}")
-    _log_kinds([(sources[i][0], r) for i, r in enumerate(results) if isinstance(r, Found)])
+    _log_kinds([(sources[i][0], r) for i, r in enumerate(results) if isinstance(r, Found)], fit)
     return pixels, np.array([not isinstance(result, str) for result in results], dtype=bool)
 
 
@@ -203,8 +210,9 @@ def _opened(source: Source | bytes) -> BinaryIO:
     return BytesIO(source if isinstance(source, bytes) else source.read_bytes())
 
 
-def _log_kinds(images: list[tuple[str, Found]]) -> None:
-    """One line on what there was: types of pixels and sizes; and the files with a remark."""
+def _log_kinds(images: list[tuple[str, Found]], fit: str) -> None:
+    """One line on what there was: types of pixels and sizes; what `fit` does to the most oblong
+    one; and the files with a remark."""
     if not images:
         return
     modes = Counter(found.mode for _, found in images).most_common()
@@ -213,6 +221,13 @@ def _log_kinds(images: list[tuple[str, Found]]) -> None:
         f"{len(images)} images: {', '.join(f'{n} {mode}' for mode, n in modes)};"
         f" {min(widths)} to {max(widths)} wide, {min(heights)} to {max(heights)} high"
     )
+    name, longest = max(images, key=lambda image: _oblong(image[1]))
+    if _oblong(longest) > OBLONG and fit in LOSSES:
+        log.warning(
+            f"pictures are up to {_oblong(longest):.1f} times as long as wide ({name}:"
+            f" {longest.width} x {longest.height}): {LOSSES[fit]}; `fit` may be squash, crop or pad"
+            " where the dataset has that setting"
+        )
     if (values := [found.brightest for _, found in images if found.brightest is not None]) and (
         max(values) < DARK
     ):
@@ -223,6 +238,10 @@ def _log_kinds(images: list[tuple[str, Found]]) -> None:
         )
     if remarks := [f"{name}: {found.remark}" for name, found in images if found.remark]:
         log.warning(f"{len(remarks)} of them are special:{_listed(remarks)}")
+
+
+def _oblong(found: Found) -> float:
+    return max(found.width, found.height) / min(found.width, found.height)
 
 
 def _listed(lines: list[str]) -> str:
