@@ -3,6 +3,8 @@
 FITYMI takes each of the first 20 classes as normal in turn and scores the whole test split.
 """
 
+from typing import Literal
+
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import first_classes
@@ -67,10 +69,12 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224, first: int = 20) -> Reader:
+def build(
+    size: int = 256, first: int = 20, fit: Literal["squash", "crop", "pad"] = "crop"
+) -> Reader:
     """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
-    ids are the paths in the archive's images folder.
+    ids are the paths in the archive's images folder; `fit` as in files/picture.py.
     """
     first_classes("cub200", first, CLASSES)
 
@@ -90,7 +94,7 @@ def build(size: int = 224, first: int = 20) -> Reader:
                 splits["test"].append(row)
             elif label < first:
                 splits["train"].append(row)
-        return decode_splits(splits, size), CLASSES
+        return decode_splits(splits, size, fit=fit), CLASSES
 
     return Reader(read)
 

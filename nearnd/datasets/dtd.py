@@ -3,6 +3,8 @@
 None of the papers uses it: an exposure set for textures and products that has no object in it.
 """
 
+from typing import Literal
+
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
@@ -33,11 +35,16 @@ def count(of, *, val: bool, **rest) -> dict[str, int]:
     return {"train": 2 * n if val else n, "test": n, "channels": 3}
 
 
-def build(size: int = 224, partition: int = 1, val: bool = False) -> Reader:
+def build(
+    size: int = 256,
+    partition: int = 1,
+    val: bool = False,
+    fit: Literal["squash", "crop", "pad"] = "crop",
+) -> Reader:
     """One of the ten published partitions, 40 training and 40 test images of each class (80 and 40
     with `val`: the validation images train too); uint8 (N, size, size, 3).
 
-    ids are paths like banded/banded_0002.jpg.
+    ids are paths like banded/banded_0002.jpg; `fit` as in files/picture.py.
     """
     if partition not in range(1, 11):
         raise ValueError(f"dtd: partition is {partition}, it may be 1 to 10")
@@ -56,6 +63,6 @@ def build(size: int = 224, partition: int = 1, val: bool = False) -> Reader:
             return found
 
         train = rows("train") + (rows("val") if val else [])
-        return decode_splits({"train": train, "test": rows("test")}, size), CLASSES
+        return decode_splits({"train": train, "test": rows("test")}, size, fit=fit), CLASSES
 
     return Reader(read)

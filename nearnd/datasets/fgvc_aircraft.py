@@ -5,6 +5,8 @@ variants.txt from 0 on: read from 1 on it would have two variants of McDonnell D
 stated whether the validation images train too (33 or 34 images of each variant without them).
 """
 
+from typing import Literal
+
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
@@ -31,10 +33,12 @@ BANNER = 20  # rows at the bottom of every image: who took it
 DATA = "fgvc-aircraft-2013b/data"
 
 
-def build(size: int = 224, val: bool = False) -> Reader:
+def build(
+    size: int = 256, val: bool = False, fit: Literal["squash", "crop", "pad"] = "crop"
+) -> Reader:
     """The ten variants, with `val` the validation images train too; uint8 (N, size, size, 3).
 
-    The banner is cut off before resizing. ids are the file names.
+    The banner is cut off before resizing. ids are the file names; `fit` as in files/picture.py.
     """
 
     def read(archives):
@@ -53,6 +57,6 @@ def build(size: int = 224, val: bool = False) -> Reader:
             ]
 
         splits = {"train": rows("trainval" if val else "train"), "test": rows("test")}
-        return decode_splits(splits, size, cut=BANNER), CLASSES
+        return decode_splits(splits, size, fit=fit, cut=BANNER), CLASSES
 
     return Reader(read)

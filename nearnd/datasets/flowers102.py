@@ -4,6 +4,8 @@ FITYMI takes each of the first 20 classes as normal in turn and scores the whole
 not say whether the validation images train too; without them a class has 10 training images.
 """
 
+from typing import Literal
+
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
 from nearnd.datasets._reader import Reader
@@ -54,9 +56,14 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224, first: int = 20, val: bool = False) -> Reader:
+def build(
+    size: int = 256,
+    first: int = 20,
+    val: bool = False,
+    fit: Literal["squash", "crop", "pad"] = "crop",
+) -> Reader:
     """Training images of the `first` classes (with `val`, the validation images too), and the test
-    images of all; uint8 (N, size, size, 3). ids are the file names.
+    images of all; uint8 (N, size, size, 3). ids are the file names; `fit` as in files/picture.py.
     """
     first_classes("flowers102", first, CLASSES)
 
@@ -74,7 +81,7 @@ def build(size: int = 224, first: int = 20, val: bool = False) -> Reader:
 
         train = rows([*trnid, *valid] if val else trnid)
         splits = {"train": [row for row in train if row[1] < first], "test": rows(tstid)}
-        return decode_splits(splits, size), CLASSES
+        return decode_splits(splits, size, fit=fit), CLASSES
 
     return Reader(read)
 

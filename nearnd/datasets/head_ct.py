@@ -5,6 +5,7 @@ of their names, to train on; the others and all with a bleeding are scored.
 """
 
 import csv
+from typing import Literal
 
 import numpy as np
 
@@ -35,11 +36,12 @@ def _labels(files: Archive) -> dict[int, int]:
         raise ValueError(f"head_ct: {found[0][1]} lacks id or hemorrhage: {error!r}") from error
 
 
-def build(size: int = 256) -> Reader:
+def build(size: int = 256, fit: Literal["squash", "crop", "pad"] = "squash") -> Reader:
     """75 normal slices to train on, 25 normal ones and 100 with a bleeding to score, uint8
     (N, size, size, 3). ids are the file names.
 
-    UNODE crops the middle 224 of 256 pixels after resizing; here the whole slice is kept.
+    UNODE resizes the shorter side to 256 pixels and crops the middle 224; here the whole slice is
+    kept, squashed, unless `fit` (files/picture.py) says otherwise.
     """
 
     def read(archives):
@@ -62,7 +64,7 @@ def build(size: int = 256) -> Reader:
         for number, member in sorted(slices.items()):
             row = (f"{number:03d}.png", labels[number], member)
             splits["train" if number in train else "test"].append(row)
-        return decode_splits(splits, size), CLASSES
+        return decode_splits(splits, size, fit=fit), CLASSES
 
     return Reader(read)
 

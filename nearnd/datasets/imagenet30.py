@@ -4,6 +4,8 @@ One-vs-rest in RETH, an external set of anomalies in UNODE. 1,300 training and 1
 each class.
 """
 
+from typing import Literal
+
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
@@ -29,8 +31,9 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224) -> Reader:
-    """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG."""
+def build(size: int = 256, fit: Literal["squash", "crop", "pad"] = "crop") -> Reader:
+    """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG; `fit` as in
+    files/picture.py."""
 
     def read(archives):
         # one_class_train/acorn/n.JPEG, one_class_test/acorn/acorn/n.JPEG
@@ -47,6 +50,6 @@ def build(size: int = 224) -> Reader:
                     f"imagenet30: {files.path} has no images of {CLASSES[min(missing)]}"
                 )
             expect("imagenet30", f"{split} images", len(splits[split]), IMAGES[split])
-        return decode_splits(splits, size), CLASSES
+        return decode_splits(splits, size, fit=fit), CLASSES
 
     return Reader(read)

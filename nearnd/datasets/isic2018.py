@@ -7,6 +7,7 @@ training set can show one lesion; none of it is in the validation set.
 
 import csv
 from pathlib import Path
+from typing import Literal
 
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._reader import Reader
@@ -65,10 +66,11 @@ def _labels(archive: Path) -> dict[str, int]:
     return labels
 
 
-def build(size: int = 256) -> Reader:
+def build(size: int = 256, fit: Literal["squash", "crop", "pad"] = "squash") -> Reader:
     """The training set's moles, and the validation set; uint8 (N, size, size, 3).
 
-    ids are the file names.
+    ids are the file names. The photographs, 600x450, are squashed unless `fit` (files/picture.py)
+    says otherwise.
     """
 
     def read(archives):
@@ -86,7 +88,7 @@ def build(size: int = 256) -> Reader:
                 for image, label in labels.items()
                 if split == "test" or CLASSES[label] == NORMAL
             ]
-        return decode_splits(splits, size), CLASSES
+        return decode_splits(splits, size, fit=fit), CLASSES
 
     return Reader(read)
 

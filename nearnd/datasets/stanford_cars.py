@@ -5,6 +5,7 @@ are taken in turn here, and the whole test split is scored.
 """
 
 import logging
+from typing import Literal
 
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
@@ -127,10 +128,13 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224, first: int = 20) -> Reader:
+def build(
+    size: int = 256, first: int = 20, fit: Literal["squash", "crop", "pad"] = "crop"
+) -> Reader:
     """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
-    The bounding boxes are not used. ids are like cars_test/00001.jpg: numbers begin anew.
+    The bounding boxes are not used. ids are like cars_test/00001.jpg: numbers begin anew; `fit` as
+    in files/picture.py.
     """
     first_classes("stanford_cars", first, CLASSES)
 
@@ -156,7 +160,7 @@ def build(size: int = 224, first: int = 20) -> Reader:
             labels = [int(car["class"]) - 1 for car in cars]  # published from 1 on
             rows = [(n, label, files[n]) for n, label in zip(names, labels, strict=True)]
             splits[split] = [row for row in rows if split == "test" or row[1] < first]
-        return decode_splits(splits, size), CLASSES
+        return decode_splits(splits, size, fit=fit), CLASSES
 
     return Reader(read)
 

@@ -4,6 +4,8 @@ FITYMI uses it one-vs-rest and publishes no split: this one is drawn from a seed
 Some files are grey or are other formats under the name of a JPEG.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from nearnd.datasets._archive import Archive, expect
@@ -24,11 +26,16 @@ GATED = (
 )
 
 
-def build(size: int = 224, train: float = 0.8, split_seed: int = 0) -> Reader:
+def build(
+    size: int = 256,
+    train: float = 0.8,
+    split_seed: int = 0,
+    fit: Literal["squash", "crop", "pad"] = "crop",
+) -> Reader:
     """The four classes, uint8 (N, size, size, 3), `train` of each to train on.
 
     80 % is the share that FITYMI uses for WBC. ids are the file names, so that the split can be
-    read from train.csv and test.csv.
+    read from train.csv and test.csv; `fit` as in files/picture.py.
     """
 
     def read(archives):
@@ -46,6 +53,6 @@ def build(size: int = 224, train: float = 0.8, split_seed: int = 0) -> Reader:
         first, rest = stratified(labels, train, split_seed)
         sources = [(name, member) for name, (_, member) in zip(names, files, strict=True)]
         parts = {"train": first, "test": rest}
-        return decode_parts(parts, sources, labels, size, "RGB"), CLASSES
+        return decode_parts(parts, sources, labels, size, "RGB", fit=fit), CLASSES
 
     return Reader(read)
