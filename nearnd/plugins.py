@@ -89,7 +89,8 @@ def defaults(stage: str, kind: str) -> dict[str, Any]:
 
 def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
     """What `build` takes, with the expressions of the defaults: a function, or the name of one of
-    the file's dataclasses, `build = Frozen`, whose fields they are, inherited ones too."""
+    the file's dataclasses, `build = Frozen`, whose fields they are, inherited ones too. What stands
+    before the slash comes from the stage, not from an entry."""
     body = _tree(_file(stage, kind)).body
     named = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     for node in body:
@@ -101,9 +102,8 @@ def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
     if isinstance(found, ast.ClassDef):
         return _fields(_file(stage, kind), found.name)
     spec = found.args
-    plain = spec.posonlyargs + spec.args
-    values = [None] * (len(plain) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
-    return {a.arg: value for a, value in zip(plain + spec.kwonlyargs, values, strict=True)}
+    values = [None] * (len(spec.args) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
+    return {a.arg: value for a, value in zip(spec.args + spec.kwonlyargs, values, strict=True)}
 
 
 def _fields(file: Path, name: str) -> dict[str, ast.expr | None]:
