@@ -4,7 +4,7 @@ FITYMI takes each of the first 20 classes as normal in turn and scores the whole
 """
 
 from nearnd.datasets._archive import Archive
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 
@@ -67,32 +67,29 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224, first: int = 20) -> Reader:
+@reader
+def build(archives, /, size: int = 224, first: int = 20):
     """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
     ids are the paths in the archive's images folder.
     """
     first_classes("cub200", first, CLASSES)
-
-    def read(archives):
-        files = Archive(archives["CUB_200_2011.tgz"], r"CUB_200_2011/(images/.+\.jpg|\w+\.txt)")
-        names, paths, classes, training = (
-            files.pairs(f"CUB_200_2011/{table}.txt")
-            for table in ("classes", "images", "image_class_labels", "train_test_split")
-        )
-        if [name[4:] for name in names.values()] != CLASSES:  # "001.Black_footed_Albatross"
-            raise ValueError(f"cub200: classes.txt in {files.path} has other classes")
-        splits = {"train": [], "test": []}
-        for number, path in paths.items():
-            label = int(classes[number]) - 1  # published from 1 on
-            row = (path, label, files[f"CUB_200_2011/images/{path}"])
-            if training[number] == "0":
-                splits["test"].append(row)
-            elif label < first:
-                splits["train"].append(row)
-        return decode_splits(splits, size), CLASSES
-
-    return Reader(read)
+    files = Archive(archives["CUB_200_2011.tgz"], r"CUB_200_2011/(images/.+\.jpg|\w+\.txt)")
+    names, paths, classes, training = (
+        files.pairs(f"CUB_200_2011/{table}.txt")
+        for table in ("classes", "images", "image_class_labels", "train_test_split")
+    )
+    if [name[4:] for name in names.values()] != CLASSES:  # "001.Black_footed_Albatross"
+        raise ValueError(f"cub200: classes.txt in {files.path} has other classes")
+    splits = {"train": [], "test": []}
+    for number, path in paths.items():
+        label = int(classes[number]) - 1  # published from 1 on
+        row = (path, label, files[f"CUB_200_2011/images/{path}"])
+        if training[number] == "0":
+            splits["test"].append(row)
+        elif label < first:
+            splits["train"].append(row)
+    return decode_splits(splits, size), CLASSES
 
 
 def trained(first: int = 20, **rest) -> list[str]:

@@ -6,7 +6,7 @@ not say whether the validation images train too; without them a class has 10 tra
 
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 
@@ -54,29 +54,26 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224, first: int = 20, val: bool = False) -> Reader:
+@reader
+def build(archives, /, size: int = 224, first: int = 20, val: bool = False):
     """Training images of the `first` classes (with `val`, the validation images too), and the test
     images of all; uint8 (N, size, size, 3). ids are the file names.
     """
     first_classes("flowers102", first, CLASSES)
+    (labels,) = read_mat(archives["imagelabels.mat"], "labels")  # of image 1, 2, ...; from 1 on
+    trnid, valid, tstid = read_mat(archives["setid.mat"], "trnid", "valid", "tstid")
+    files = Archive(archives["102flowers.tgz"], r"jpg/image_\d{5}\.jpg")
 
-    def read(archives):
-        (labels,) = read_mat(archives["imagelabels.mat"], "labels")  # of image 1, 2, ...; from 1 on
-        trnid, valid, tstid = read_mat(archives["setid.mat"], "trnid", "valid", "tstid")
-        files = Archive(archives["102flowers.tgz"], r"jpg/image_\d{5}\.jpg")
+    def rows(numbers) -> list:
+        names = [f"image_{number:05d}.jpg" for number in numbers]
+        return [
+            (name, int(labels[number - 1]) - 1, files[f"jpg/{name}"])
+            for name, number in zip(names, numbers, strict=True)
+        ]
 
-        def rows(numbers) -> list:
-            names = [f"image_{number:05d}.jpg" for number in numbers]
-            return [
-                (name, int(labels[number - 1]) - 1, files[f"jpg/{name}"])
-                for name, number in zip(names, numbers, strict=True)
-            ]
-
-        train = rows([*trnid, *valid] if val else trnid)
-        splits = {"train": [row for row in train if row[1] < first], "test": rows(tstid)}
-        return decode_splits(splits, size), CLASSES
-
-    return Reader(read)
+    train = rows([*trnid, *valid] if val else trnid)
+    splits = {"train": [row for row in train if row[1] < first], "test": rows(tstid)}
+    return decode_splits(splits, size), CLASSES
 
 
 def trained(first: int = 20, **rest) -> list[str]:

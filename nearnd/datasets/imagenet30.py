@@ -5,7 +5,7 @@ each class.
 """
 
 from nearnd.datasets._archive import Archive, expect
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 
 ARCHIVES = [
@@ -29,24 +29,19 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224) -> Reader:
+@reader
+def build(archives, /, size: int = 224):
     """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG."""
-
-    def read(archives):
-        # one_class_train/acorn/n.JPEG, one_class_test/acorn/acorn/n.JPEG
-        pattern = rf"(?:.*?/)?({'|'.join(CLASSES)})/(?:.+/)?([^/]+\.(?:JPEG|jpe?g|png))"
-        splits = {}
-        for split in ("train", "test"):
-            files = Archive(archives[f"one_class_{split}.tar"], pattern)
-            splits[split] = [
-                (f"{match[1]}/{match[2]}", CLASSES.index(match[1]), member)
-                for match, member in files.matching(pattern)
-            ]
-            if missing := set(range(len(CLASSES))) - {label for _, label, _ in splits[split]}:
-                raise ValueError(
-                    f"imagenet30: {files.path} has no images of {CLASSES[min(missing)]}"
-                )
-            expect("imagenet30", f"{split} images", len(splits[split]), IMAGES[split])
-        return decode_splits(splits, size), CLASSES
-
-    return Reader(read)
+    # one_class_train/acorn/n.JPEG, one_class_test/acorn/acorn/n.JPEG
+    pattern = rf"(?:.*?/)?({'|'.join(CLASSES)})/(?:.+/)?([^/]+\.(?:JPEG|jpe?g|png))"
+    splits = {}
+    for split in ("train", "test"):
+        files = Archive(archives[f"one_class_{split}.tar"], pattern)
+        splits[split] = [
+            (f"{match[1]}/{match[2]}", CLASSES.index(match[1]), member)
+            for match, member in files.matching(pattern)
+        ]
+        if missing := set(range(len(CLASSES))) - {label for _, label, _ in splits[split]}:
+            raise ValueError(f"imagenet30: {files.path} has no images of {CLASSES[min(missing)]}")
+        expect("imagenet30", f"{split} images", len(splits[split]), IMAGES[split])
+    return decode_splits(splits, size), CLASSES

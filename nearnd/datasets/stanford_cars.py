@@ -8,7 +8,7 @@ import logging
 
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 
@@ -127,38 +127,35 @@ CLASSES = [
 ]  # fmt: skip
 
 
-def build(size: int = 224, first: int = 20) -> Reader:
+@reader
+def build(archives, /, size: int = 224, first: int = 20):
     """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
     The bounding boxes are not used. ids are like cars_test/00001.jpg: numbers begin anew.
     """
     first_classes("stanford_cars", first, CLASSES)
-
-    def read(archives):
-        devkit = Archive(archives["car_devkit.tgz"], r"devkit/\w+\.mat")
-        (names,) = read_mat(devkit["devkit/cars_meta.mat"], "class_names")
-        found = [str(name).replace("/", "-") for name in names]  # names become parts of paths
-        if len(found) != len(CLASSES):
-            raise ValueError(
-                f"stanford_cars: {devkit.path} has {len(found)} classes, not {len(CLASSES)}"
-            )
-        if found != CLASSES:
-            log.warning(f"stanford_cars: other class names: {sorted(set(found) ^ set(CLASSES))}")
-        tables = {
-            "train": devkit["devkit/cars_train_annos.mat"],
-            "test": archives["cars_test_annos_withlabels.mat"],
-        }
-        splits = {}
-        for split, table in tables.items():
-            (cars,) = read_mat(table, "annotations")
-            files = Archive(archives[f"cars_{split}.tgz"], rf"cars_{split}/\d{{5}}\.jpg")
-            names = [f"cars_{split}/{car['fname']}" for car in cars]
-            labels = [int(car["class"]) - 1 for car in cars]  # published from 1 on
-            rows = [(n, label, files[n]) for n, label in zip(names, labels, strict=True)]
-            splits[split] = [row for row in rows if split == "test" or row[1] < first]
-        return decode_splits(splits, size), CLASSES
-
-    return Reader(read)
+    devkit = Archive(archives["car_devkit.tgz"], r"devkit/\w+\.mat")
+    (names,) = read_mat(devkit["devkit/cars_meta.mat"], "class_names")
+    found = [str(name).replace("/", "-") for name in names]  # names become parts of paths
+    if len(found) != len(CLASSES):
+        raise ValueError(
+            f"stanford_cars: {devkit.path} has {len(found)} classes, not {len(CLASSES)}"
+        )
+    if found != CLASSES:
+        log.warning(f"stanford_cars: other class names: {sorted(set(found) ^ set(CLASSES))}")
+    tables = {
+        "train": devkit["devkit/cars_train_annos.mat"],
+        "test": archives["cars_test_annos_withlabels.mat"],
+    }
+    splits = {}
+    for split, table in tables.items():
+        (cars,) = read_mat(table, "annotations")
+        files = Archive(archives[f"cars_{split}.tgz"], rf"cars_{split}/\d{{5}}\.jpg")
+        names = [f"cars_{split}/{car['fname']}" for car in cars]
+        labels = [int(car["class"]) - 1 for car in cars]  # published from 1 on
+        rows = [(n, label, files[n]) for n, label in zip(names, labels, strict=True)]
+        splits[split] = [row for row in rows if split == "test" or row[1] < first]
+    return decode_splits(splits, size), CLASSES
 
 
 def trained(first: int = 20, **rest) -> list[str]:

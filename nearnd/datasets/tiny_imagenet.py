@@ -7,7 +7,7 @@ ones. The official test images have no labels: the labelled validation images ar
 import re
 
 from nearnd.datasets._archive import Archive
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = [  # WordNet ids, sorted
@@ -56,35 +56,32 @@ TEST = r"tiny-imagenet-200/val/images/(val_\d+\.JPEG)"
 TABLE = "tiny-imagenet-200/val/val_annotations.txt"  # file name, class, bounding box
 
 
-def build(size: int = 64) -> Reader:
+@reader
+def build(archives, /, size: int = 64):
     """500 training and 50 test images of each class, uint8 (N, size, size, 3); 32 beside CIFAR.
 
     Some images are grey and get three equal channels. ids are "train/<class>/<file>",
     "test/<file>", sorted by class.
     """
-
-    def read(archives):
-        path = archives[ARCHIVES[0]["name"]]
-        archive = Archive(path, "|".join((TRAIN, TEST, re.escape(TABLE))))
-        class_of = archive.pairs(TABLE)  # {"val_0.JPEG": "n03444034 0 32 44 62"}
-        train = [
-            (found[1], f"train/{found[1]}/{found[2]}", member)
-            for found, member in archive.matching(TRAIN)
-        ]
-        test = [
-            (class_of.get(found[1], "none").split()[0], f"test/{found[1]}", member)
-            for found, member in archive.matching(TEST)
-        ]
-        unknown = sorted({name for name, _, _ in train + test} - set(CLASSES))
-        if unknown or not train or not test:
-            raise ValueError(
-                f"{path} has {len(train)} training and {len(test)} validation images, some of"
-                f" classes that Tiny-ImageNet has not: {unknown[:5]}"
-            )
-        splits = {
-            split: [(name, CLASSES.index(which), source) for which, name, source in sorted(rows)]
-            for split, rows in (("train", train), ("test", test))
-        }
-        return decode_splits(splits, size), CLASSES
-
-    return Reader(read)
+    path = archives[ARCHIVES[0]["name"]]
+    archive = Archive(path, "|".join((TRAIN, TEST, re.escape(TABLE))))
+    class_of = archive.pairs(TABLE)  # {"val_0.JPEG": "n03444034 0 32 44 62"}
+    train = [
+        (found[1], f"train/{found[1]}/{found[2]}", member)
+        for found, member in archive.matching(TRAIN)
+    ]
+    test = [
+        (class_of.get(found[1], "none").split()[0], f"test/{found[1]}", member)
+        for found, member in archive.matching(TEST)
+    ]
+    unknown = sorted({name for name, _, _ in train + test} - set(CLASSES))
+    if unknown or not train or not test:
+        raise ValueError(
+            f"{path} has {len(train)} training and {len(test)} validation images, some of"
+            f" classes that Tiny-ImageNet has not: {unknown[:5]}"
+        )
+    splits = {
+        split: [(name, CLASSES.index(which), source) for which, name, source in sorted(rows)]
+        for split, rows in (("train", train), ("test", test))
+    }
+    return decode_splits(splits, size), CLASSES
