@@ -12,7 +12,7 @@ The file may state, as literals that are read without importing it:
     NEEDS      what an entry must name beside its arguments: a list out of "backbone", "outliers",
                "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
                dataset whose test images it changes
-    CLASSES    (datasets) the class names, in label order
+    CLASSES    (datasets) the class names, in label order, or `listed("<file>")`, see plugins.py
     ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
                "bytes", "about"}]; the last three may be left out. `about`: True if the size is
                only roughly known

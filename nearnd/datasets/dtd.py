@@ -6,6 +6,7 @@ None of the papers uses it: an exposure set for textures and products that has n
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
+from nearnd.plugins import listed
 
 ARCHIVES = [
     {
@@ -17,14 +18,7 @@ ARCHIVES = [
     }
 ]
 LICENCE = "research use; cite Cimpoi et al. (2014)"
-CLASSES = [
-    "banded", "blotchy", "braided", "bubbly", "bumpy", "chequered", "cobwebbed", "cracked",
-    "crosshatched", "crystalline", "dotted", "fibrous", "flecked", "freckled", "frilly", "gauzy",
-    "grid", "grooved", "honeycombed", "interlaced", "knitted", "lacelike", "lined", "marbled",
-    "matted", "meshed", "paisley", "perforated", "pitted", "pleated", "polka-dotted", "porous",
-    "potholed", "scaly", "smeared", "spiralled", "sprinkled", "stained", "stratified", "striped",
-    "studded", "swirly", "veined", "waffled", "woven", "wrinkled", "zigzagged",
-]  # fmt: skip
+CLASSES = listed("dtd")
 
 
 def count(of, *, val: bool, **rest) -> dict[str, int]:

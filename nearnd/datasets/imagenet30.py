@@ -7,6 +7,7 @@ each class.
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
+from nearnd.plugins import listed
 
 ARCHIVES = [
     {"name": "one_class_train.tar", "urls": [], "sha256": None},
@@ -20,13 +21,7 @@ GATED = (
     " one_class_train.tar and one_class_test.tar. They can also be packed from your own ImageNet"
     " copy: one folder for each of the 30 classes, the class's name as the folder's."
 )
-CLASSES = [
-    "acorn", "airliner", "ambulance", "american_alligator", "banjo", "barn", "bikini",
-    "digital_clock", "dragonfly", "dumbbell", "forklift", "goblet", "grand_piano", "hotdog",
-    "hourglass", "manhole_cover", "mosque", "nail", "parking_meter", "pillow", "revolver",
-    "rotary_dial_telephone", "schooner", "snowmobile", "soccer_ball", "stingray", "strawberry",
-    "tank", "toaster", "volcano",
-]  # fmt: skip
+CLASSES = listed("imagenet30")
 
 
 @reader
