@@ -101,8 +101,10 @@ def _logs(name: str, files: Iterable[str]) -> list[logging.Handler]:
     (plan/screen.py), and what libraries warn of is for the log."""
     screen = logging.StreamHandler(sys.stderr)
     screen.addFilter(
-        lambda record: (record.levelno >= logging.WARNING and record.name != "py.warnings")
-        or getattr(record, "shown", False)
+        lambda record: (
+            (record.levelno >= logging.WARNING and record.name != "py.warnings")
+            or getattr(record, "shown", False)
+        )
     )
     handlers: list[logging.Handler] = [screen]
     for file in files:
