@@ -1,6 +1,5 @@
 """A trained method of a run into a folder of its own (report/model_folder.py)."""
 
-import inspect
 import json
 import shlex
 import shutil
@@ -13,8 +12,8 @@ import numpy as np
 from nearnd import __version__, plugins
 from nearnd import config as settings
 from nearnd.files.arrays import load_array, replacing, save_json
-from nearnd.files.decode import decode_each
 from nearnd.files.paths import path
+from nearnd.files.picture import Form
 from nearnd.files.tables import load_names, load_table
 from nearnd.plan import lineage
 from nearnd.plan.run import Run
@@ -110,9 +109,8 @@ def _differ(made: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def _read_as(run: Run, dataset: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """How new pictures are read: as the dataset's entry says, where decoding knows its words."""
+    """How new pictures are read: as the dataset's entry says, the fields of a Form."""
     entry = settings.arguments(run.config, "datasets", dataset)
     given = plugins.defaults("datasets", entry["kind"]) | entry
-    known = list(inspect.signature(decode_each).parameters)[1:]
-    as_said = {key: given[key] for key in known if key in given}
+    as_said = {key: given[key] for key in Form._fields if key in given}
     return as_said | {"size": shape[1], "mode": "RGB" if shape[3] == 3 else "L"}
