@@ -124,7 +124,7 @@ def named(path: Path) -> Iterator[None]:
     """Whatever goes wrong with a file from elsewhere becomes a ValueError that names it."""
     try:
         yield
-    except (MemoryError, OSError):  # of the machine
+    except (MemoryError, OSError, ImportError):  # of the machine
         raise
     except Exception as error:  # damaged files and weights raise errors of every type
         words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
