@@ -15,7 +15,7 @@ from nearnd.files.arrays import load_array, replacing, save_json
 from nearnd.files.paths import path
 from nearnd.files.picture import Form
 from nearnd.files.tables import load_names, load_table
-from nearnd.plan import lineage
+from nearnd.plan import lineage, resources
 from nearnd.plan.run import Run
 from nearnd.report.conformal import promise
 from nearnd.report.model_folder import BANK, DETECTOR, MODEL, STAGES, VERSION, named, scorer, sha256
@@ -81,6 +81,7 @@ def export(
         "detector": settings.arguments(run.config, "detectors", spec["detector"]),
         "score": settings.arguments(run.config, "scores", spec["score"]),
         "seed": record["seed"],
+        "threads": resources.threads(run, dataset),
         "images": _read_as(run, dataset, images.shape),
     }
     facts["code"] = {stage: plugins.digest(f"{stage}s", facts[stage]["kind"]) for stage in STAGES}
