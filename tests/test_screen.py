@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,7 +86,9 @@ def test_a_job_that_could_not_say_why_it_ended_is_explained():
 
 def test_of_a_job_on_another_machine_the_sentence_is_read_from_its_log(tmp_path):
     log = tmp_path / "a.log"
-    log.write_text("10:00:00 x: error: first\nTraceback\n10:00:01 x: error: the image a.png is cut\n")
+    log.write_text(
+        "10:00:00 x: error: first\nTraceback\n10:00:01 x: error: the image a.png is cut\n"
+    )
     shown = screen(local_exec=False)
     begin(shown)
     (line,) = say(shown, "", logging.ERROR, event="job_error", jobid=3, log=[str(log)],
@@ -94,7 +97,9 @@ def test_of_a_job_on_another_machine_the_sentence_is_read_from_its_log(tmp_path)
     assert "first" not in line
 
 
-@pytest.mark.parametrize("how", ["died with <Signals.SIGINT: 2>", "returned non-zero exit status 130"])
+@pytest.mark.parametrize(
+    "how", ["died with <Signals.SIGINT: 2>", "returned non-zero exit status 130"]
+)
 def test_a_stop_by_the_user_is_no_failure(how):
     shown = screen()
     begin(shown)
@@ -109,7 +114,9 @@ def test_the_end_says_what_to_type_next_with_the_config_files_of_the_run():
     say(shown, event="job_finished", job_id=3)
     end = "\n".join(say(shown, "Elapsed time: 0:00:01"))
     assert "results/report.html --configfile 'my own.yaml'" in end
-    listing = screen(dag=SimpleNamespace(jobs=[SimpleNamespace(rule=SimpleNamespace(name="sizes"))]))
+    listing = screen(
+        dag=SimpleNamespace(jobs=[SimpleNamespace(rule=SimpleNamespace(name="sizes"))])
+    )
     begin(listing)
     assert len(say(listing, "Elapsed time: 0:00:01")) == 1
 
@@ -146,9 +153,10 @@ def own(tmp_path_factory):
 def test_ctrl_c_stops_at_once_keeps_what_is_done_and_the_same_command_goes_on(own):
     command = [*SNAKEMAKE, "--cores", "2", "--configfile", "c.yaml"]
     log = own / "out.txt"
+    plain = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    command = [sys.executable, "-c", f"{plain} os.execv(sys.argv[1], sys.argv[1:])", *command]
     with open(log, "w") as file:
-        job = subprocess.Popen(command, cwd=own, stdout=file, stderr=file, start_new_session=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # fmt: skip
+        job = subprocess.Popen(command, cwd=own, stdout=file, stderr=file, start_new_session=True)
     deadline = time.monotonic() + 120
     while "(2 of" not in log.read_text():  # the next jobs are on their way
         assert time.monotonic() < deadline

@@ -147,7 +147,9 @@ def test_a_mistake_is_named_at_dry_run_before_any_work(done):
 @pytest.mark.parametrize(("cores", "threads"), [("2", 1), ("16", 4)])
 def test_four_classes_share_the_cores_of_the_machine(tmp_path, cores, threads):
     own_words = ("--quiet", "host")  # snakemake's
-    text = run(ROOT, "-n", *own_words, "-d", str(tmp_path), "--cores", cores, config="config/wbc.yaml")
+    text = run(
+        ROOT, "-n", *own_words, "-d", str(tmp_path), "--cores", cores, config="config/wbc.yaml"
+    )
     jobs = re.findall(r"^rule generator:\n(.*?)\n\[", text, re.M | re.S)
     found = [re.search(r"threads: (\d+)", job) for job in jobs]
     assert [int(n[1]) if n else 1 for n in found] == [threads] * 4

@@ -84,8 +84,9 @@ def clock(seconds: float) -> str:
 
 
 def job_name(rule: str, wildcards: dict[str, str]) -> str:
-    """As a job is called in logs and on the screen."""
-    return " ".join([rule, "/".join(wildcards.values())]).strip()
+    """As a job is called in logs and on the screen, in one line whatever a class is called."""
+    name = " ".join([rule, "/".join(wildcards.values())]).strip()
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def job_seed(run_seed: int | str, rule: str, wildcards: dict[str, str]) -> int:
@@ -100,8 +101,10 @@ def _logs(name: str, files: Iterable[str]) -> list[logging.Handler]:
     (plan/screen.py), and what libraries warn of is for the log."""
     screen = logging.StreamHandler(sys.stderr)
     screen.addFilter(
-        lambda record: (record.levelno >= logging.WARNING and record.name != "py.warnings")
-        or getattr(record, "shown", False)
+        lambda record: (
+            (record.levelno >= logging.WARNING and record.name != "py.warnings")
+            or getattr(record, "shown", False)
+        )
     )
     handlers: list[logging.Handler] = [screen]
     for file in files:
