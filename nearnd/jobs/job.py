@@ -19,6 +19,7 @@ from typing import Any
 from nearnd.files.arrays import remove_parts
 from nearnd.files.paths import path
 from nearnd.jobs.malloc import keep_freed_memory
+from nearnd.jobs.threads import set_threads
 
 EVERY, SHOWN = 5.0, 30.0  # seconds between two lines of progress: in the log, on the screen
 
@@ -143,11 +144,13 @@ def start(snakemake, apart: Sequence[str] = ()) -> Iterator[Job]:
     except OSError as error:
         sys.exit(f"{name}: error: its log cannot be written: {error}")
     keep_freed_memory()
+    given = dict(snakemake.params.items())
+    set_threads(given.get("threads", 1), getattr(snakemake, "threads", 1))
     # a cluster asks a job to stop with SIGTERM: unwind, so that temporary files are removed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     seed = job_seed(wildcards.get("seed", 0), snakemake.rule, wildcards)
-    params = {key: value for key, value in snakemake.params.items() if key not in apart}
+    params = {key: value for key, value in given.items() if key not in apart}
     folder = _state_folder(snakemake.rule, wildcards, params, list(snakemake.input))
     run = Job(name, seed, folder)
     began = time.monotonic()
