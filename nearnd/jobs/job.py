@@ -85,8 +85,9 @@ def clock(seconds: float) -> str:
 
 
 def job_name(rule: str, wildcards: dict[str, str]) -> str:
-    """As a job is called in logs and on the screen."""
-    return " ".join([rule, "/".join(wildcards.values())]).strip()
+    """As a job is called in logs and on the screen, in one line whatever a class is called."""
+    name = " ".join([rule, "/".join(wildcards.values())]).strip()
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def job_seed(run_seed: int | str, rule: str, wildcards: dict[str, str]) -> int:
