@@ -140,7 +140,7 @@ def save_tensors(path: str | Path, arrays: dict[str, np.ndarray], **facts) -> No
     """Writes a safetensors file; `facts` (JSON values) go into its header."""
     from safetensors.numpy import save_file
 
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with replacing(path) as part:
         save_file(arrays, part, metadata={"nearnd": json.dumps(facts, sort_keys=True)})
 
