@@ -56,3 +56,6 @@ def either(*these: Schema) -> Schema:
 
 
 NULL, BOOL = {"type": "null"}, {"type": "boolean"}
+# arguments of networks: sizes, numbers and plain words, which name no file and no place
+PLAIN = either(number(), BOOL, NULL, {"type": "string", "pattern": r"^[a-z0-9_]{0,40}$"})
+WORDS = either(PLAIN, several(either(PLAIN, several(PLAIN, 0)), 0))

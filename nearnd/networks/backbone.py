@@ -15,15 +15,13 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from nearnd.files import header
 from nearnd.files.arrays import AGAIN, load_tensors, save_tensors
-from nearnd.files.header import BOOL, NULL, extended, number, record, several, whole
+from nearnd.files.header import WORDS, extended, number, record, several, whole
 
 PARAMETERS = 20_000  # of one network; timm's have 3,000 at most
 BUFFERS = 2**30  # bytes of what a network computes when it is built
 
-# What timm may be told: sizes, numbers and plain words, for arguments that name no file and no
-# place to fetch from. Of its description of a network the size of the input alone.
-PLAIN = header.either(number(), BOOL, NULL, {"type": "string", "pattern": r"^[a-z0-9_]{0,40}$"})
-WORDS = header.either(PLAIN, several(header.either(PLAIN, several(PLAIN, 0)), 0))
+# What timm may be told: no argument that names a file or a place to fetch from; of its own
+# description of a network the size of the input alone.
 FOREIGN = "pretrained|checkpoint|cache|model|variant|feature|kwargs|scriptable|exportable|no_jit"
 NETWORK = record(
     model={"type": "string", "pattern": r"^\w+(\.\w+)?$", "maxLength": 100},

@@ -16,7 +16,7 @@ import pandas as pd
 
 from nearnd import plugins
 from nearnd.contracts import score_of
-from nearnd.files.arrays import load_tensors
+from nearnd.files.arrays import load_rows
 
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
 
@@ -36,7 +36,7 @@ def score_images(folder: Path, sources: list[tuple[str, Any]], quantile: float) 
     pixels = decode(sources, facts["size"], facts["mode"])  # (N, H, W, C)
     detector = plugins.build("detectors", facts["detector"])
     detector.load(folder / DETECTOR)
-    bank = load_tensors(folder / BANK)[0] if (folder / BANK).exists() else {}
+    bank = load_rows(folder / BANK) if (folder / BANK).exists() else {}
     score = plugins.build("scores", facts["score"])
     values = score_of(score(bank, detector.embed(pixels)))  # (N,)
     held_out = np.array(facts["held_out"])
