@@ -1,4 +1,4 @@
-"""A whole file of another class, split or detector in the place of the right one: named, not used."""
+"""A whole file of another class, split or detector in the place of the right one is named."""
 
 import shutil
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from _stages import IMAGES, PLACE, run
 
+from nearnd.contracts import Images
 from nearnd.files import arrays, tables
 from nearnd.files.paths import lineage
 
@@ -52,7 +53,7 @@ def test_labels_of_other_images_are_named(toy, tmp_path):
     table = folder / IMAGES[4]
     lines = table.read_text().splitlines()
     table.write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
-    for stage in ("features", "score"):
+    for stage in ("score", "features"):
         code, said = run(folder, stage)
         assert code == 1
         assert "test.csv is not the table that was written with test.npy" in said
@@ -62,7 +63,8 @@ def test_splits_of_two_sizes_are_named(toy, tmp_path):
     folder = toy.copy(tmp_path / "toy")
     file = folder / IMAGES[3]
     images = tables.load_images(file)
-    grown = images._replace(pixels=images.pixels.repeat(2, 1).repeat(2, 2), masks=None)
+    large = np.array(images.pixels).repeat(2, 1).repeat(2, 2)
+    grown = Images(large, images.labels, images.ids)
     tables.save_images(file.parent, "test", grown, sorted(set(images.names)))
     code, said = run(folder, "features")
     assert code == 1
