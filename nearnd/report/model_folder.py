@@ -20,7 +20,7 @@ import pandas as pd
 
 from nearnd import plugins
 from nearnd.contracts import score_of
-from nearnd.files.arrays import load_tensors
+from nearnd.files.arrays import load_rows
 from nearnd.files.regular import regular
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.jobs.threads import set_threads
@@ -75,7 +75,7 @@ def scorer(
     set_threads(facts["threads"], min(8, os.cpu_count() or 1))  # as the held-out images were scored
     network = plugins.build("detectors", facts["detector"])
     network.load(detector)
-    features = load_tensors(bank)[0] if bank else {}
+    features = load_rows(bank) if bank else {}
     score = plugins.build("scores", facts["score"])
 
     def scores(pixels: np.ndarray) -> np.ndarray:
