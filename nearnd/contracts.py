@@ -51,10 +51,12 @@ and functions, which get an entry's arguments over the defaults of `build`:
                                  None
     training_steps(**arguments)  (generators) of a whole training, 0 if nothing is trained: for the
                                  time that a cluster is asked for
+    seeded(**arguments)          (backbones) True if the weights depend on the seed: then there is
+                                 one for each seed of the run, whose deviation shows the spread
     work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
                                  has to know: {field of Work: value}, from an `About`
 
-The first three are called while the workflow is planned: their files load no torch at the top. A
+The first four are called while the workflow is planned: their files load no torch at the top. A
 kind that does not state its number of images, steps or work is shown as unknown, never guessed.
 """
 
@@ -63,11 +65,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # planning reads this file too
     import numpy as np
 
+Fit = Literal["squash", "crop", "pad"]  # how a picture becomes a square: files/picture.py
 Embedding = dict[str, "np.ndarray"]  # name -> float32 (N, ...); vectors are "features" (N, D)
 
 # progress(step, total, loss=0.3): cheap enough to call at every step; prints now and then.

@@ -5,12 +5,16 @@ building the job graph loads no torch.
 """
 
 import ast
+import collections.abc
 import difflib
 import hashlib
 import importlib
+import typing
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from nearnd import contracts, values
 
 PACKAGE = Path(__file__).parent
 
@@ -73,13 +77,13 @@ def call(stage: str, entry: dict[str, Any], function: str) -> Any:
 
 def arguments(stage: str, kind: str) -> dict[str, bool]:
     """The keywords of the plugin's `build`, and whether each must be given."""
-    return {name: default is None for name, default in _keywords(stage, kind).items()}
+    return {name: default is None for name, (default, _) in _keywords(stage, kind).items()}
 
 
 def defaults(stage: str, kind: str) -> dict[str, Any]:
     """The defaults of the plugin's `build`, of those keywords whose default is a literal."""
     found = {}
-    for name, default in _keywords(stage, kind).items():
+    for name, (default, _) in _keywords(stage, kind).items():
         try:
             found[name] = ast.literal_eval(default)
         except ValueError:  # computed, or none
@@ -87,10 +91,27 @@ def defaults(stage: str, kind: str) -> dict[str, Any]:
     return found
 
 
-def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
-    """What `build` takes, with the expressions of the defaults: a function, or the name of one of
-    the file's dataclasses, `build = Frozen`, whose fields they are, inherited ones too. What stands
-    before the slash comes from the stage, not from an entry."""
+@cache
+def types(stage: str, kind: str) -> dict[str, Any]:
+    """The annotations of the keywords of the plugin's `build`, in words of Python's own; `Any`
+    for others and where there is none."""
+    known, found = vars(collections.abc) | vars(typing) | vars(contracts), {}
+    for name, (_, annotation) in _keywords(stage, kind).items():
+        try:
+            found[name] = eval(ast.unparse(annotation), known)  # noqa: S307 - of this package
+        except (AttributeError, NameError):
+            found[name] = Any
+    return found
+
+
+# A keyword's default and its annotation, None where there is none
+Keyword = tuple[ast.expr | None, ast.expr | None]
+
+
+def _keywords(stage: str, kind: str) -> dict[str, Keyword]:
+    """What `build` takes: a function, or the name of one of the file's dataclasses, `build =
+    Frozen`, whose fields they are, inherited ones too. What stands before the slash comes from the
+    stage, not from an entry."""
     body = _tree(_file(stage, kind)).body
     named = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     for node in body:
@@ -102,21 +123,23 @@ def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
     if isinstance(found, ast.ClassDef):
         return _fields(_file(stage, kind), found.name)
     spec = found.args
-    values = [None] * (len(spec.args) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
-    return {a.arg: value for a, value in zip(spec.args + spec.kwonlyargs, values, strict=True)}
+    given = [None] * (len(spec.args) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
+    pairs = zip(spec.args + spec.kwonlyargs, given, strict=True)
+    return {argument.arg: (default, argument.annotation) for argument, default in pairs}
 
 
-def _fields(file: Path, name: str) -> dict[str, ast.expr | None]:
+def _fields(file: Path, name: str) -> dict[str, Keyword]:
     """The fields of a dataclass, after those of the class that it extends; none for a class that
     is not of this package."""
-    found: dict[str, ast.expr | None] = {}
+    found: dict[str, Keyword] = {}
     for node in _tree(file).body:
         if name in (there := _imported(node)):
             return _fields(there[name], name)
         if isinstance(node, ast.ClassDef) and node.name == name:
             for base in node.bases:
                 found |= _fields(file, base.id) if isinstance(base, ast.Name) else {}
-            found |= {f.target.id: f.value for f in node.body if isinstance(f, ast.AnnAssign)}
+            fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+            found |= {field.target.id: (field.value, field.annotation) for field in fields}
     return found
 
 
@@ -160,7 +183,8 @@ def _literal(value: ast.expr) -> Any:
 
 
 def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -> None:
-    """Raises ValueError if the entry's kind or one of its arguments does not exist.
+    """Raises ValueError if the entry's kind or one of its arguments does not exist, or a value is
+    none that the argument can have.
 
     where: in which entry it stands if it has no name of its own."""
     where = where or f"{stage}: {name}"
@@ -175,6 +199,13 @@ def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -
     missing = [key for key, required in known.items() if required and key not in entry]
     if missing:
         raise ValueError(f"{where}: kind {entry['kind']} also needs {', '.join(missing)}")
+    ranges = constant(stage, entry["kind"], "RANGES", {})
+    for key, annotation in types(stage, entry["kind"]).items():
+        if key in entry:
+            try:
+                values.check(key, entry[key], annotation, ranges)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
 
 
 # ---- digests ----

@@ -3,6 +3,7 @@
 FITYMI takes each of the first 20 classes as normal in turn and scores the whole test split.
 """
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import reader
 from nearnd.datasets._split import first_classes
@@ -22,10 +23,10 @@ CLASSES = listed("cub200")
 
 
 @reader
-def build(archives, /, size: int = 224, first: int = 20):
+def build(archives, /, size: int = 256, first: int = 20, fit: Fit = "crop"):
     """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
-    ids are the paths in the archive's images folder.
+    ids are the paths in the archive's images folder; `fit` as in files/picture.py.
     """
     first_classes("cub200", first, CLASSES)
     files = Archive(archives["CUB_200_2011.tgz"], r"CUB_200_2011/(images/.+\.jpg|\w+\.txt)")
@@ -43,7 +44,7 @@ def build(archives, /, size: int = 224, first: int = 20):
             splits["test"].append(row)
         elif label < first:
             splits["train"].append(row)
-    return decode_splits(splits, size), CLASSES
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(first: int = 20, **rest) -> list[str]:

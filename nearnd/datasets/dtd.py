@@ -3,6 +3,7 @@
 None of the papers uses it: an exposure set for textures and products that has no object in it.
 """
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
@@ -27,11 +28,11 @@ def count(of, *, val: bool, **rest) -> dict[str, int]:
 
 
 @reader
-def build(archives, /, size: int = 224, partition: int = 1, val: bool = False):
+def build(archives, /, size: int = 256, partition: int = 1, val: bool = False, fit: Fit = "crop"):
     """One of the ten published partitions, 40 training and 40 test images of each class (80 and 40
     with `val`: the validation images train too); uint8 (N, size, size, 3).
 
-    ids are paths like banded/banded_0002.jpg.
+    ids are paths like banded/banded_0002.jpg; `fit` as in files/picture.py.
     """
     if partition not in range(1, 11):
         raise ValueError(f"dtd: partition is {partition}, it may be 1 to 10")
@@ -48,4 +49,4 @@ def build(archives, /, size: int = 224, partition: int = 1, val: bool = False):
         return found
 
     train = rows("train") + (rows("val") if val else [])
-    return decode_splits({"train": train, "test": rows("test")}, size), CLASSES
+    return decode_splits({"train": train, "test": rows("test")}, size, fit=fit), CLASSES

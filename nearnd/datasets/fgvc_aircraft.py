@@ -5,6 +5,7 @@ variants.txt from 0 on: read from 1 on it would have two variants of McDonnell D
 stated whether the validation images train too (33 or 34 images of each variant without them).
 """
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
@@ -29,10 +30,10 @@ DATA = "fgvc-aircraft-2013b/data"
 
 
 @reader
-def build(archives, /, size: int = 224, val: bool = False):
+def build(archives, /, size: int = 256, val: bool = False, fit: Fit = "crop"):
     """The ten variants, with `val` the validation images train too; uint8 (N, size, size, 3).
 
-    The banner is cut off before resizing. ids are the file names.
+    The banner is cut off before resizing. ids are the file names; `fit` as in files/picture.py.
     """
     (archive,) = archives.values()
     files = Archive(archive, rf"{DATA}/(images/\w+\.jpg|\w+\.txt)")
@@ -49,4 +50,4 @@ def build(archives, /, size: int = 224, val: bool = False):
         ]
 
     splits = {"train": rows("trainval" if val else "train"), "test": rows("test")}
-    return decode_splits(splits, size, cut=BANNER), CLASSES
+    return decode_splits(splits, size, fit=fit, cut=BANNER), CLASSES

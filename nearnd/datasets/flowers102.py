@@ -4,6 +4,7 @@ FITYMI takes each of the first 20 classes as normal in turn and scores the whole
 not say whether the validation images train too; without them a class has 10 training images.
 """
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
 from nearnd.datasets._reader import reader
@@ -32,9 +33,9 @@ CLASSES = listed("flowers102")
 
 
 @reader
-def build(archives, /, size: int = 224, first: int = 20, val: bool = False):
+def build(archives, /, size: int = 256, first: int = 20, val: bool = False, fit: Fit = "crop"):
     """Training images of the `first` classes (with `val`, the validation images too), and the test
-    images of all; uint8 (N, size, size, 3). ids are the file names.
+    images of all; uint8 (N, size, size, 3). ids are the file names; `fit` as in files/picture.py.
     """
     first_classes("flowers102", first, CLASSES)
     (labels,) = read_mat(archives["imagelabels.mat"], "labels")  # of image 1, 2, ...; from 1 on
@@ -50,7 +51,7 @@ def build(archives, /, size: int = 224, first: int = 20, val: bool = False):
 
     train = rows([*trnid, *valid] if val else trnid)
     splits = {"train": [row for row in train if row[1] < first], "test": rows(tstid)}
-    return decode_splits(splits, size), CLASSES
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(first: int = 20, **rest) -> list[str]:

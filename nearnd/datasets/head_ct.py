@@ -8,6 +8,7 @@ import csv
 
 import numpy as np
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
@@ -36,11 +37,12 @@ def _labels(files: Archive) -> dict[int, int]:
 
 
 @reader
-def build(archives, /, size: int = 256):
+def build(archives, /, size: int = 256, fit: Fit = "squash"):
     """75 normal slices to train on, 25 normal ones and 100 with a bleeding to score, uint8
     (N, size, size, 3). ids are the file names.
 
-    UNODE crops the middle 224 of 256 pixels after resizing; here the whole slice is kept.
+    UNODE resizes the shorter side to 256 pixels and crops the middle 224; here the whole slice is
+    kept, squashed, unless `fit` (files/picture.py) says otherwise.
     """
     files = Archive(next(iter(archives.values())), r"(.+/)?(labels\.csv|\d{3}\.png)")
     slices = {int(match[1]): m for match, m in files.matching(r"(?:.+/)?(\d{3})\.png")}
@@ -61,7 +63,7 @@ def build(archives, /, size: int = 256):
     for number, member in sorted(slices.items()):
         row = (f"{number:03d}.png", labels[number], member)
         splits["train" if number in train else "test"].append(row)
-    return decode_splits(splits, size), CLASSES
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(**rest) -> list[str]:

@@ -4,6 +4,7 @@ One-vs-rest in RETH, an external set of anomalies in UNODE. 1,300 training and 1
 each class.
 """
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
@@ -22,8 +23,9 @@ CLASSES = listed("imagenet30")
 
 
 @reader
-def build(archives, /, size: int = 224):
-    """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG."""
+def build(archives, /, size: int = 256, fit: Fit = "crop"):
+    """All classes, uint8 (N, size, size, 3). ids are like acorn/n12267677_1.JPEG; `fit` as in
+    files/picture.py."""
     # one_class_train/acorn/n.JPEG, one_class_test/acorn/acorn/n.JPEG
     pattern = rf"(?:.*?/)?({'|'.join(CLASSES)})/(?:.+/)?([^/]+\.(?:JPEG|jpe?g|png))"
     splits = {}
@@ -36,4 +38,4 @@ def build(archives, /, size: int = 224):
         if missing := set(range(len(CLASSES))) - {label for _, label, _ in splits[split]}:
             raise ValueError(f"imagenet30: {files.path} has no images of {CLASSES[min(missing)]}")
         expect("imagenet30", f"{split} images", len(splits[split]), IMAGES[split])
-    return decode_splits(splits, size), CLASSES
+    return decode_splits(splits, size, fit=fit), CLASSES

@@ -8,6 +8,7 @@ training set can show one lesion; none of it is in the validation set.
 import csv
 from pathlib import Path
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
@@ -41,10 +42,11 @@ def _labels(archive: Path) -> dict[str, int]:
 
 
 @reader
-def build(archives, /, size: int = 256):
+def build(archives, /, size: int = 256, fit: Fit = "squash"):
     """The training set's moles, and the validation set; uint8 (N, size, size, 3).
 
-    ids are the file names.
+    ids are the file names. The photographs, 600x450, are squashed unless `fit` (files/picture.py)
+    says otherwise.
     """
     splits = {}
     for split, part in (("train", "Training"), ("test", "Validation")):
@@ -60,7 +62,7 @@ def build(archives, /, size: int = 256):
             for image, label in labels.items()
             if split == "test" or CLASSES[label] == NORMAL
         ]
-    return decode_splits(splits, size), CLASSES
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(**rest) -> list[str]:

@@ -6,6 +6,7 @@ are taken in turn here, and the whole test split is scored.
 
 import logging
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive
 from nearnd.datasets._mat import read_mat
 from nearnd.datasets._reader import reader
@@ -45,10 +46,11 @@ CLASSES = listed("stanford_cars")
 
 
 @reader
-def build(archives, /, size: int = 224, first: int = 20):
+def build(archives, /, size: int = 256, first: int = 20, fit: Fit = "crop"):
     """Training images of the `first` classes and test images of all, uint8 (N, size, size, 3).
 
-    The bounding boxes are not used. ids are like cars_test/00001.jpg: numbers begin anew.
+    The bounding boxes are not used. ids are like cars_test/00001.jpg: numbers begin anew; `fit` as
+    in files/picture.py.
     """
     first_classes("stanford_cars", first, CLASSES)
     devkit = Archive(archives["car_devkit.tgz"], r"devkit/\w+\.mat")
@@ -72,7 +74,7 @@ def build(archives, /, size: int = 224, first: int = 20):
         labels = [int(car["class"]) - 1 for car in cars]  # published from 1 on
         rows = [(n, label, files[n]) for n, label in zip(names, labels, strict=True)]
         splits[split] = [row for row in rows if split == "test" or row[1] < first]
-    return decode_splits(splits, size), CLASSES
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(first: int = 20, **rest) -> list[str]:

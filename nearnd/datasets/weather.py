@@ -6,6 +6,7 @@ Some files are grey or are other formats under the name of a JPEG.
 
 import numpy as np
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive, expect
 from nearnd.datasets._reader import reader
 from nearnd.datasets._split import stratified
@@ -23,11 +24,11 @@ GATED = (
 
 
 @reader
-def build(archives, /, size: int = 224, train: float = 0.8, split_seed: int = 0):
+def build(archives, /, size: int = 256, train: float = 0.8, split_seed: int = 0, fit: Fit = "crop"):
     """The four classes, uint8 (N, size, size, 3), `train` of each to train on.
 
     80 % is the share that FITYMI uses for WBC. ids are the file names, so that the split can be
-    read from train.csv and test.csv.
+    read from train.csv and test.csv; `fit` as in files/picture.py.
     """
     pattern = rf"(?:.+/)?(({'|'.join(CLASSES)})\d+\.\w+)"
     files = Archive(archives["dataset2.zip"], pattern).matching(pattern)
@@ -43,4 +44,4 @@ def build(archives, /, size: int = 224, train: float = 0.8, split_seed: int = 0)
     first, rest = stratified(labels, train, split_seed)
     sources = [(name, member) for name, (_, member) in zip(names, files, strict=True)]
     parts = {"train": first, "test": rest}
-    return decode_parts(parts, sources, labels, size, "RGB"), CLASSES
+    return decode_parts(parts, sources, labels, size, "RGB", fit=fit), CLASSES
