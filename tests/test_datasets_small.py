@@ -21,6 +21,7 @@ from nearnd import catalog, plugins
 from nearnd import config as settings
 from nearnd.datasets import _cifar100_classes, _members
 from nearnd.files import fetch, tables
+from nearnd.plan import archives as sources
 from nearnd.plan.check import check
 from nearnd.report.evaluate import evaluate
 
@@ -242,7 +243,7 @@ def make_blocks(kind, classes):
     """FITYMI's released arrays: two images of each class, one class after the other."""
 
     def make(folder):
-        file = folder / plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+        file = folder / next(iter(plugins.constant("datasets", kind, "ARCHIVES")))
         images = pixels(2 * classes)
         file.write_bytes(npy(images))
         return [file], {"train": NONE, "test": (images, np.repeat(np.arange(classes), 2))}
@@ -329,9 +330,7 @@ def test_another_file_under_the_same_name_is_refused(kind, tmp_path):
 
 @kinds
 def test_sources_are_links_with_checksums_of_the_right_form_and_a_licence(kind):
-    sources = plugins.constant("datasets", kind, "ARCHIVES")
-    assert len({source["name"] for source in sources}) == len(sources)
-    for source in sources:
+    for source in sources.stated(kind):
         assert source["urls"]
         assert all(re.fullmatch(r"https?://[^ ]+", url) for url in source["urls"])
         sums = [source.get("sha256"), source.get("md5")]
@@ -368,7 +367,7 @@ class Harmful:
 def test_a_pickle_is_never_loaded(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = npy(np.array([Harmful()], dtype=object))
-    name = plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+    name = next(iter(plugins.constant("datasets", kind, "ARCHIVES")))
     if kind == "cifar10_c":
         tar(tmp_path / name, {"CIFAR-10-C/labels.npy": content}, "w")
     else:
@@ -582,7 +581,7 @@ def test_a_changed_copy_is_judged_by_its_own_normal_images_and_another_set_by_th
 
 @pytest.mark.parametrize(("kind", "classes"), [("cifar10", 10), ("cifar100", 20)])
 def test_the_official_binary_files_are_accepted_whoever_packed_them(kind, classes, tmp_path):
-    (archive,) = plugins.constant("datasets", kind, "ARCHIVES")
+    (archive,) = sources.stated(kind)
     name = archive["name"]
     if not (MIRROR / name).is_file():
         pytest.skip(f"no {name} in {MIRROR} (set NEARND_MIRROR)")

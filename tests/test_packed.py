@@ -93,7 +93,7 @@ BOMBS = {
 
 
 READ = {  # what reads it, below a limit of memory
-    "wbc": "wbc.build().read({wbc.ARCHIVES[0]['name']: at})",
+    "wbc": "wbc.build().read({next(iter(wbc.ARCHIVES)): at})",
     "weather": "weather.build().read({'dataset2.zip': at})",
     "cifar10": "cifar10.build().read({'cifar-10-binary.tar.gz': at})",
     "fetch": "packed.whole(at)",

@@ -8,9 +8,8 @@ binary archive is read, which has both.
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
 from nearnd.datasets._reader import reader
 
-ARCHIVES = [
-    {
-        "name": "cifar-100-binary.tar.gz",
+ARCHIVES = {
+    "cifar-100-binary.tar.gz": {
         "urls": ["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"],
         "sha1": {
             "cifar-100-binary/train.bin": "e207cd2e05b73b1393c74c7f5e7bea451d63e08e",
@@ -20,7 +19,7 @@ ARCHIVES = [
         " cifar-100-binary itself; the pickles of cifar-100-python will not.",
         "bytes": 168_513_733,
     }
-]
+}
 LICENCE = "none stated; cite Krizhevsky, Learning Multiple Layers of Features (2009)"
 IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 MOST = 160_000_000  # bytes of any file in the archive; train.bin has 153,700,000
@@ -40,7 +39,7 @@ def build(archives, /, labels: str = "coarse", size: int = 32):
     from nearnd.datasets._labelled import labelled
     from nearnd.datasets._members import named
 
-    archive = archives[ARCHIVES[0]["name"]]
+    (archive,) = archives.values()
     files = {f"{split}.bin": split for split in ("train", "test")}
     splits = {}
     for name, content in named(archive, files, MOST):
