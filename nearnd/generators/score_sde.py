@@ -9,6 +9,7 @@ import numpy as np
 
 from nearnd import plugins
 from nearnd.contracts import Plan, Progress, Sampler, silent
+from nearnd.files.snapshots import due
 
 # what the contract tests train
 TOY = {
@@ -151,6 +152,11 @@ def check(**arguments: Any) -> None:
 def training_steps(*, steps: int, **rest: Any) -> int:
     """See contracts.py."""
     return steps
+
+
+def snapshots(*, steps: int, snapshots: int | Sequence[int], **rest: Any) -> list[int]:
+    """See contracts.py."""
+    return due(steps, snapshots)
 
 
 def work(about, **arguments: Any) -> dict[str, Any]:

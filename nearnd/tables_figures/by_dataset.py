@@ -1,5 +1,7 @@
 """One row for each method, one column for each dataset: how the papers' main tables look."""
 
+from typing import Literal
+
 import pandas as pd
 
 from nearnd.contracts import Drawing
@@ -11,7 +13,7 @@ READS = ["metrics", "closeness"]
 SHOWN = {"far": FAR, "near": WORST, "closest": CLOSEST}
 
 
-def build(show: str = "far") -> Drawing:
+def build(show: Literal["far", "near", "closest"] = "far") -> Drawing:
     """Mean AUROC over classes, mean and standard deviation over seeds, in percent; last the mean
     over datasets, of methods that have them all. A method that did not run on a dataset has "-".
 
