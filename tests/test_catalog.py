@@ -42,7 +42,7 @@ def test_an_entry_without_a_kind_changes_one_with_a_kind_replaces():
 
 def test_what_the_command_line_says_means_what_it_means_in_a_file():
     given = ["scores={svm: {nu: 0.5, standardise: false, pca: null}}", "seeds=[0, 1]", "device=cpu"]
-    given += ["run=[\"2\", x]", "mirrors="]
+    given += ['run=["2", x]', "mirrors="]
     assert catalog.from_arguments(given) == {
         "scores": {"svm": {"nu": 0.5, "standardise": False, "pca": None}},
         "seeds": [0, 1], "device": "cpu", "run": ["2", "x"], "mirrors": None,

@@ -10,6 +10,7 @@ from nearnd.jobs.early_end import check_measure, check_stop, choose, each, settl
 from nearnd.jobs.seeds import image_seeds
 
 NEEDS = ["generator"]
+TOY = {"stop": {"step": 8}}
 LABEL = "fakes"
 
 

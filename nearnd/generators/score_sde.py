@@ -146,7 +146,8 @@ def build(
 def check(**arguments: Any) -> None:
     """ValueError if an entry cannot work; for the check of a config before any job, without
     torch."""
-    build(**arguments)
+    recipe = build(**arguments).recipe
+    due(recipe["steps"], recipe["snapshots"])
 
 
 def training_steps(*, steps: int, **rest: Any) -> int:
