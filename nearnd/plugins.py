@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nearnd import values
+from nearnd import contracts, values
 
 PACKAGE = Path(__file__).parent
 
@@ -95,7 +95,7 @@ def defaults(stage: str, kind: str) -> dict[str, Any]:
 def types(stage: str, kind: str) -> dict[str, Any]:
     """The annotations of the keywords of the plugin's `build`, in words of Python's own; `Any`
     for others and where there is none."""
-    known, found = vars(collections.abc) | vars(typing), {}
+    known, found = vars(collections.abc) | vars(typing) | vars(contracts), {}
     for name, (_, annotation) in _keywords(stage, kind).items():
         try:
             found[name] = eval(ast.unparse(annotation), known)  # noqa: S307 - of this package
@@ -110,7 +110,8 @@ Keyword = tuple[ast.expr | None, ast.expr | None]
 
 def _keywords(stage: str, kind: str) -> dict[str, Keyword]:
     """What `build` takes: a function, or the name of one of the file's dataclasses, `build =
-    Frozen`, whose fields they are, inherited ones too."""
+    Frozen`, whose fields they are, inherited ones too. What stands before the slash comes from the
+    stage, not from an entry."""
     body = _tree(_file(stage, kind)).body
     named = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     for node in body:
@@ -122,9 +123,8 @@ def _keywords(stage: str, kind: str) -> dict[str, Keyword]:
     if isinstance(found, ast.ClassDef):
         return _fields(_file(stage, kind), found.name)
     spec = found.args
-    plain = spec.posonlyargs + spec.args
-    given = [None] * (len(plain) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
-    pairs = zip(plain + spec.kwonlyargs, given, strict=True)
+    given = [None] * (len(spec.args) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
+    pairs = zip(spec.args + spec.kwonlyargs, given, strict=True)
     return {argument.arg: (default, argument.annotation) for argument, default in pairs}
 
 
@@ -151,9 +151,15 @@ def _imported(node: ast.stmt) -> dict[str, Path]:
     return {alias.name: file for alias in node.names} if file.is_file() else {}
 
 
+def listed(name: str) -> list[str]:
+    """The lines of nearnd/datasets/names/<name>.txt: class names too many for a line of code."""
+    file = PACKAGE / "datasets" / "names" / f"{name}.txt"
+    return file.read_text(encoding="utf-8").splitlines()
+
+
 def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
-    """A literal that the plugin's file states at top level, such as NEEDS or CLASSES. It is read
-    once: not to be changed."""
+    """A literal that the plugin's file states at top level, such as NEEDS or CLASSES, or what it
+    has `listed`. It is read once: not to be changed."""
     found = _literals(_file(stage, kind), name)
     return found[0] if found else default
 
@@ -162,11 +168,18 @@ def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
 def _literals(file: Path, name: str) -> list[Any]:
     """What a file sets a name to, at top level, in a list; an empty one if it does not."""
     return [
-        ast.literal_eval(node.value)
+        _literal(node.value)
         for node in _tree(file).body
         if isinstance(node, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
     ]
+
+
+def _literal(value: ast.expr) -> Any:
+    match value:
+        case ast.Call(func=ast.Name(id="listed"), args=[ast.Constant(value=name)]):
+            return listed(name)
+    return ast.literal_eval(value)
 
 
 def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -> None:
@@ -222,7 +235,7 @@ def imports(file: Path) -> set[Path]:
 
 @cache
 def _meaning(file: Path) -> str:
-    """The file's code without comments, docstrings and layout."""
+    """The file's code without comments, docstrings and layout, and the names that it has listed."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     tree.body = _results(tree)
     for node in ast.walk(tree):
@@ -232,7 +245,9 @@ def _meaning(file: Path) -> str:
         first = body[0] if body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             body[:1] = [] if len(body) > 1 else [ast.Pass()]
-    return ast.unparse(tree)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    names = [_literal(call) for call in calls if getattr(call.func, "id", "") == "listed"]
+    return "\n".join([ast.unparse(tree), *map(str, names)])
 
 
 @cache

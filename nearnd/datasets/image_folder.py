@@ -13,26 +13,38 @@ ground_truth/ (_masks.py). Hidden files are skipped, nothing is copied or change
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 from nearnd.datasets._reader import Reader
-from nearnd.files.image_folders import nothing, parts, pictures, walk
+from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_others
 
 ACCESS = "your own"
 NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unnamed train/ holds
+RANGES = {"bits": (8, 16)}
+SPARE = 0.05  # the share of files that may be unreadable
 log = logging.getLogger("nearnd")
 
 
 def build(
-    path: str = "", size: int = 32, mode: str = "RGB", train: float = 0.8, split_seed: int = 0
+    path: str = "",
+    size: int = 32,
+    mode: Literal["RGB", "L"] = "RGB",
+    train: float = 0.8,
+    split_seed: int = 0,
+    fit: Literal["squash", "crop", "pad"] = "squash",
+    bits: int = 16,
 ) -> Reader:
     """The images under `path`, uint8 (N, size, size, 3 for mode "RGB" or 1 for "L").
 
+    fit: what becomes of pictures that are not square. squash: all of it is kept, its proportions
+    are lost; crop: the middle, as large a square as there is; pad: all of it, black beside it.
+    bits: of the grey values in 16-bit files; 12 for what many cameras deliver.
+    Files that cannot be read are left out and named in a warning: among thousands of an own folder
+    there is a broken one. More than SPARE of them is an error, as something else is wrong.
     `train` is the share of each class to train on where the folder has no train/ and test/; 0: all
     images are tested, as a set beside another dataset (an experiment's `tests`).
     ids are paths relative to `path`. Masks of the test images are uint8 (N, size, size).
     """
-    if mode not in ("RGB", "L"):
-        raise ValueError(f"image_folder: mode is {mode!r}, it must be RGB or L")
 
     def read(archives):
         import numpy as np
@@ -44,6 +56,7 @@ def build(
 
         root, layout = _layout(path)
         names = classes(path)
+        warn_of_others(root)
         files, labels, splits = [], [], []
         for split, name, folder, deep in layout:
             found = sorted(pictures(folder, deep))
@@ -70,9 +83,14 @@ def build(
                 normal = [names.index(name) for name in trained(path)]
                 bad = [label not in normal for label in labels[rest]]
                 marked = masks(root, [files[i] for i in rest], bad)
-            images = decode_parts({"train": first, "test": rest}, sources, labels, size, mode)
+            images = decode_parts(
+                {"train": first, "test": rest}, sources, labels, size, mode,
+                spare=SPARE, fit=fit, bits=bits,
+            )  # fmt: skip
             if marked:
-                drawn = decode_masks([(str(file), file) for file in marked], size)
+                there = set(images["test"].ids)
+                marked = [m for m, i in zip(marked, rest, strict=True) if sources[i][0] in there]
+                drawn = decode_masks([(str(file), file) for file in marked], size, fit)
                 images["test"] = Images(*images["test"][:3], drawn)
                 log.info("image_folder: %d masks", sum(file is not None for file in marked))
         except ValueError as error:

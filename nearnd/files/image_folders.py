@@ -1,5 +1,6 @@
 """The image files below a folder; needs nothing but the standard library."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +10,13 @@ EXTENSIONS = (
     *(".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
     *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
+ACCEPTED = " ".join(extension[1:] for extension in EXTENSIONS)
+SYSTEM = (
+    "__MACOSX",
+    "Thumbs.db",
+    "desktop.ini",
+)  # not the user's, as are names with a dot in front
+log = logging.getLogger("nearnd")
 
 
 def pictures(folder: Path, deep: bool) -> Iterator[Path]:
@@ -34,6 +42,8 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
 
     seen = set()
     for at, inside, names in os.walk(folder, followlinks=True, onerror=refuse):
+        if not is_text(at):
+            raise ValueError(f"the name of the folder {os.fsencode(at)!r} is not UTF-8; rename it")
         real = os.path.realpath(at)
         inside[:] = [] if real in seen else sorted(name for name in inside if not _hidden(name))
         if real not in seen:
@@ -41,20 +51,49 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
             yield Path(at), [name for name in names if not _hidden(name)]
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+def is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8: another one can be opened, but not written into a table."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def warn_of_others(folder: Path) -> None:
+    """One line that counts the files below a folder that are left out, by their extensions."""
+    if found := unread(folder):
+        log.warning(
+            f"{folder}: files that are not read as images: {found}. Accepted extensions, in any"
+            f" case: {ACCEPTED}; convert what should be read"
+        )
+
+
+def unread(folder: Path) -> str:
+    """How many visible files in and below a folder are taken for no images, by their extensions."""
+    return _counts(folder, read=False)
 
 
 def nothing(folder: Path) -> str:
     """The sentence for a folder without images."""
-    found = Counter(
-        Path(name).suffix.lower() or "without extension"
-        for _, names in walk(folder)
-        for name in names
-    )
-    counts = ", ".join(f"{n} {extension}" for extension, n in found.most_common(10))
     return (
         f"no images in {folder} and the folders inside it."
-        f" Accepted extensions, in any case: {' '.join(extension[1:] for extension in EXTENSIONS)}."
-        f" Files found: {counts or 'none'}."
+        f" Accepted extensions, in any case: {ACCEPTED}."
+        f" Files found: {_counts(folder, read=True) or 'none'}."
     )
+
+
+def _counts(folder: Path, read: bool) -> str:
+    """How many files of each extension there are, images among them if `read`."""
+    found = Counter(Path(name).suffix.lower() for _, names in walk(folder) for name in names)
+    words = [
+        f"{n} {extension or 'without extension'}"
+        for extension, n in found.most_common()
+        if read or extension not in EXTENSIONS
+    ]
+    more = f", {len(words) - 10} more extensions" if len(words) > 10 else ""
+    return ", ".join(words[:10]) + more
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in SYSTEM

@@ -1,5 +1,6 @@
 """Tables between stages: csv, written whole or not at all, columns checked when read."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,11 @@ NAMES = {
 def save_table(path: str | Path, table: pd.DataFrame) -> None:
     """Writes csv with nine significant digits, enough to give float32 back exactly; .tsv with tabs,
     for measured times, as snakemake's benchmarks."""
+    text = table.select_dtypes(["object", "string"]).astype(str)
+    odd = any(text[column].str.contains("\r", regex=False).any() for column in text)
+    quoting = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL  # which leaves a bare \r as it is
     with replacing(path) as part:
-        table.to_csv(part, sep=_separator(path), index=False, float_format="%.9g")
+        table.to_csv(part, sep=_separator(path), index=False, float_format="%.9g", quoting=quoting)
 
 
 def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
