@@ -18,7 +18,7 @@ BELOW = {
     "jobs": {"contracts", "files", "tasks"},
     "networks": {"contracts", "files", "jobs"},
     "values": set(),
-    "plugins": {"values"},
+    "plugins": {"contracts", "values"},
     "tasks": set(),
     "config": {"plugins", "tasks", "jobs"},
     "catalog": {"plugins", "config"},
