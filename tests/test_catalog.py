@@ -223,3 +223,9 @@ def test_the_examples_of_the_config_guide_are_sound(shipped):
     assert short["methods"]["fitymi_slow"]["detector"] == "fitymi_digits_slow"
     assert short["fakes"]["digits_near_ratio4"] == shipped["fakes"]["digits_near"] | {"ratio": 4}
     assert short["methods"]["frozen_by_trees"]["label"] == "by isolation forest"
+
+
+def test_the_order_of_keys_means_nothing(tmp_path):
+    one = {"scores": {"a": {"kind": "knn", "k": 2, "x": {"b": 1, "a": [{"d": 1, "c": 2}]}}}}
+    two = {"scores": {"a": {"x": {"a": [{"c": 2, "d": 1}], "b": 1}, "k": 2, "kind": "knn"}}}
+    assert repr(catalog.whole(tmp_path, one)) == repr(catalog.whole(tmp_path, two))
