@@ -9,6 +9,7 @@ from nearnd.plan import (
     inputs,
     job_cost,
     job_graph,
+    lineage,
     missing,
     resources,
     targets,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from nearnd.datasets._reader import Reader
-from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_others
+from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_unread
 
 ACCESS = "your own"
 NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unnamed train/ holds
@@ -56,7 +56,7 @@ def build(
 
         root, layout = _layout(path)
         names = classes(path)
-        warn_of_others(root)
+        warn_of_unread(root)
         files, labels, splits = [], [], []
         for split, name, folder, deep in layout:
             found = sorted(pictures(folder, deep))

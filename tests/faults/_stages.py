@@ -142,8 +142,9 @@ STAGES = {
         "wildcards": {**TASK, "method": "toy", "images": "test", "seed": "0"},
         "input": {"pixels": IMAGES[3], "queries": PLACE.format("features") + "/test.safetensors",
                   "bank": PLACE.format("banks") + ".safetensors"},
-        "output": [PLACE.format("scores") + ".csv"],
-        "params": params({"kind": "knn", "k": 2}, own=True),
+        "output": {"scores": PLACE.format("scores") + ".csv",
+                   "made": PLACE.format("scores") + ".json"},
+        "params": params({"kind": "knn", "k": 2}, own=True, parts={}),
     },
 }  # fmt: skip
 LONG = ("images", "backbone", "generator", "fakes", "detector")

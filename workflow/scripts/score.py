@@ -19,3 +19,5 @@ with job.start(snakemake) as run:
     own = snakemake.params.own  # another dataset's images are anomalies, all of them
     table["is_anomaly"] = ~Normal.parse(w.normal).of(table["class"]) if own else True
     tables.save_table(snakemake.output[0], table[["id", "class", "is_anomaly", "score"]])
+    made = {"seed": run.seed, "parts": snakemake.params.parts}
+    arrays.save_json(snakemake.output.made, made)
