@@ -5,12 +5,14 @@ label 1 is an anomaly, one seed per generated image.
 
 A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
 object, or `build = Name`, a class of that file: if it is a dataclass, its fields, inherited ones
-too, are the arguments. It may state, as literals that are read without importing the file:
+too, are the arguments. An object that is only called can be one function that is also given what it
+is called with, before the slash: `@configured def build(data, /, **arguments)`.
+The file may state, as literals that are read without importing it:
 
     NEEDS      what an entry must name beside its arguments: a list out of "backbone", "outliers",
                "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
                dataset whose test images it changes
-    CLASSES    (datasets) the class names, in label order
+    CLASSES    (datasets) the class names, in label order, or `listed("<file>")`, see plugins.py
     ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
                "bytes", "about"}]; the last three may be left out. `about`: True if the size is
                only roughly known
@@ -49,22 +51,26 @@ and functions, which get an entry's arguments over the defaults of `build`:
                                  None
     training_steps(**arguments)  (generators) of a whole training, 0 if nothing is trained: for the
                                  time that a cluster is asked for
+    seeded(**arguments)          (backbones) True if the weights depend on the seed: then there is
+                                 one for each seed of the run, whose deviation shows the spread
     work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
                                  has to know: {field of Work: value}, from an `About`
 
-The first three are called while the workflow is planned: their files load no torch at the top. A
+The first four are called while the workflow is planned: their files load no torch at the top. A
 kind that does not state its number of images, steps or work is shown as unknown, never guessed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # planning reads this file too
     import numpy as np
 
+Fit = Literal["squash", "crop", "pad"]  # how a picture becomes a square: files/picture.py
 Embedding = dict[str, "np.ndarray"]  # name -> float32 (N, ...); vectors are "features" (N, D)
 
 # progress(step, total, loss=0.3): cheap enough to call at every step; prints now and then.
@@ -73,6 +79,12 @@ Progress = Callable[..., None]
 
 def silent(step: int, total: int, **values: Any) -> None:
     """The Progress that prints nothing."""
+
+
+def configured(function: Callable) -> Callable:
+    """`build` of a kind that is one function: takes an entry's arguments, which are the keywords,
+    and gives the function of what stands before the slash."""
+    return wraps(function)(lambda **arguments: partial(function, **arguments))
 
 
 class Images(NamedTuple):

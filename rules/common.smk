@@ -43,6 +43,11 @@ def threads(wildcards):
     return resources.threads(run, wildcards.dataset)
 
 
+def backbone_threads(wildcards):
+    spec = run.config["backbones"][wildcards.backbone]
+    return resources.threads(run, spec.get("dataset"))
+
+
 def memory(wildcards, attempt):
     return resources.memory(run, wildcards.dataset, attempt)
 

@@ -14,6 +14,7 @@ rule fakes:
         mem_mb=memory,
         runtime=runtime,
     params:
+        threads=threads,
         entry=lambda w: run.entry("fakes", w.fakes),
         digest=lambda w: run.digest("fakes", w.fakes),
         ratio=lambda w: run.config["fakes"][w.fakes].get("ratio", 1),

@@ -90,7 +90,7 @@ def test_digits_split_seed_changes_the_split_and_nothing_else():
 
 def test_digits_part_must_be_known():
     with pytest.raises(ValueError, match="development, test"):
-        digits.build(part="validation")
+        digits.build(part="validation").read({})
 
 
 # ---- glyphs ----

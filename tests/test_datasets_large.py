@@ -352,7 +352,7 @@ def test_birds_first_classes_train_all_are_scored(tmp_path):
 def test_there_are_only_so_many_classes(kind):
     for first in (0, 500):
         with pytest.raises(ValueError, match=f"{kind}: first is {first}, it may be 1 to"):
-            plugins.build("datasets", {"kind": kind, "first": first})
+            plugins.build("datasets", {"kind": kind, "first": first}).read({})
 
 
 def test_aircraft_are_the_papers_ten_and_lose_their_banner(tmp_path):
@@ -472,7 +472,7 @@ def test_dtd_partitions_cut_the_same_images_in_other_ways(tmp_path):
     more, _ = read("dtd", tmp_path, textures(), val=True)
     assert counts(more["train"]) == [3] * 47
     with pytest.raises(ValueError, match="partition is 11, it may be 1 to 10"):
-        dtd.build(partition=11)
+        dtd.build(partition=11).read({})
 
 
 # ---- an own folder with masks ----

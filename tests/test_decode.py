@@ -353,7 +353,7 @@ def test_any_number_of_threads_gives_the_same_bytes(monkeypatch):
     files = [(str(i), encoded(photo(30, 20, i), "JPEG")) for i in range(40)]
     results = []
     for threads in ("1", "5"):
-        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        monkeypatch.setenv("NEARND_CORES", threads)
         results.append(decode.decode(files, 24, "RGB").tobytes())
     assert results[0] == results[1]
 

@@ -8,7 +8,7 @@ import numpy as np
 from nearnd.datasets._cifar import records
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import named
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 ARCHIVES = [
@@ -28,24 +28,21 @@ MEMBERS = {
 MOST = 40_000_000  # bytes of any file in the archive; 10,000 images have 30,730,000
 
 
-def build(size: int = 32) -> Reader:
+@reader
+def build(archives, /, size: int = 32):
     """5,000 training and 1,000 test images of each class, uint8 (N, size, size, 3).
 
     ids are "train/00000" (data_batch_1 to 5 in order) and "test/00000", as CIFAR-10-C counts them.
     """
-
-    def read(archives):
-        archive = archives[ARCHIVES[0]["name"]]
-        batches = {
-            name: records(content, f"{archive}: {name}", 1)
-            for name, content in named(archive, MEMBERS["train"] + MEMBERS["test"], MOST)
-        }
-        splits = {}
-        for split, names in MEMBERS.items():
-            pixels, labels = (
-                np.concatenate(parts) for parts in zip(*map(batches.pop, names), strict=True)
-            )  # (N, H, W, C), (N, 1)
-            splits[split] = labelled(pixels, labels[:, 0], split, CLASSES, archive, size)
-        return splits, CLASSES
-
-    return Reader(read)
+    archive = archives[ARCHIVES[0]["name"]]
+    batches = {
+        name: records(content, f"{archive}: {name}", 1)
+        for name, content in named(archive, MEMBERS["train"] + MEMBERS["test"], MOST)
+    }
+    splits = {}
+    for split, names in MEMBERS.items():
+        pixels, labels = (
+            np.concatenate(parts) for parts in zip(*map(batches.pop, names), strict=True)
+        )  # (N, H, W, C), (N, 1)
+        splits[split] = labelled(pixels, labels[:, 0], split, CLASSES, archive, size)
+    return splits, CLASSES

@@ -6,7 +6,7 @@ binary archive is read, which has both.
 """
 
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 ARCHIVES = [
     {
@@ -21,34 +21,31 @@ IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 MOST = 160_000_000  # bytes of any file in the archive; train.bin has 153,700,000
 
 
-def build(labels: str = "coarse", size: int = 32) -> Reader:
+@reader
+def build(archives, /, labels: str = "coarse", size: int = 32):
     """uint8 (N, size, size, 3): 50,000 training and 10,000 test images.
 
     `labels` is "coarse" (2,500 and 500 of each of 20) or "fine" (500 and 100 of each of 100).
     ids are "train/00000" and "test/00000", positions in the archive, as CIFAR-100-C counts them.
     """
     known = names(labels)
+    import numpy as np
 
-    def read(archives):
-        import numpy as np
+    from nearnd.datasets._cifar import records
+    from nearnd.datasets._labelled import labelled
+    from nearnd.datasets._members import named
 
-        from nearnd.datasets._cifar import records
-        from nearnd.datasets._labelled import labelled
-        from nearnd.datasets._members import named
-
-        archive = archives[ARCHIVES[0]["name"]]
-        files = {f"cifar-100-binary/{split}.bin": split for split in ("train", "test")}
-        splits = {}
-        for name, content in named(archive, files, MOST):
-            pixels, numbers = records(content, f"{archive}: {name}", 2)
-            coarse, fine = numbers.T  # (N,)
-            if fine.max() >= 100 or (coarse != np.array(coarse_of_fine())[fine]).any():
-                raise ValueError(f"{archive}: {name} groups the fine classes as no CIFAR-100 does")
-            column, split = coarse if labels == "coarse" else fine, files[name]
-            splits[split] = labelled(pixels, column, split, known, archive, size)
-        return {split: splits[split] for split in ("train", "test")}, known
-
-    return Reader(read)
+    archive = archives[ARCHIVES[0]["name"]]
+    files = {f"cifar-100-binary/{split}.bin": split for split in ("train", "test")}
+    splits = {}
+    for name, content in named(archive, files, MOST):
+        pixels, numbers = records(content, f"{archive}: {name}", 2)
+        coarse, fine = numbers.T  # (N,)
+        if fine.max() >= 100 or (coarse != np.array(coarse_of_fine())[fine]).any():
+            raise ValueError(f"{archive}: {name} groups the fine classes as no CIFAR-100 does")
+        column, split = coarse if labels == "coarse" else fine, files[name]
+        splits[split] = labelled(pixels, column, split, known, archive, size)
+    return {split: splits[split] for split in ("train", "test")}, known
 
 
 def classes(labels: str = "coarse", **rest) -> list[str]:

@@ -8,7 +8,7 @@ CIFAR-10-C digit for digit: its mean is no target.
 from collections.abc import Sequence
 
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 SPLITS = ["test"]
 ARCHIVES = [
@@ -32,11 +32,14 @@ def count(of, *, labels: str, **entry) -> dict[str, int]:
     return number(**entry)
 
 
+@reader
 def build(
+    archives,
+    /,
     labels: str = "coarse",
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] = (1, 2, 3, 4, 5),
-) -> Reader:
+):
     """10,000 images for each corruption (None: all 19) and severity, uint8 (N, 32, 32, 3).
 
     `labels` is "coarse" (20 classes) or "fine" (100), as of the clean set it is compared with.
@@ -44,7 +47,7 @@ def build(
     from nearnd.datasets._cifar_c import corrupted
 
     label_of = coarse_of_fine() if labels == "coarse" else range(100)
-    return corrupted("cifar100_c", "CIFAR-100-C", names(labels), label_of, corruptions, severities)
+    return corrupted(archives, "cifar100_c", names(labels), label_of, corruptions, severities)
 
 
 def classes(labels: str = "coarse", **rest) -> list[str]:

@@ -8,7 +8,7 @@ and pairs an image with its clean original by what is left.
 from collections.abc import Sequence
 
 from nearnd.datasets._cifar_c import corrupted, number
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.datasets._split import SEVERITIES
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -32,8 +32,12 @@ def count(of, **entry) -> dict[str, int]:
     return number(**entry)
 
 
+@reader
 def build(
-    corruptions: Sequence[str] | None = None, severities: Sequence[int] = tuple(SEVERITIES)
-) -> Reader:
+    archives,
+    /,
+    corruptions: Sequence[str] | None = None,
+    severities: Sequence[int] = tuple(SEVERITIES),
+):
     """10,000 images for each corruption (None: all 19) and severity, uint8 (N, 32, 32, 3)."""
-    return corrupted("cifar10_c", "CIFAR-10-C", CLASSES, range(10), corruptions, severities)
+    return corrupted(archives, "cifar10_c", CLASSES, range(10), corruptions, severities)

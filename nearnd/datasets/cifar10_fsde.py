@@ -5,7 +5,7 @@ imitates (_fitymi.py says more).
 """
 
 from nearnd.datasets._fitymi import blocks
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SPLITS = ["test"]
@@ -25,6 +25,7 @@ LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 0, "test": 10_000, "channels": 3}
 
 
-def build() -> Reader:
+@reader
+def build(archives, /):
     """10,000 images, uint8 (N, 32, 32, 3)."""
-    return blocks(CLASSES)
+    return blocks(archives, CLASSES)

@@ -8,7 +8,7 @@ detector could tell letters from digits by their direction alone.
 from nearnd.datasets._idx import SIDE, idx
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import named
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = [
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m",
@@ -30,29 +30,26 @@ IMAGES = {"train": 124_800, "test": 20_800, "channels": 1}
 MOST_ZIPPED = 600_000_000  # bytes of any file in the zip, which has six sets
 
 
-def build(size: int = 28, mode: str = "L") -> Reader:
+@reader
+def build(archives, /, size: int = 28, mode: str = "L"):
     """4,800 training and 800 test images of each letter, uint8 (N, size, size, 1 or 3).
 
     `mode` is "L" (one channel) or "RGB" (three equal ones). ids are "train/00000", "test/00000".
     """
-
-    def read(archives):
-        archive = archives[ARCHIVES[0]["name"]]
-        names = {
-            f"gzip/emnist-letters-{split}-{what}-ubyte.gz": shape
-            for split in ("train", "test")
-            for what, shape in (("images-idx3", (SIDE, SIDE)), ("labels-idx1", ()))
-        }
-        arrays = {
-            name: idx(content, f"{archive}: {name}", names[name])
-            for name, content in named(archive, names, MOST_ZIPPED)
-        }
-        splits = {}
-        for split in ("train", "test"):
-            pixels = arrays[f"gzip/emnist-letters-{split}-images-idx3-ubyte.gz"]
-            labels = arrays[f"gzip/emnist-letters-{split}-labels-idx1-ubyte.gz"].astype(int) - 1
-            upright = pixels.transpose(0, 2, 1)  # (N, H, W)
-            splits[split] = labelled(upright, labels, split, CLASSES, archive, size, mode)
-        return splits, CLASSES
-
-    return Reader(read)
+    archive = archives[ARCHIVES[0]["name"]]
+    names = {
+        f"gzip/emnist-letters-{split}-{what}-ubyte.gz": shape
+        for split in ("train", "test")
+        for what, shape in (("images-idx3", (SIDE, SIDE)), ("labels-idx1", ()))
+    }
+    arrays = {
+        name: idx(content, f"{archive}: {name}", names[name])
+        for name, content in named(archive, names, MOST_ZIPPED)
+    }
+    splits = {}
+    for split in ("train", "test"):
+        pixels = arrays[f"gzip/emnist-letters-{split}-images-idx3-ubyte.gz"]
+        labels = arrays[f"gzip/emnist-letters-{split}-labels-idx1-ubyte.gz"].astype(int) - 1
+        upright = pixels.transpose(0, 2, 1)  # (N, H, W)
+        splits[split] = labelled(upright, labels, split, CLASSES, archive, size, mode)
+    return splits, CLASSES

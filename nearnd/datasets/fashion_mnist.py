@@ -1,7 +1,7 @@
 """Fashion-MNIST: 70,000 grey photographs of clothes in MNIST's format, with the official split."""
 
 from nearnd.datasets._idx import family
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = [
     "t-shirt", "trouser", "pullover", "dress", "coat",
@@ -49,11 +49,12 @@ LICENCE = "MIT"
 IMAGES = {"train": 60_000, "test": 10_000, "channels": 1}
 
 
-def build(size: int = 28, mode: str = "L") -> Reader:
+@reader
+def build(archives, /, size: int = 28, mode: str = "L"):
     """6,000 training and 1,000 test images of each class, uint8 (N, size, size, 1 or 3).
 
     `mode` is "L" (one channel) or "RGB" (three equal ones, to test detectors of colour images).
     ids are "train/00000", "test/00000". MNIST's files have the same names: where both lie in
     mirrors, they lie in two folders.
     """
-    return family(CLASSES, size, mode)
+    return family(archives, CLASSES, size, mode)

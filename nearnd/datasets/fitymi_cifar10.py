@@ -4,7 +4,7 @@ A test set only; each image is an anomaly of the class that it imitates (_fitymi
 """
 
 from nearnd.datasets._fitymi import blocks
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SPLITS = ["test"]
@@ -24,6 +24,7 @@ LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 50_000, "test": 0, "channels": 3}
 
 
-def build() -> Reader:
+@reader
+def build(archives, /):
     """50,000 images, uint8 (N, 32, 32, 3)."""
-    return blocks(CLASSES)
+    return blocks(archives, CLASSES)

@@ -4,7 +4,7 @@ A test set only; each image is an anomaly of the class that it imitates (_fitymi
 """
 
 from nearnd.datasets._cifar100_classes import COARSE
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 SPLITS = ["test"]
 ARCHIVES = [  # no checksum is published: it is recorded at first use
@@ -23,11 +23,12 @@ LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 50_000, "test": 0, "channels": 3}
 
 
-def build() -> Reader:
+@reader
+def build(archives, /):
     """50,000 images, uint8 (N, 32, 32, 3)."""
     from nearnd.datasets._fitymi import blocks
 
-    return blocks(COARSE)
+    return blocks(archives, COARSE)
 
 
 def classes(**rest) -> list[str]:

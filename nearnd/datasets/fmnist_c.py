@@ -10,7 +10,7 @@ import numpy as np
 from nearnd.contracts import Images
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import array
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = [
     "t-shirt", "trouser", "pullover", "dress", "coat",
@@ -39,18 +39,15 @@ LICENCE = "MIT"
 IMAGES = {"train": 0, "test": 10_000, "channels": 1}  # corruptions mixed
 
 
-def build(size: int = 28, mode: str = "L") -> Reader:
+@reader
+def build(archives, /, size: int = 28, mode: str = "L"):
     """10,000 images, uint8 (N, size, size, 1 or 3); ids "mixed/1/test/00017".
 
     `size` and `mode` as in `fashion_mnist`, the clean set.
     """
-
-    def read(archives):
-        images, labels = (archives[archive["name"]] for archive in ARCHIVES)
-        pixels = array(images, str(images), (None, 28, 28), ["uint8"])
-        numbers = array(labels, str(labels), (None,), ["uint8", "int32", "int64"])
-        test = labelled(np.asarray(pixels), numbers, "test", CLASSES, images, size, mode)
-        test = Images(test.pixels, test.labels, np.char.add("mixed/1/", test.ids))
-        return {"train": test.rows(slice(0)), "test": test}, CLASSES
-
-    return Reader(read)
+    images, labels = (archives[archive["name"]] for archive in ARCHIVES)
+    pixels = array(images, str(images), (None, 28, 28), ["uint8"])
+    numbers = array(labels, str(labels), (None,), ["uint8", "int32", "int64"])
+    test = labelled(np.asarray(pixels), numbers, "test", CLASSES, images, size, mode)
+    test = Images(test.pixels, test.labels, np.char.add("mixed/1/", test.ids))
+    return {"train": test.rows(slice(0)), "test": test}, CLASSES

@@ -15,6 +15,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+from nearnd.contracts import Fit
 from nearnd.datasets._reader import Reader
 from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_unread
 
@@ -31,7 +32,7 @@ def build(
     mode: Literal["RGB", "L"] = "RGB",
     train: float = 0.8,
     split_seed: int = 0,
-    fit: Literal["squash", "crop", "pad"] = "squash",
+    fit: Fit = "squash",
     bits: int = 16,
 ) -> Reader:
     """The images under `path`, uint8 (N, size, size, 3 for mode "RGB" or 1 for "L").

@@ -7,10 +7,10 @@ training set can show one lesion; none of it is in the validation set.
 
 import csv
 from pathlib import Path
-from typing import Literal
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive, expect
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]  # the csv's columns
@@ -66,31 +66,28 @@ def _labels(archive: Path) -> dict[str, int]:
     return labels
 
 
-def build(size: int = 256, fit: Literal["squash", "crop", "pad"] = "squash") -> Reader:
+@reader
+def build(archives, /, size: int = 256, fit: Fit = "squash"):
     """The training set's moles, and the validation set; uint8 (N, size, size, 3).
 
     ids are the file names. The photographs, 600x450, are squashed unless `fit` (files/picture.py)
     says otherwise.
     """
-
-    def read(archives):
-        splits = {}
-        for split, part in (("train", "Training"), ("test", "Validation")):
-            name = f"ISIC2018_Task3_{part}"
-            labels = _labels(archives[f"{name}_GroundTruth.zip"])
-            expect("isic2018", f"diagnoses of the {part.lower()} set", len(labels), COUNTS[part])
-            files = Archive(archives[f"{name}_Input.zip"], r"(.+/)?ISIC_\d+\.jpg")
-            places = {Path(m.name).stem: m for _, m in files.matching(r".+")}
-            if missing := sorted(labels.keys() - places.keys()):
-                raise ValueError(f"isic2018: {files.path} has no {missing[0]}.jpg")
-            splits[split] = [
-                (f"{image}.jpg", label, places[image])
-                for image, label in labels.items()
-                if split == "test" or CLASSES[label] == NORMAL
-            ]
-        return decode_splits(splits, size, fit=fit), CLASSES
-
-    return Reader(read)
+    splits = {}
+    for split, part in (("train", "Training"), ("test", "Validation")):
+        name = f"ISIC2018_Task3_{part}"
+        labels = _labels(archives[f"{name}_GroundTruth.zip"])
+        expect("isic2018", f"diagnoses of the {part.lower()} set", len(labels), COUNTS[part])
+        files = Archive(archives[f"{name}_Input.zip"], r"(.+/)?ISIC_\d+\.jpg")
+        places = {Path(m.name).stem: m for _, m in files.matching(r".+")}
+        if missing := sorted(labels.keys() - places.keys()):
+            raise ValueError(f"isic2018: {files.path} has no {missing[0]}.jpg")
+        splits[split] = [
+            (f"{image}.jpg", label, places[image])
+            for image, label in labels.items()
+            if split == "test" or CLASSES[label] == NORMAL
+        ]
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(**rest) -> list[str]:

@@ -1,7 +1,7 @@
 """MNIST: 70,000 handwritten digits, bright ink on black, with the official split."""
 
 from nearnd.datasets._idx import family
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 ARCHIVES = [
@@ -46,11 +46,12 @@ LICENCE = "commonly given as CC BY-SA 3.0; the original page states none"
 IMAGES = {"train": 60_000, "test": 10_000, "channels": 1}
 
 
-def build(size: int = 28, mode: str = "L") -> Reader:
+@reader
+def build(archives, /, size: int = 28, mode: str = "L"):
     """60,000 training and 10,000 test digits, uint8 (N, size, size, 1 for mode "L" or 3 for "RGB").
 
     size 32 and mode RGB to test detectors of colour images on it. ids are "train/00000",
     "test/00000", as MNIST-C counts them. Fashion-MNIST's files have the same names: where both lie
     in mirrors, they lie in two folders.
     """
-    return family(CLASSES, size, mode)
+    return family(archives, CLASSES, size, mode)

@@ -4,7 +4,7 @@ import numpy as np
 
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._mat import read_mat
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 ARCHIVES = [
@@ -25,26 +25,23 @@ LICENCE = "non-commercial use only"
 IMAGES = {"train": 73_257, "test": 26_032, "channels": 3}
 
 
-def build(size: int = 32) -> Reader:
+@reader
+def build(archives, /, size: int = 32):
     """73,257 training and 26,032 test images, uint8 (N, size, size, 3).
 
     The 531,131 easier "extra" images are not used by the papers. ids are "train/00000",
     "test/00000", positions in the file.
     """
-
-    def read(archives):
-        splits = {}
-        for split in ("train", "test"):
-            file = archives[f"{split}_32x32.mat"]
-            x, y = read_mat(file, "X", "y")
-            if x.dtype != np.uint8 or x.shape != (32, 32, 3, len(y)) or y.min() < 1 or y.max() > 10:
-                raise ValueError(
-                    f"{file} holds X {x.dtype} {x.shape} and y {y.shape} from {y.min()} to"
-                    f" {y.max()}, expected X uint8 (32, 32, 3, N) and y (N,) from 1 to 10"
-                )
-            pixels = np.ascontiguousarray(x.transpose(3, 0, 1, 2))  # (N, H, W, C)
-            digits = y.astype(np.int64) % 10  # the file says 10 for 0
-            splits[split] = labelled(pixels, digits, split, CLASSES, file, size)
-        return splits, CLASSES
-
-    return Reader(read)
+    splits = {}
+    for split in ("train", "test"):
+        file = archives[f"{split}_32x32.mat"]
+        x, y = read_mat(file, "X", "y")
+        if x.dtype != np.uint8 or x.shape != (32, 32, 3, len(y)) or y.min() < 1 or y.max() > 10:
+            raise ValueError(
+                f"{file} holds X {x.dtype} {x.shape} and y {y.shape} from {y.min()} to"
+                f" {y.max()}, expected X uint8 (32, 32, 3, N) and y (N,) from 1 to 10"
+            )
+        pixels = np.ascontiguousarray(x.transpose(3, 0, 1, 2))  # (N, H, W, C)
+        digits = y.astype(np.int64) % 10  # the file says 10 for 0
+        splits[split] = labelled(pixels, digits, split, CLASSES, file, size)
+    return splits, CLASSES

@@ -7,7 +7,6 @@ batch norms and bounded activations allow it, so there are none.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._trained import Given, Trained, batched
 from nearnd.jobs.device import device
+from nearnd.jobs.training_loop import stages, train
 from nearnd.networks.augment import as_tensor
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.contrast import contrast_normalised, extrema
@@ -99,18 +99,10 @@ class Compact(Trained):
         self.facts |= {name: getattr(self, name) for name in NETWORK[2:]}
         first = self.ae_epochs and max(1, self.ae_epochs * n // batch)
         second = max(1, self.epochs * n // batch)
+        pretraining, main = stages(given.folder, given.progress, ae=first, sphere=second)
         torch.manual_seed(seed)
         net = self.untrained().to(device())
         on = net.centre.device
-
-        def part(name: str, before: int) -> Given:
-            """The given folder and progress, of one of the two trainings."""
-            return given._replace(
-                folder=given.folder and Path(given.folder) / name,
-                progress=lambda step, _, **values: given.progress(
-                    before + step, first + second, **values
-                ),
-            )
 
         def input_of(step: int) -> tuple[Tensor, np.ndarray]:
             rows = batch_rows(step, n, batch, seed)
@@ -128,7 +120,7 @@ class Compact(Trained):
                 both.parameters(), self.ae_lr, weight_decay=self.ae_weight_decay
             )
             schedule = tenths(self.ae_milestones, n, batch)
-            part("ae", 0).train(both, adam, error, steps=first, schedule=schedule)
+            train(both, adam, error, seed=seed, schedule=schedule, **pretraining)
         self.net = net
         net.centre.copy_(centre(self._codes(pixels[:normals])))
 
@@ -138,7 +130,7 @@ class Compact(Trained):
 
         adam = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay)
         schedule = tenths(self.milestones, n, batch)
-        part("sphere", first).train(net.train(), adam, objective, steps=second, schedule=schedule)
+        train(net.train(), adam, objective, seed=seed, schedule=schedule, **main)
         self._check(pixels, seed)
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:

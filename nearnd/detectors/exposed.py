@@ -67,10 +67,7 @@ class Scratch(Trained):
     def __post_init__(self):
         self.one_of("loss", *LOSSES)
         self.one_of("radial", *RADIAL)
-        if self.network not in ("lenet", "wide_resnet"):
-            raise ValueError(
-                f"exposed: network is {self.network!r}, it must be lenet or wide_resnet"
-            )
+        self.one_of("network", "lenet", "wide_resnet")
 
     def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1)."""

@@ -191,7 +191,7 @@ def _each(
             return _reason(error).removeprefix(f"{source} ")
 
     results = []
-    threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or min(8, os.cpu_count() or 1)
+    threads = int(os.environ.get("NEARND_CORES") or 0) or min(8, os.cpu_count() or 1)
     last = time.monotonic()
     with ThreadPoolExecutor(threads) as pool:  # PIL decodes and resizes outside the GIL
         for start in range(0, len(sources), BATCH):

@@ -7,7 +7,7 @@ RESULTS = Path("results")
 PLACES = {
     "archive": "archives/{kind}/{archive}.json",
     "images": "images/{dataset}/{split}.npy",
-    "backbone": "backbones/{backbone}.safetensors",
+    "backbone": "backbones/{backbone}/seed{seed}.safetensors",
     "generator": "generators/{dataset}/{normal}/{generator}/seed{seed}",
     "sampler": "samplers/{experiment}/{normal}/{sampler}/seed{seed}.tsv",
     "fakes": "fakes/{dataset}/{normal}/{fakes}/seed{seed}.npy",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nearnd.contracts import Progress
+from nearnd.contracts import Progress, silent
 from nearnd.files.arrays import save_tensors
 from nearnd.files.snapshots import snapshot
 from nearnd.generators._data import largest_distance, to_float
@@ -30,7 +30,7 @@ def train_score(
     seed: int,
     folder: Path,
     monitor: Callable[[int, Path], bool],
-    progress: Progress,
+    progress: Progress = silent,
 ) -> None:
     """Fits uint8 (N, S, S, C) and writes snapshots of the averaged weights into `folder`, until
     `monitor` returns True or all are made."""

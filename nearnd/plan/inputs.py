@@ -72,7 +72,7 @@ def detector(run: Run, w) -> dict[str, Any]:
     if not run.shared(w.detector):
         files["pixels"] = run.pixels(w.dataset, "train")
     if "backbone" in spec:
-        files["backbone"] = path("backbone", backbone=spec["backbone"])
+        files["backbone"] = run.backbone(spec["backbone"], w.seed)
     if "outliers" in spec:
         task = {"dataset": w.dataset, "normal": w.normal, "seed": w.seed}
         files["outliers"] = path("fakes", **task, fakes=spec["outliers"])
@@ -118,7 +118,8 @@ def score(run: Run, w) -> dict[str, Any]:
 
 
 def closeness(run: Run, w) -> dict[str, Any]:
-    """The training images of the dataset and of the anomalies' one, with their features."""
+    """The training images of the dataset and of the anomalies' one, with their features. Of seed 0,
+    whatever the run's: which class is near is a definition, and no part of the spread."""
     watcher = run.config["closeness"][w.closeness]["detector"]
     other = TestSet.parse(w.images).dataset(w.dataset)
     return {

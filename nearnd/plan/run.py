@@ -7,15 +7,15 @@ from nearnd import config as settings
 from nearnd import plugins
 from nearnd.files.paths import path
 from nearnd.plan import archives
+from nearnd.plan.dataset_sizes import options
 from nearnd.tasks import Normal, TestSet
 
 
 class Run:
     """The answers for one config, whole and checked. Names of entries are as in the config."""
 
-    def __init__(self, config: dict[str, Any], cores: int | None = None):
-        """cores: of this machine; None on a cluster, where each job has its own."""
-        self.config, self.cores = config, cores
+    def __init__(self, config: dict[str, Any]):
+        self.config = config
         self.complete = False  # files that have to be there are known to be, or not asked for
 
     # ---- entries ----
@@ -42,6 +42,12 @@ class Run:
     def shared(self, detector: str) -> bool:
         """Whether all tasks of a dataset share the detector and its features."""
         return self.literal("detectors", detector, "ONE_MODEL", False)
+
+    @cache  # noqa: B019
+    def seeded(self, backbone: str) -> bool:
+        """Whether each seed of the run has a backbone of its own."""
+        entry = options(self.config, "backbones", backbone)
+        return bool(plugins.call("backbones", entry, "seeded"))
 
     def monitor(self, generator: str) -> dict[str, Any]:
         """The entry that says how a generator is watched."""
@@ -218,10 +224,19 @@ class Run:
         other = TestSet.parse(images).dataset(dataset)
         return other == dataset or self.config["datasets"][other].get("of") == dataset
 
+    def backbone(self, backbone: str, seed: int | str) -> str:
+        """The file of a backbone: one for all seeds if the seed changes nothing."""
+        return path("backbone", backbone=backbone, seed=seed if self.seeded(backbone) else 0)
+
+    def shared_seed(self, detector: str, seed: int | str) -> int | str:
+        """The seed of a shared detector: that of its backbone."""
+        backbone = self.config["detectors"][detector].get("backbone")
+        return seed if backbone and self.seeded(backbone) else 0
+
     def detector(self, dataset: str, normal: str, detector: str, seed: int | str) -> str:
         """The file of a trained detector."""
         if self.shared(detector):
-            dataset, normal, seed = "any", "any", 0
+            dataset, normal, seed = "any", "any", self.shared_seed(detector, seed)
         return path("detector", dataset=dataset, normal=normal, detector=detector, seed=seed)
 
     def features(
@@ -231,6 +246,6 @@ class Run:
         if self.shared(detector):
             if images != "train":
                 dataset, images = TestSet.parse(images).dataset(dataset), "test"
-            normal, seed = "any", 0
+            normal, seed = "any", self.shared_seed(detector, seed)
         task = {"dataset": dataset, "normal": normal, "seed": seed}
         return path("features", **task, detector=detector, images=images)
