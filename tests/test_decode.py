@@ -460,14 +460,14 @@ def test_files_that_are_left_out_are_counted(tmp_path, caplog):
     (tmp_path / "in").mkdir()
     for name in ("a.png", "b.HEIC", "in/c.heic", "in/d", ".hidden", "Thumbs.db", "e.txt"):
         (tmp_path / name).touch()
-    image_folders.warn_of_unread(tmp_path)
+    image_folders.warn_of_others(tmp_path)
     assert len(caplog.records) == 1
     counted = caplog.text.split("of images: ")[1].split(". Acc")[0].split(", ")
     assert sorted(counted) == ["1 .txt", "1 without extension", "2 .heic"]
     caplog.clear()
     for name in ("b.HEIC", "in/c.heic", "in/d", "e.txt"):
         (tmp_path / name).unlink()
-    image_folders.warn_of_unread(tmp_path)
+    image_folders.warn_of_others(tmp_path)
     assert not caplog.records
 
 

@@ -10,7 +10,7 @@ from nearnd.detectors import binary, colour, frozen, pixels
 from nearnd.detectors._freeze import freeze as freeze_blocks
 from nearnd.detectors._trained import view_of
 from nearnd.detectors.binary import add_dropout
-from nearnd.networks import precision
+from nearnd.networks import precision, transform
 from nearnd.networks.backbone import (
     Classifier,
     blocks,
@@ -124,6 +124,26 @@ def test_colour_is_that_of_the_turned_and_mirrored_image():
     assert np.allclose(colours(moved)[:2], colours(image)[:2], atol=1e-6)  # not so the gradient
     swapped = colours(image[..., [2, 0, 1]])
     assert np.allclose(swapped, colours(image)[:, [2, 0, 1]])
+
+
+# ---- what a network sees ----
+
+
+def test_what_a_network_does_not_see_is_said_once(caplog):
+    def seen(side, resize, crop, **more):
+        caplog.clear()
+        transform._tell.cache_clear()
+        how = transform.View(resize, crop, (0.0,) * 3, (1.0,) * 3)
+        for _ in range(3):
+            transform.view(np.zeros((1, side, side, 3), np.uint8), how, **more)
+        return [record.getMessage() for record in caplog.records]
+
+    assert seen(32, 32, 32) == seen(32, 256, 224) == seen(256, 256, 256) == []
+    (border,) = seen(256, 256, 224)
+    assert "the middle 224 of 256 pixels, 77% of an image" in border
+    (small,) = seen(256, 32, 32)
+    assert "images of 256 pixels are shrunk to 32" in small
+    assert seen(256, 256, 224, random=True) == []  # training shows every part
 
 
 # ---- frozen ----

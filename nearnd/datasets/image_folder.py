@@ -17,7 +17,7 @@ from typing import Literal
 
 from nearnd.contracts import Fit
 from nearnd.datasets._reader import Reader
-from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_unread
+from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_others
 
 ACCESS = "your own"
 NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unnamed train/ holds
@@ -57,7 +57,7 @@ def build(
 
         root, layout = _layout(path)
         names = classes(path)
-        warn_of_unread(root)
+        warn_of_others(root)
         files, labels, splits = [], [], []
         for split, name, folder, deep in layout:
             found = sorted(pictures(folder, deep))

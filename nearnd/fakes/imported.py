@@ -8,7 +8,7 @@ import numpy as np
 
 from nearnd.contracts import Fit
 from nearnd.files.arrays import load_array
-from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_unread
+from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_others
 
 READY_MADE = True
 FILES = {
@@ -62,7 +62,7 @@ class Imported:
         else:
             root = Path(self.folder).expanduser()
             there = _images(root, classes)
-            warn_of_unread(root)
+            warn_of_others(root)
         if len(there) < n:
             log.warning(
                 f"imported: {self.file or self.folder} has {len(there)} images for this task,"

@@ -70,7 +70,7 @@ def unread(folder: Path) -> str:
     return ", ".join(f"{n} {extension}" for extension, n in found.most_common(10)) + more
 
 
-def warn_of_unread(folder: Path) -> None:
+def warn_of_others(folder: Path) -> None:
     """One line on the files below a folder that are left out."""
     if found := unread(folder):
         log.warning(

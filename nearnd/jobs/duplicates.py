@@ -50,7 +50,11 @@ def warn_of_repeats(train: Images, test: Images, classes: list[str]) -> None:
         more = f"\n  and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
         log.warning(
             f"{len(pairs)} of {len(test)} test images are training images too, as stored here;"
-            " they stay where the split has them:\n  " + "\n  ".join(lines) + more
+            " they stay where the split has them. Where there are copies there are near-copies too"
+            " (bursts, videos, overlapping crops), which make a test look better than it is; keep"
+            " them on one side (`group`, or folders train and test):\n  "
+            + "\n  ".join(lines)
+            + more
         )
 
 
