@@ -34,7 +34,7 @@ class Colour:
         other. Turned and mirrored images have the same."""
         features = np.zeros((len(pixels), 4, pixels.shape[3]), np.float32)
         for image, row in zip(pixels, features, strict=True):
-            x = image.astype(np.float32) / 255  # (H, W, C)
+            x = image / 255  # (H, W, C)
             steps = [np.abs(np.diff(x, axis=axis)).reshape(-1, x.shape[2]) for axis in (0, 1)]
             for k, values in enumerate((x.reshape(-1, x.shape[2]), np.concatenate(steps))):
                 if len(values):  # an image of one pixel has no gradient
