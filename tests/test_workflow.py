@@ -203,7 +203,7 @@ def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
     own["detectors"] = {"fitymi_small32": {"epochs": 1}}
     (folder / "small.yaml").write_text(yaml.safe_dump(own))
     run(folder, config="small.yaml")
-    for method in ("pixels", "frozen_small32", "fitymi_small32"):
+    for method in ("pixels", "colour", "frozen_small32", "fitymi_small32"):
         scores = pd.read_csv(folder / f"results/scores/own/normal/{method}/test/seed0.csv")
         assert len(scores) == 4  # a fifth of the images
         assert (scores["score"] > 0).all()
