@@ -34,7 +34,7 @@ The file may state, as literals that are read without importing it:
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
-    LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
+    LABEL      (fidelity, fakes, metrics) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
     TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
