@@ -13,9 +13,9 @@ The file may state, as literals that are read without importing it:
                "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
                dataset whose test images it changes
     CLASSES    (datasets) the class names, in label order, or `listed("<file>")`, see plugins.py
-    ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
-               "bytes", "about"}]; the last three may be left out. `about`: True if the size is
-               only roughly known
+    ARCHIVES   (datasets) files to fetch: {name: {"urls", "sha256" or "md5", "hint", "bytes",
+               "about"}}; each may be left out. `about`: True if the size is only roughly known
+    LINKS      (datasets) folders on the web that have those files, where they say no "urls"
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty

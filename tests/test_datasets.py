@@ -164,7 +164,7 @@ def test_glyphs_at_another_size():
 
 # ---- white blood cells ----
 
-WBC = wbc.ARCHIVES[0]["name"]
+WBC = next(iter(wbc.ARCHIVES))
 needs_wbc = pytest.mark.skipif(
     not (MIRROR / WBC).is_file(), reason=f"no {WBC} in {MIRROR} (set NEARND_MIRROR)"
 )

@@ -22,6 +22,7 @@ from nearnd import catalog, plugins
 from nearnd import config as settings
 from nearnd.datasets import _cifar100_classes, _members, cifar10_jpeg
 from nearnd.files import fetch, tables
+from nearnd.plan import archives as sources
 from nearnd.plan.check import check
 from nearnd.report.evaluate import evaluate
 
@@ -243,7 +244,7 @@ def make_blocks(kind, classes):
     """FITYMI's released arrays: two images of each class, one class after the other."""
 
     def make(folder):
-        file = folder / plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+        file = folder / next(iter(plugins.constant("datasets", kind, "ARCHIVES")))
         images = pixels(2 * classes)
         file.write_bytes(npy(images))
         return [file], {"train": NONE, "test": (images, np.repeat(np.arange(classes), 2))}
@@ -353,9 +354,7 @@ def test_another_file_under_the_same_name_is_refused(kind, tmp_path):
 
 @kinds
 def test_sources_are_links_with_checksums_of_the_right_form_and_a_licence(kind):
-    sources = plugins.constant("datasets", kind, "ARCHIVES")
-    assert len({source["name"] for source in sources}) == len(sources)
-    for source in sources:
+    for source in sources.stated(kind):
         assert source["urls"]
         assert all(re.fullmatch(r"https?://[^ ]+", url) for url in source["urls"])
         sums = [source.get("sha256"), source.get("md5")]
@@ -392,7 +391,7 @@ class Harmful:
 def test_a_pickle_is_never_loaded(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = npy(np.array([Harmful()], dtype=object))
-    name = plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+    name = next(iter(plugins.constant("datasets", kind, "ARCHIVES")))
     if kind == "cifar10_c":
         tar(tmp_path / name, {"CIFAR-10-C/labels.npy": content}, "w")
     else:
@@ -603,7 +602,7 @@ def test_a_changed_copy_is_judged_by_its_own_normal_images_and_another_set_by_th
 
 # ---- the real CIFAR-10 as JPEG ----
 
-JPEG = cifar10_jpeg.ARCHIVES[0]["name"]
+JPEG = next(iter(cifar10_jpeg.ARCHIVES))
 needs_jpeg = pytest.mark.skipif(
     not (MIRROR / JPEG).is_file(), reason=f"no {JPEG} in {MIRROR} (set NEARND_MIRROR)"
 )
@@ -612,7 +611,7 @@ needs_jpeg = pytest.mark.skipif(
 @needs_jpeg
 def test_cifar10_jpeg_from_the_mirror_has_every_image(tmp_path):
     target = tmp_path / JPEG
-    fetch.fetch(cifar10_jpeg.ARCHIVES[0], target, [str(MIRROR)])
+    fetch.fetch(sources.stated("cifar10_jpeg")[0], target, [str(MIRROR)])
     splits, classes = build("cifar10_jpeg").read({JPEG: target})
     assert classes == plugins.constant("datasets", "cifar10", "CLASSES")
     for split, n in (("train", 5000), ("test", 1000)):

@@ -11,14 +11,13 @@ from nearnd.datasets._members import named
 from nearnd.datasets._reader import reader
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-ARCHIVES = [
-    {
-        "name": "cifar-10-binary.tar.gz",
+ARCHIVES = {
+    "cifar-10-binary.tar.gz": {
         "urls": ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"],
         "sha256": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
         "bytes": 170_052_171,
     }
-]
+}
 LICENCE = "none stated; cite Krizhevsky, Learning Multiple Layers of Features (2009)"
 IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 MEMBERS = {
@@ -34,7 +33,7 @@ def build(archives, /, size: int = 32):
 
     ids are "train/00000" (data_batch_1 to 5 in order) and "test/00000", as CIFAR-10-C counts them.
     """
-    archive = archives[ARCHIVES[0]["name"]]
+    (archive,) = archives.values()
     batches = {
         name: records(content, f"{archive}: {name}", 1)
         for name, content in named(archive, MEMBERS["train"] + MEMBERS["test"], MOST)

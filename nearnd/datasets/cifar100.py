@@ -8,14 +8,13 @@ binary archive is read, which has both.
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
 from nearnd.datasets._reader import reader
 
-ARCHIVES = [
-    {
-        "name": "cifar-100-binary.tar.gz",
+ARCHIVES = {
+    "cifar-100-binary.tar.gz": {
         "urls": ["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"],
         "sha256": "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
         "bytes": 168_513_733,
     }
-]
+}
 LICENCE = "none stated; cite Krizhevsky, Learning Multiple Layers of Features (2009)"
 IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 MOST = 160_000_000  # bytes of any file in the archive; train.bin has 153,700,000
@@ -35,7 +34,7 @@ def build(archives, /, labels: str = "coarse", size: int = 32):
     from nearnd.datasets._labelled import labelled
     from nearnd.datasets._members import named
 
-    archive = archives[ARCHIVES[0]["name"]]
+    (archive,) = archives.values()
     files = {f"cifar-100-binary/{split}.bin": split for split in ("train", "test")}
     splits = {}
     for name, content in named(archive, files, MOST):

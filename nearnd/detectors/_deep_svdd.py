@@ -16,7 +16,7 @@ from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._trained import Given, Trained, batched
 from nearnd.files.header import BOOL, NULL, either, number, record, several, whole
 from nearnd.jobs.device import device
-from nearnd.jobs.training_loop import stages, train
+from nearnd.jobs.training_loop import stages
 from nearnd.networks.augment import as_tensor
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.contrast import contrast_normalised, extrema
@@ -125,7 +125,7 @@ class Compact(Trained):
                 both.parameters(), self.ae_lr, weight_decay=self.ae_weight_decay
             )
             schedule = tenths(self.ae_milestones, n, batch)
-            train(both, adam, error, seed=seed, schedule=schedule, **pretraining)
+            given.train(both, adam, error, schedule=schedule, **pretraining)
         self.net = net
         net.centre.copy_(centre(self._codes(pixels[:normals])))
 
@@ -135,7 +135,7 @@ class Compact(Trained):
 
         adam = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay)
         schedule = tenths(self.milestones, n, batch)
-        train(net.train(), adam, objective, seed=seed, schedule=schedule, **main)
+        given.train(net.train(), adam, objective, schedule=schedule, **main)
         self._check(pixels, seed)
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:

@@ -39,9 +39,9 @@ class Given(NamedTuple):
     progress: Progress = silent
 
     def train(self, net: nn.Module, optimizer, loss: Callable, **recipe) -> None:
-        """`training_loop.train` with this seed, folder and progress."""
+        """`training_loop.train` with this seed, and this folder and progress if not given."""
         here = {"seed": self.seed, "folder": self.folder, "progress": self.progress}
-        train(net, optimizer, loss, **here, **recipe)
+        train(net, optimizer, loss, **here | recipe)
 
     def pair(self, who: str) -> tuple[np.ndarray, np.ndarray]:
         """The pixels of normal images and outliers, or ValueError if there are none of one kind or

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from nearnd.contracts import Images
 from nearnd.files.arrays import AGAIN, array_facts, load_array, replacing, save_array
@@ -121,15 +122,40 @@ def one_row(facts: dict) -> pd.DataFrame:
     return pd.DataFrame([facts])
 
 
+# What LaTeX reads as something else. A row that begins with [ or * would belong to the \\\\ before.
+TEX = {c: "\\" + c for c in "%&_#${}"} | {"±": r"$\pm$", "[": "{[}", "*": "{*}", "|": r"\textbar{}"}
+TEX |= {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+TEX |= {
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    '"': r"\textquotedbl{}",
+    "`": "{`}",
+    "-": "{-}",
+}
+MARKDOWN = {c: "\\" + c for c in "\\`*_[]<>|&~$#"}
+
+
 def to_latex(table: pd.DataFrame, note: str = "") -> str:
     """A booktabs table to \\input, the note below it."""
-    text = table.map(lambda cell: "" if pd.isna(cell) else _escape(str(cell)))
-    text = text.rename(columns=_escape)
-    lines = text.to_latex(index=False, escape=False)
-    return lines + (f"% {note}\n" if note else "")
+    lines = _texts(table, TEX).to_latex(index=False, escape=False)
+    return lines + (f"% {' '.join(note.split())}\n" if note else "")
 
 
-def _escape(text: str) -> str:
-    for plain, tex in [("%", r"\%"), ("&", r"\&"), ("_", r"\_"), ("#", r"\#"), ("±", r"$\pm$")]:
-        text = text.replace(plain, tex)
-    return text
+def to_markdown(table: pd.DataFrame, note: str = "") -> str:
+    """A table of Markdown with pipes, the note below it. A name stays what it is, also 007."""
+    aligned = ["right" if is_numeric_dtype(kind) else "left" for kind in table.dtypes]
+    text = _texts(table, MARKDOWN)
+    lines = text.to_markdown(index=False, disable_numparse=True, colalign=aligned)
+    return lines + (f"\n\n{note}\n" if note else "\n")
+
+
+def _texts(table: pd.DataFrame, escaped: dict[str, str]) -> pd.DataFrame:
+    """Cells and names of columns as texts in a language with special characters; what cannot be
+    printed, a line break too, is a space."""
+
+    def text(cell) -> str:
+        if not isinstance(cell, str):
+            cell = "" if pd.isna(cell) else f"{cell:g}" if isinstance(cell, float) else str(cell)
+        return "".join(escaped.get(c, c if c.isprintable() else " ") for c in cell)
+
+    return table.astype(object).map(text).rename(columns=text)

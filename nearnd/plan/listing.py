@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nearnd import plugins
-from nearnd.plan.archives import ARCHIVES, advice, in_mirror
+from nearnd.plan.archives import ARCHIVES, advice, in_mirror, stated
 
 NAMES = 3  # entries of one kind that are named
 WIDTHS = {"entries": 26, "licence": 34}  # of columns that are wrapped
@@ -31,7 +31,7 @@ def listing(config: dict[str, Any], archives: Path = ARCHIVES) -> pd.DataFrame:
         kinds.setdefault(spec["kind"], []).append(entry)
     rows = []
     for kind in sorted(kinds):
-        files = plugins.constant("datasets", kind, "ARCHIVES", [])
+        files = stated(kind)
         states = Counter(state(file, kind, config, archives) for file in files)
         rows.append(
             {
