@@ -420,7 +420,7 @@ def test_the_score_is_the_sum_of_two_gaussian_log_likelihoods():
 
 
 def test_errors_as_they_are_are_damped_where_they_are_small():
-    """The authors' way: one millionth on the diagonal, which is much beside errors of a thousandth."""
+    """The authors' way: one millionth on the diagonal is much beside errors of a thousandth."""
     rng = np.random.default_rng(0)
     bank, query = ({"errors": rng.random((n, 5)) * [1, 1, 1, 1e-3, 1e-3]} for n in (200, 40))
     b, x = bank["errors"][:, 2:], query["errors"][:, 2:]

@@ -82,11 +82,12 @@ def models(tmp_path_factory):
             files.append("bank.safetensors")
         (folder / "model.json").write_text(json.dumps({
             "version": model_folder.VERSION, "detector": detector, "score": score, "seed": 0,
-            "images": {"size": 8, "mode": "L"}, "held_out": [0.0, 0.5, 1.0],
+            "threads": 1, "images": {"size": 8, "mode": "L"}, "held_out": [0.0, 0.5, 1.0],
             "files": dict.fromkeys(files, ""),
         }))  # fmt: skip
         sign(folder)
         Image.fromarray(DIGITS.pixels[0, ..., 0]).save(root / "it.png")
+        model_folder.read(folder)
         assert scored(folder, root / "it.png") is not None
     return root
 
@@ -109,7 +110,7 @@ ODD = st.sampled_from([
     None, True, False, 0, 1, -1, 2, 3, 7, 9, 10**6, 10**30, 0.5, 1e300, float("nan"), float("inf"),
     "", "x", "a/b", "../up", "hf-hub:a/b", "évil", "x" * 5000, [], [1], [[1]], [None], ["x"], {},
     {"a": 1}, {"kind": "x"}, [1] * 500,
-])  # fmt: skip
+],).map(copy.deepcopy)  # fmt: skip
 
 
 def places(tree, at=()):
