@@ -40,7 +40,7 @@ The file may state, as literals that are read without importing it:
                of one on a backbone see `features`
     SINGULAR   (fidelity) True if it needs more images than features to mean anything
     RANGES     what a number may be, {argument: [from, to]}, where nearnd/values.py has it wrong
-    LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
+    LABEL      (fidelity, fakes, metrics) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
     TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests

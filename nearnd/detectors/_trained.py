@@ -24,7 +24,7 @@ from nearnd.networks.transform import View, view
 BATCH = 64  # images embedded at a time
 VIEW = {  # a `View` as a list
     "type": "array", "minItems": len(View._fields), "maxItems": len(View._fields),
-    "prefixItems": [whole(), whole(), networks.LEVELS, networks.SCALES, whole(0), BOOL],
+    "prefixItems": [whole(), whole(), networks.LEVELS, networks.SCALES, whole(0), BOOL, BOOL],
 }  # fmt: skip
 
 
