@@ -162,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     except MemoryError as error:
         _say(f"there is not enough memory. {error}")
     except KeyboardInterrupt:
-        _say("stopped; nothing was written")
+        _say("stopped, before anything was written")
         return 130
     return 1
 

@@ -331,7 +331,7 @@ def test_large_pictures_wait_for_each_other(monkeypatch):
     monkeypatch.setattr(picture, "AT_ONCE", 25_000)
     monkeypatch.setattr(picture, "_plain", begin)
     monkeypatch.setattr(picture, "fitted", end)
-    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    monkeypatch.setenv("NEARND_CORES", "8")
     files = [(str(i), encoded(Image.new("L", (100, 100)), "PNG")) for i in range(50)]
     decode.decode([*files, ("large", encoded(Image.new("L", (400, 400)), "PNG")), *files], 8, "L")
     assert most[0] in (20_000, 160_000)

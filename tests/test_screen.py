@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,9 +153,10 @@ def own(tmp_path_factory):
 def test_ctrl_c_stops_at_once_keeps_what_is_done_and_the_same_command_goes_on(own):
     command = [*SNAKEMAKE, "--cores", "2", "--configfile", "c.yaml"]
     log = own / "out.txt"
+    plain = "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    command = [sys.executable, "-c", f"{plain} os.execv(sys.argv[1], sys.argv[1:])", *command]
     with open(log, "w") as file:
-        job = subprocess.Popen(command, cwd=own, stdout=file, stderr=file, start_new_session=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # fmt: skip
+        job = subprocess.Popen(command, cwd=own, stdout=file, stderr=file, start_new_session=True)
     deadline = time.monotonic() + 120
     while "(2 of" not in log.read_text():  # the next jobs are on their way
         assert time.monotonic() < deadline

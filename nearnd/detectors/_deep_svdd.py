@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._trained import Given, Trained, batched
+from nearnd.files.header import BOOL, NULL, either, number, record, several, whole
 from nearnd.jobs.device import device
 from nearnd.jobs.training_loop import stages
 from nearnd.networks.augment import as_tensor
@@ -77,6 +78,10 @@ class Compact(Trained):
     ae_lr: float = 1e-4
     ae_weight_decay: float = 0.5e-6
 
+    FACTS = record(
+        extrema=either(several(number(), 2, 2), NULL), side=whole(), channels=whole(most=64),
+        widths=several(whole()), hidden=either(whole(), NULL), code=whole(), bias=BOOL,
+    )  # fmt: skip
     contrast = False  # True: normalised, see `contrast_normalised`; else pixels stay in [0, 1]
 
     def see(self, pixels: np.ndarray) -> Tensor:
@@ -137,6 +142,7 @@ class Compact(Trained):
         """{"features": the code z, float32 (N, code), "logit": |z - c|^2 - R^2, float32 (N,)},
         higher = more anomalous; R is 0 but for the soft boundary."""
         net = self.fitted("embed").eval()
+        self.check_size(pixels)
 
         def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
             z, d = net(self.see(some).to(net.centre.device))

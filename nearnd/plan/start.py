@@ -52,9 +52,15 @@ def as_written(workflow, config: dict[str, Any]) -> dict[str, Any]:
 
 def check_whole(config: dict[str, Any], base: Path) -> None:
     """ValueError with one sentence if a config does not follow the schema or cannot work."""
-    from jsonschema.exceptions import best_match
-
     from nearnd.plan.check import check
+
+    check_schema(config, base)
+    check(config)
+
+
+def check_schema(config: dict[str, Any], base: Path) -> None:
+    """ValueError with one sentence if a config does not follow the schema."""
+    from jsonschema.exceptions import best_match
 
     schema = catalog.load(base / "workflow" / "schemas" / "config.schema.yaml")
     if error := best_match(values.problems(config, schema)):
@@ -65,4 +71,3 @@ def check_whole(config: dict[str, Any], base: Path) -> None:
             raise plugins.unknown("key", wrong, known, where or "the whole")
         words = error.schema.get("description")
         raise ValueError(f"{where}: {error.message}" + (f"; it may be {words}" if words else ""))
-    check(config)

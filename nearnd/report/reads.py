@@ -317,7 +317,7 @@ def _sheet(source: Source) -> dict[str, Any]:
 
 READS = {
     "metrics": Read(
-        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value",
+        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value, n_normal, n_anomaly",
         lambda run, experiment: [{"file": path("metrics", experiment=experiment)}],
     ),
     "slices": Read(
