@@ -40,6 +40,7 @@ The file may state, as literals that are read without importing it:
                of one on a backbone see `features`
     SINGULAR   (fidelity) True if it needs more images than features to mean anything
     RANGES     what a number may be, {argument: [from, to]}, where nearnd/values.py has it wrong
+    MAP        (scores) True if it also gives a map, which drawings then take
     LABEL      (fidelity, fakes, metrics) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
@@ -276,7 +277,10 @@ class Bank(Protocol):
     def __call__(self, embedding: Embedding, *, seed: int) -> Embedding:
         """The rows of the normal training images' embedding that are kept.
 
-        Beside the detector's arrays it has "label", int64 (N,): the images' classes.
+        Beside the detector's arrays it has "label", int64 (N,): the images' classes. An embedding
+        is stored and shared by all methods, so what is far larger than its images cannot be one: a
+        bank of patches (5,000 images at 224 pixels: 16 GB), thinned while they are made, is part of
+        the detector's fit.
         """
 
 
