@@ -75,7 +75,7 @@ def _tell(side: int, resize: int, crop: int) -> None:
     if crop < min(side, resize):
         log.warning(
             f"the network sees the middle {crop} of {resize} pixels, {(crop / resize) ** 2:.0%} of"
-            f" an image's area; where the border counts, set `resize: {crop}` in its entry"
+            f" an image; where the border counts, set `resize: {crop}` in the detector's entry"
         )
 
 
