@@ -509,6 +509,67 @@ def test_inputs_change_when_an_image_comes_or_goes(tmp_path):
         before = stamps()
 
 
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"train": 4, "Train": 4, "test": 4},
+        {"train/a": 4, "test/a": 4, "TEST/a": 4},
+        {"train/a": 2, "train/A": 2, "test/a": 2},
+        {"train/Good": 2, "test/good": 2},
+        {"train/a": 2, "test/a": 2, "test/b": 1, "test/B": 1},
+        {"cat": 2, "Cat": 2},
+        {"train/a": 2, "test/a": 2, "ground_truth/a": 2, "Ground_Truth/a": 2},
+        {"train/a": 2, "test/a": 2, "ground_truth/a": 2, "ground_truth/A": 2},
+    ],
+)
+def test_names_that_differ_in_case_only_are_refused(tmp_path, tree):
+    fill(tmp_path, tree)
+    with pytest.raises(ValueError, match="differ in case only"):
+        image_folder.build(str(tmp_path)).read({})
+
+
+def test_the_stamp_is_of_what_is_read(tmp_path):
+    from nearnd.plan.inputs import stamp
+
+    tree = {"train/good": 2, "test/good": 2, "test/bad/day": 1, "ground_truth/bad/day": 1}
+    fill(tmp_path, tree | {"notes": 2})
+
+    def now():
+        return stamp(image_folder.inputs(str(tmp_path)))
+
+    before = now()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._000.png", "notes.txt"):
+        for folder in tree:
+            (tmp_path / folder / name).write_bytes(b"x")
+    (tmp_path / "train/good/.cache").mkdir()
+    save(tmp_path / "notes" / "new.png")  # beside train and test, where nobody looks
+    assert now() == before
+    for folder in tree:
+        save(tmp_path / folder / "000.png", tone=77)
+        assert now() != before
+        before = now()
+
+
+@pytest.mark.parametrize("group", ["folder", r"burst(\d+)", r"^[^_]+"])
+def test_images_of_a_group_land_on_one_side(tmp_path, group):
+    for burst in range(10):
+        for i in range(6):
+            save(tmp_path / "good" / f"burst{burst}" / f"burst{burst}_{i}.png", tone=burst)
+    splits, _ = image_folder.build(str(tmp_path), group=group).read({})
+    bursts = [{name.split("/")[1] for name in splits[split].ids} for split in ("train", "test")]
+    assert (len(bursts[0]), len(bursts[1])) == (8, 2)
+    assert not bursts[0] & bursts[1]
+    assert len(splits["train"].ids) + len(splits["test"].ids) == 60
+
+
+def test_groups_that_cannot_be(tmp_path):
+    fill(tmp_path, {"a": 4, "b": 4})
+    with pytest.raises(ValueError, match="class . lies on one side"):
+        image_folder.build(str(tmp_path), group="folder").read({})
+    with pytest.raises(ValueError, match="group is '\\(', it may be folder or a regular"):
+        image_folder.build(str(tmp_path), group="(").read({})
+
+
 def test_planning_loads_no_heavy_library(tmp_path):
     fill(tmp_path, {"a": 2})
     code = (

@@ -4,6 +4,7 @@ The defaults are those of the official code.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -41,10 +42,10 @@ class Binary(OnBackbone):
     lr: float = 4e-4  # 5e-3 for images of high resolution (README of the official code)
     epochs: int = 30  # of normal images and fakes together; 150 for images of high resolution
     batch: int = 16
-    optimizer: str = "sgd"  # or adamw
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: float = 0.0
     weight_decay: float = 5e-5  # on every trained weight
-    schedule: str = "constant"  # or cosine
+    schedule: Literal["constant", "cosine"] = "constant"
     freeze: float = 0.5  # share of the blocks: the first six of twelve
     freeze_stem: bool = False  # else what comes before the blocks too, which ends the backward pass
     dropout: float = 0.1

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,22 @@ def parts(folder: Path) -> tuple[Path | None, list[Path]]:
     """An image lying in `folder` itself, if any, and the folders in it that have images."""
     flat = min(pictures(folder, deep=False), default=None)
     inside = sorted(at for at in folder.iterdir() if at.is_dir() and not _hidden(at.name))
-    return flat, [at for at in inside if next(pictures(at, deep=True), None)]
+    found = [at for at in inside if next(pictures(at, deep=True), None)]
+    distinct([at.name for at in found], folder)
+    return flat, found
+
+
+def distinct(names: list[str], folder: Path) -> None:
+    """ValueError for two names that differ in case only: one of them is a slip, or lost on a system
+    that does not tell them apart."""
+    seen: dict[str, str] = {}
+    for name in sorted(set(names)):
+        other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if other != name:
+            raise ValueError(
+                f"{folder} has folders {other} and {name}, which differ in case only; rename one,"
+                " or put their images together"
+            )
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
