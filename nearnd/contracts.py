@@ -13,9 +13,11 @@ The file may state, as literals that are read without importing it:
                "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
                dataset whose test images it changes
     CLASSES    (datasets) the class names, in label order, or `listed("<file>")`, see plugins.py
-    ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
-               "bytes", "about"}]; the last three may be left out. `about`: True if the size is
-               only roughly known
+    ARCHIVES   (datasets) files to fetch: {name: {"urls", "sha256" or "md5", "hint", "bytes",
+               "about"}}; each may be left out. `about`: True if the size is only roughly known.
+               "sha1": {path inside: SHA-1} in place of a checksum takes an archive of these files,
+               whoever packed it, or a folder with them
+    LINKS      (datasets) folders on the web that have those files, where they say no "urls"
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty
@@ -38,7 +40,8 @@ The file may state, as literals that are read without importing it:
                of one on a backbone see `features`
     SINGULAR   (fidelity) True if it needs more images than features to mean anything
     RANGES     what a number may be, {argument: [from, to]}, where nearnd/values.py has it wrong
-    LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
+    MAP        (scores) True if it also gives a map, which drawings then take
+    LABEL      (fidelity, fakes, metrics) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
     TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
@@ -274,7 +277,10 @@ class Bank(Protocol):
     def __call__(self, embedding: Embedding, *, seed: int) -> Embedding:
         """The rows of the normal training images' embedding that are kept.
 
-        Beside the detector's arrays it has "label", int64 (N,): the images' classes.
+        Beside the detector's arrays it has "label", int64 (N,): the images' classes. An embedding
+        is stored and shared by all methods, so what is far larger than its images cannot be one: a
+        bank of patches (5,000 images at 224 pixels: 16 GB), thinned while they are made, is part of
+        the detector's fit.
         """
 
 

@@ -177,9 +177,7 @@ def test_what_has_no_training_images_cannot_be_normal(whole, tmp_path):
             (tmp_path / folder / f"{i}.png").write_bytes(b"")
     own = {"kind": "image_folder", "path": str(tmp_path)}
     e = {"dataset": "own", "normals": ["bad"], "methods": ["pixels"]}
-    with pytest.raises(
-        ValueError, match="e: normals: bad has no training images in own, only good"
-    ):
+    with pytest.raises(ValueError, match="normals: bad has no training images in own, only good"):
         check(over(whole, {"datasets": {"own": own}, "experiments": {"e": e}, "run": ["e"]}))
 
 

@@ -12,9 +12,8 @@ from nearnd.datasets._cifar100_classes import coarse_of_fine, names
 from nearnd.datasets._reader import reader
 
 SPLITS = ["test"]
-ARCHIVES = [
-    {
-        "name": "CIFAR-100-C.tar",
+ARCHIVES = {
+    "CIFAR-100-C.tar": {
         "urls": [
             "https://zenodo.org/record/3555552/files/CIFAR-100-C.tar",
             "https://zenodo.org/records/3555552/files/CIFAR-100-C.tar?download=1",
@@ -22,7 +21,7 @@ ARCHIVES = [
         "sha256": "30ee6543a1bfd049fa33834b7c1ada301e7064b7fbe8fc38340eb8b62ced4b33",
         "bytes": 2_918_473_216,
     }
-]
+}
 LICENCE = "CC BY 4.0 (as shown on copies)"
 
 

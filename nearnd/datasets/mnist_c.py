@@ -16,9 +16,8 @@ from nearnd.datasets._reader import reader
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 SPLITS = ["test"]
-ARCHIVES = [
-    {
-        "name": "mnist_c.zip",
+ARCHIVES = {
+    "mnist_c.zip": {
         "urls": [
             "https://zenodo.org/record/3239543/files/mnist_c.zip",
             "https://zenodo.org/records/3239543/files/mnist_c.zip?download=1",
@@ -26,7 +25,7 @@ ARCHIVES = [
         "sha256": "af9ee8c6a815870c7fdde5af84c7bf8db0bcfa1f41056db83871037fba70e493",
         "bytes": 246_661_575,
     }
-]
+}
 LICENCE = "see https://zenodo.org/records/3239543 (code: Apache-2.0)"
 IMAGES = {"train": 0, "test": 150_000, "channels": 1}  # 15 corruptions
 CORRUPTIONS = [
@@ -45,7 +44,7 @@ def build(archives, /, corruptions: Sequence[str] | None = None, size: int = 28,
     chosen = CORRUPTIONS if corruptions is None else list(corruptions)
     if not chosen or not set(chosen) <= set(CORRUPTIONS):
         raise ValueError(f"mnist_c: corruptions is {chosen}, it must be some of {CORRUPTIONS}")
-    archive = archives[ARCHIVES[0]["name"]]
+    (archive,) = archives.values()
     forms = {
         "images": ((None, 28, 28, 1), ["uint8"]),
         "labels": ((None,), ["uint8", "int32", "int64"]),

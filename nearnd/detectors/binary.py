@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._freeze import freeze
 from nearnd.detectors._trained import Given, OnBackbone, unit
+from nearnd.files.header import BOOL, extended, whole
 from nearnd.jobs.device import device
 from nearnd.networks.batches import batch_rows, steps_per_epoch
 from nearnd.networks.dropout import Dropout
@@ -51,6 +52,8 @@ class Binary(OnBackbone):
     shift: int = 0  # training crops are moved by up to so many pixels
     flip: bool = True  # and mirrored half of the time
     normalise: bool = False  # features of length one
+
+    FACTS = extended(OnBackbone.FACTS, classes=whole(2, 2), normalise=BOOL)
 
     def __post_init__(self):
         self.one_of("optimizer", "sgd", "adamw")

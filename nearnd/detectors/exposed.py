@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._exposed import BATCH, LOSSES, RADIAL, Exposed, losses, train_exposed
 from nearnd.detectors._trained import Given, Trained, batched
+from nearnd.files.header import BOOL, NULL, either, number, one_of, record, several, whole
 from nearnd.jobs.device import device
 from nearnd.networks import augment, lenet
 from nearnd.networks.transform import statistics
@@ -68,6 +69,12 @@ class Scratch(Trained):
     mean: float | Sequence[float] | None = None  # of pixels in [0, 1], one number or one per
     std: float | Sequence[float] | None = None  # channel; null: of the normal training images
 
+    FACTS = record(
+        network=one_of("lenet", "wide_resnet"), widths=several(whole()), code=whole(), bias=BOOL,
+        hidden=either(whole(), NULL), per_stage=whole(), side=whole(), channels=whole(most=64),
+        loss=one_of(*LOSSES), radial=one_of(*RADIAL), levels=several(several(number()), 2, 2),
+    )  # fmt: skip
+
     def __post_init__(self):
         self.one_of("loss", *LOSSES)
         self.one_of("radial", *RADIAL)
@@ -112,6 +119,8 @@ class Scratch(Trained):
         anomalous}: the logit of bce and focal, the distance of hsc and sad, neither squashed."""
         net, levels = self.fitted("embed"), self.facts["levels"]
         on = next(net.parameters()).device
+
+        self.check_size(pixels)
 
         def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
             return net(normalised(augment.as_tensor(some), levels).to(on))

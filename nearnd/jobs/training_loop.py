@@ -110,7 +110,8 @@ def loop(
     done = 0
     if state is not None and state.exists():
         done = load_state(state, kept)
-        log.info(f"goes on from step {done} of {steps}, found in {state}")
+        found = f"goes on from step {done} of {steps}, found in {state}"
+        log.info(found, extra={"shown": True})
     saved = time.monotonic()
 
     def save() -> None:

@@ -14,6 +14,7 @@ from nearnd.config import (
 )
 from nearnd.plan.check_stop import check_snapshot
 from nearnd.plan.dataset_sizes import options
+from nearnd.report.reads import has_map
 from nearnd.tasks import Normal, TestSet
 
 
@@ -98,10 +99,7 @@ def _check_drawing(config: dict[str, Any], where: str, drawing: str, parts: list
         raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
     if "samplers" not in reads and not methods:
         raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
-    if "maps" in reads and not any(
-        "map" in constant(config, "detectors", config["methods"][m]["detector"], "EMBEDS", [])
-        for m in methods
-    ):
+    if "maps" in reads and not any(has_map(config, method) for method in methods):
         raise ValueError(
             f"{where}: drawing {drawing} shows anomaly maps, which none of its methods has;"
             " add one, such as patchcore"

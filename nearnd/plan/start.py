@@ -54,9 +54,15 @@ def as_written(workflow, config: dict[str, Any]) -> dict[str, Any]:
 
 def check_whole(config: dict[str, Any], base: Path) -> None:
     """ValueError with one sentence if a config does not follow the schema or cannot work."""
-    from jsonschema.exceptions import best_match
-
     from nearnd.plan.check import check
+
+    check_schema(config, base)
+    check(config)
+
+
+def check_schema(config: dict[str, Any], base: Path) -> None:
+    """ValueError with one sentence if a config does not follow the schema."""
+    from jsonschema.exceptions import best_match
 
     schema = catalog.load(base / "workflow" / "schemas" / "config.schema.yaml")
     if error := best_match(values.problems(config, schema)):
@@ -68,4 +74,3 @@ def check_whole(config: dict[str, Any], base: Path) -> None:
         schemas = [one.schema for one in (error, error.parent) if one]
         words = next((f"; it may be {s['description']}" for s in schemas if "description" in s), "")
         raise ValueError(f"{where}: {error.message}{words}")
-    check(config)

@@ -28,6 +28,7 @@ LINES = {  # of a setting
 STYLE = {
     "font.family": "DejaVu Sans",  # matplotlib ships it, so every machine draws the same
     "font.size": 8.5,
+    "text.parse_math": False,  # a class may be called $5; our own words need no mathematics
     "axes.titlesize": 9,
     "axes.labelsize": 8.5,
     "legend.fontsize": 8,

@@ -3,7 +3,7 @@
 from textwrap import fill
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from nearnd.tables_figures._groups import tasks
 from nearnd.tables_figures._settings import name, of
@@ -52,7 +52,8 @@ def _panel(ax, rows, nearest: str | None) -> None:
     low, high = score.min(), score.max()
     log = low > 0 and high > 20 * low
     edges = (np.geomspace if log else np.linspace)(low, high, BINS + 1)
-    groups = (("all other anomalies", anomaly & ~near, FAR), ("normal", ~anomaly, NORMAL),
+    rest = "all other anomalies" if near.any() else "anomalies"
+    groups = ((rest, anomaly & ~near, FAR), ("normal", ~anomaly, NORMAL),
               ("closest anomaly class", near, NEAR))  # fmt: skip
     for label, mask, colour in groups:
         if mask.any():
@@ -61,5 +62,6 @@ def _panel(ax, rows, nearest: str | None) -> None:
             ax.stairs(share, edges, color=colour, linewidth=1.2, label=label)
     if log:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
         # the panel is too narrow for more than decades, and there is at least one
         ax.xaxis.set_minor_formatter(NullFormatter())

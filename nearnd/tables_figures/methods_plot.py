@@ -12,6 +12,7 @@ LOOK = {
     s.WORST: {"fmt": "s", "color": NEAR},
     s.CLOSEST: {"fmt": "D", "color": FAKE},
 }
+LOOK |= {plain: LOOK[setting] for setting, plain in s.PLAIN.items()}
 
 
 @styled

@@ -5,7 +5,7 @@ from matplotlib.lines import Line2D
 
 from nearnd.tables_figures._groups import tasks
 from nearnd.tables_figures._settings import name
-from nearnd.tables_figures._style import method_styles, panels, styled
+from nearnd.tables_figures._style import WIDTH, method_styles, panels, styled
 
 MAKES = "figure"
 READS = ["scores", "closeness"]
@@ -17,21 +17,26 @@ SIDES = ("all anomalies", "closest class")
 def build(
     data, /, methods: list[str] | None = None, far: str | None = None, near: str | None = None
 ):
-    """A row of two panels per dataset, against all anomalies and against the closest class: x the
-    share of normal images flagged, y the share of anomalies found, a curve per method averaged over
-    classes and seeds at equal x. The legend gives the mean AUROC of both panels."""
+    """A row of two panels per dataset, against all anomalies and, where it is known, against the
+    closest class: x the share of normal images flagged, y the share of anomalies found, a curve per
+    method averaged over classes and seeds at equal x. The legend gives the mean AUROC of each."""
     scores, closeness = data["scores"], data.get("closeness")
     styles = {m: style | {"marker": ""} for m, style in method_styles(scores["method"]).items()}
     shown = list(styles) if methods is None else methods
     datasets = scores["dataset"].unique()
     height = max(2.7, 0.6 + 0.18 * len(shown))
-    figure, axes = panels(2 * len(datasets), 2, height, sharex=True, sharey=True)
-    for dataset, *row in zip(datasets, axes[::2], axes[1::2], strict=True):
+    sides = {}
+    for dataset in datasets:
         own = scores[(scores["dataset"] == dataset) & scores["method"].isin(shown)]
         tests = own.loc[own["is_anomaly"], "test"].unique()
-        curves = (_curves(own, closeness, far or tests[0], False),
-                  _curves(own, closeness, near or tests[-1], True))  # fmt: skip
-        for ax, side, found in zip(row, SIDES, curves, strict=True):
+        sides[dataset] = [_curves(own, closeness, far or tests[0], False),
+                          _curves(own, closeness, near or tests[-1], True)]  # fmt: skip
+    columns = 2 if any(close for _, close in sides.values()) else 1
+    figure, axes = panels(columns * len(datasets), columns, height, sharex=True, sharey=True,
+                          width=WIDTH if columns == 2 else 0.75 * WIDTH)  # fmt: skip
+    for i, (dataset, curves) in enumerate(sides.items()):
+        row = axes[columns * i :][:columns]
+        for ax, side, found in zip(row, SIDES, curves, strict=False):
             for method, of in found.items():
                 # A curve starts at (0, 0), where the average has no value
                 mean = np.append(0, 100 * mean_roc(of))
@@ -48,7 +53,7 @@ def build(
             words = f"{name(data, method)}: " + " | ".join(f"{100 * a:.1f}" for a in areas)
             lines.append(Line2D([], [], label=words, **styles[method]))
         title = "mean AUROC (%)" + ("\nall | closest" if curves[1] else "")
-        row[1].legend(handles=lines, title=title, loc="center left", bbox_to_anchor=(1.03, 0.5))
+        row[-1].legend(handles=lines, title=title, loc="center left", bbox_to_anchor=(1.03, 0.5))
     return figure
 
 
