@@ -6,14 +6,14 @@ CIFAR-10-C digit for digit: its mean is no target.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
 from nearnd.datasets._reader import reader
 
 SPLITS = ["test"]
-ARCHIVES = [
-    {
-        "name": "CIFAR-100-C.tar",
+ARCHIVES = {
+    "CIFAR-100-C.tar": {
         "urls": [
             "https://zenodo.org/record/3555552/files/CIFAR-100-C.tar",
             "https://zenodo.org/records/3555552/files/CIFAR-100-C.tar?download=1",
@@ -21,7 +21,7 @@ ARCHIVES = [
         "sha256": "30ee6543a1bfd049fa33834b7c1ada301e7064b7fbe8fc38340eb8b62ced4b33",
         "bytes": 2_918_473_216,
     }
-]
+}
 LICENCE = "CC BY 4.0 (as shown on copies)"
 
 
@@ -36,7 +36,7 @@ def count(of, *, labels: str, **entry) -> dict[str, int]:
 def build(
     archives,
     /,
-    labels: str = "coarse",
+    labels: Literal["coarse", "fine"] = "coarse",
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] = (1, 2, 3, 4, 5),
 ):
@@ -50,6 +50,6 @@ def build(
     return corrupted(archives, "cifar100_c", names(labels), label_of, corruptions, severities)
 
 
-def classes(labels: str = "coarse", **rest) -> list[str]:
+def classes(labels: Literal["coarse", "fine"] = "coarse", **rest) -> list[str]:
     """The class names in label order."""
     return names(labels)

@@ -13,9 +13,8 @@ from nearnd.datasets._split import SEVERITIES
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SPLITS = ["test"]
-ARCHIVES = [
-    {
-        "name": "CIFAR-10-C.tar",
+ARCHIVES = {
+    "CIFAR-10-C.tar": {
         "urls": [
             "https://zenodo.org/record/2535967/files/CIFAR-10-C.tar",
             "https://zenodo.org/records/2535967/files/CIFAR-10-C.tar?download=1",
@@ -23,7 +22,7 @@ ARCHIVES = [
         "sha256": "c72763e101c723b7c507b96205f7e938912a5d587376173b825850cf3cb876a7",
         "bytes": 2_918_471_680,
     }
-]
+}
 LICENCE = "CC BY 4.0 (as shown on copies)"
 
 

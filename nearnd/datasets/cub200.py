@@ -10,14 +10,13 @@ from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 from nearnd.plugins import listed
 
-ARCHIVES = [
-    {
-        "name": "CUB_200_2011.tgz",
+ARCHIVES = {
+    "CUB_200_2011.tgz": {
         "urls": ["https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"],
         "sha256": "0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
         "bytes": 1_150_585_339,
     }
-]
+}
 LICENCE = "none stated; non-commercial research use is usual; cite Wah et al. (2011)"
 IMAGES = {"train": 600, "test": 5_794, "channels": 3}  # 20 classes train; about 30 images each
 CLASSES = listed("cub200")

@@ -5,6 +5,8 @@ rest, "development" and "test", so that settings can be chosen on one half and r
 other. The training images are the same for both.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from nearnd.contracts import Images
@@ -17,7 +19,13 @@ PARTS = ("development", "test")
 
 
 @reader
-def build(archives, /, train: float = 0.6, part: str = "test", split_seed: int = 0):
+def build(
+    archives,
+    /,
+    train: float = 0.6,
+    part: Literal["development", "test"] = "test",
+    split_seed: int = 0,
+):
     """The digits with `train` of each class to train on, and `part` of the rest to test on.
 
     `part` is "development" (to choose settings on) or "test" (to report). uint8 (N, 8, 8, 1),

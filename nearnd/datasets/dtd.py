@@ -9,15 +9,15 @@ from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 from nearnd.plugins import listed
 
-ARCHIVES = [
-    {
-        "name": "dtd-r1.0.1.tar.gz",
+RANGES = {"partition": [1, 10]}
+ARCHIVES = {
+    "dtd-r1.0.1.tar.gz": {
         "urls": ["https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz"],
         "md5": "fff73e5086ae6bdbea199a49dfb8a4c1",
         "bytes": 600_000_000,
         "about": True,
     }
-]
+}
 LICENCE = "research use; cite Cimpoi et al. (2014)"
 CLASSES = listed("dtd")
 

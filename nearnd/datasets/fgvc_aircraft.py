@@ -10,17 +10,14 @@ from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 
-ARCHIVES = [
-    {
-        "name": "fgvc-aircraft-2013b.tar.gz",
-        "urls": [
-            "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz"
-        ],
+LINKS = ["https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/"]
+ARCHIVES = {
+    "fgvc-aircraft-2013b.tar.gz": {
         "md5": "d4acdd33327262359767eeaa97a4f732",
         "bytes": 2_750_000_000,
         "about": True,
     }
-]
+}
 LICENCE = "non-commercial research only; cite Maji et al. (2013)"
 IMAGES = {"train": 334, "test": 333, "channels": 3}  # ten variants
 VARIANTS = [91, 96, 59, 19, 37, 45, 90, 68, 74, 89]
@@ -38,7 +35,7 @@ def build(archives, /, size: int = 256, val: bool = False, fit: Fit = "crop"):
 
     The banner is cut off before resizing. ids are the file names; `fit` as in files/picture.py.
     """
-    archive = archives[ARCHIVES[0]["name"]]
+    (archive,) = archives.values()
     files = Archive(archive, rf"{DATA}/(images/\w+\.jpg|\w+\.txt)")
     variants = files.lines(f"{DATA}/variants.txt")
     if len(variants) <= max(VARIANTS) or [variants[i] for i in VARIANTS] != CLASSES:

@@ -8,9 +8,8 @@ from nearnd.datasets._reader import reader
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SPLITS = ["test"]
-ARCHIVES = [  # no checksum is published: it is recorded at first use
-    {
-        "name": "cifar10_training_gen_data.npy",
+ARCHIVES = {  # no checksum is published: it is recorded at first use
+    "cifar10_training_gen_data.npy": {
         "urls": [
             "https://drive.usercontent.google.com/download?id=1jMKZPqFTldsO80U3o79KDTSagUVUAl-5&export=download&confirm=t"
         ],
@@ -19,7 +18,7 @@ ARCHIVES = [  # no checksum is published: it is recorded at first use
         "bytes": 153_600_128,
         "about": True,  # an array of that shape, by our reckoning
     }
-]
+}
 LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 50_000, "test": 0, "channels": 3}
 

@@ -7,9 +7,8 @@ from nearnd.datasets._cifar100_classes import COARSE
 from nearnd.datasets._reader import reader
 
 SPLITS = ["test"]
-ARCHIVES = [  # no checksum is published: it is recorded at first use
-    {
-        "name": "cifar100_training_gen_data.npy",
+ARCHIVES = {  # no checksum is published: it is recorded at first use
+    "cifar100_training_gen_data.npy": {
         "urls": [
             "https://drive.usercontent.google.com/download?id=1-1-L4qWCTg08lBfPF9qDBMYOaHne6mR5&export=download&confirm=t"
         ],
@@ -18,7 +17,7 @@ ARCHIVES = [  # no checksum is published: it is recorded at first use
         "bytes": 153_600_128,
         "about": True,  # an array of that shape, by our reckoning
     }
-]
+}
 LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 50_000, "test": 0, "channels": 3}
 

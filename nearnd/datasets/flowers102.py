@@ -12,26 +12,21 @@ from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 from nearnd.plugins import listed
 
-ARCHIVES = [
-    {
-        "name": "102flowers.tgz",
-        "urls": ["https://www.robots.ox.ac.uk/~vgg/data/flowers/102/102flowers.tgz"],
+LINKS = ["https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"]
+ARCHIVES = {
+    "102flowers.tgz": {
         "sha256": "2d01ecc807db462958cfe3d92f57a8c252b4abd240eb955770201e45f783b246",
         "bytes": 344_862_509,
     },
-    {
-        "name": "imagelabels.mat",
-        "urls": ["https://www.robots.ox.ac.uk/~vgg/data/flowers/102/imagelabels.mat"],
+    "imagelabels.mat": {
         "sha256": "4903e94206bac23bf772aadf06451916df56b58fc483a62db32a97b82656651d",
         "bytes": 502,
     },
-    {
-        "name": "setid.mat",
-        "urls": ["https://www.robots.ox.ac.uk/~vgg/data/flowers/102/setid.mat"],
+    "setid.mat": {
         "sha256": "46b8678f91fd95d3c8f4feab80d271a6c834a1dd896fe29fd3e6ad9ce5c8dccd",
         "bytes": 14_989,
     },
-]
+}
 LICENCE = "none stated; cite Nilsback and Zisserman (2008)"
 IMAGES = {"train": 200, "test": 6_149, "channels": 3}  # the first 20 classes train
 CLASSES = listed("flowers102")

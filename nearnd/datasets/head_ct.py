@@ -14,7 +14,7 @@ from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = ["normal", "hemorrhage"]
-ARCHIVES = [{"name": "head-ct-hemorrhage.zip", "urls": [], "sha256": None}]
+ARCHIVES = {"head-ct-hemorrhage.zip": {}}
 LICENCE = "see its page at Kaggle (felipekitamura/head-ct-hemorrhage)"
 IMAGES = {"train": 75, "test": 125, "channels": 1}
 GATED = (
@@ -44,7 +44,7 @@ def build(archives, /, size: int = 256, fit: Fit = "squash"):
     UNODE resizes the shorter side to 256 pixels and crops the middle 224; here the whole slice is
     kept, squashed, unless `fit` (files/picture.py) says otherwise.
     """
-    files = Archive(archives[ARCHIVES[0]["name"]], r"(.+/)?(labels\.csv|\d{3}\.png)")
+    files = Archive(next(iter(archives.values())), r"(.+/)?(labels\.csv|\d{3}\.png)")
     slices = {int(match[1]): m for match, m in files.matching(r"(?:.+/)?(\d{3})\.png")}
     labels = _labels(files)
     if labels.keys() != slices.keys():

@@ -10,10 +10,7 @@ from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 from nearnd.plugins import listed
 
-ARCHIVES = [
-    {"name": "one_class_train.tar", "urls": [], "sha256": None},
-    {"name": "one_class_test.tar", "urls": [], "sha256": None},
-]
+ARCHIVES = {"one_class_train.tar": {}, "one_class_test.tar": {}}
 LICENCE = "ImageNet's terms of access: non-commercial research and education"
 IMAGES = {"train": 39_000, "test": 3_000, "channels": 3}
 GATED = (

@@ -16,38 +16,13 @@ from nearnd.files.decode import decode_splits
 CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]  # the csv's columns
 NORMAL = "NV"
 COUNTS = {"Training": 10_015, "Validation": 193}
-ARCHIVES = [
-    {
-        "name": "ISIC2018_Task3_Training_Input.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Training_Input.zip"
-        ],
-        "sha256": None,
-        "bytes": 2_600_000_000,
-        "about": True,
-    },
-    {
-        "name": "ISIC2018_Task3_Training_GroundTruth.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Training_GroundTruth.zip"
-        ],
-        "sha256": None,
-    },
-    {
-        "name": "ISIC2018_Task3_Validation_Input.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Validation_Input.zip"
-        ],
-        "sha256": None,
-    },
-    {
-        "name": "ISIC2018_Task3_Validation_GroundTruth.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Validation_GroundTruth.zip"
-        ],
-        "sha256": None,
-    },
-]
+LINKS = ["https://isic-challenge-data.s3.amazonaws.com/2018/"]
+ARCHIVES = {
+    "ISIC2018_Task3_Training_Input.zip": {"bytes": 2_600_000_000, "about": True},
+    "ISIC2018_Task3_Training_GroundTruth.zip": {},
+    "ISIC2018_Task3_Validation_Input.zip": {},
+    "ISIC2018_Task3_Validation_GroundTruth.zip": {},
+}
 LICENCE = "CC BY-NC 4.0; cite Tschandl et al. (2018) and Codella et al. (2019)"
 IMAGES = {"train": 6_705, "test": 193, "channels": 3}  # moles train
 

@@ -14,32 +14,24 @@ from nearnd.datasets._split import first_classes
 from nearnd.files.decode import decode_splits
 from nearnd.plugins import listed
 
-ARCHIVES = [
-    {
-        "name": "cars_train.tgz",
-        "urls": [],
+ARCHIVES = {
+    "cars_train.tgz": {
         "sha256": "512b227b30e2f0a8aab9e09485786ab4479582073a144998da74d64b801fd288",
         "bytes": 979_269_282,
     },
-    {
-        "name": "cars_test.tgz",
-        "urls": [],
+    "cars_test.tgz": {
         "sha256": "bffea656d6f425cba3c91c6d83336e4c5f86c6cffd8975b0f375d3a10da8e243",
         "bytes": 977_350_468,
     },
-    {
-        "name": "car_devkit.tgz",
-        "urls": [],
+    "car_devkit.tgz": {
         "sha256": "b97deb463af7d58b6bfaa18b2a4de9829f0f79e8ce663dfa9261bf7810e9accd",
         "bytes": 330_960,
     },
-    {
-        "name": "cars_test_annos_withlabels.mat",
-        "urls": [],
+    "cars_test_annos_withlabels.mat": {
         "sha256": "790f75be8ea34eeded134cc559332baf23e30e91367e9ddca97d26ed9b895f05",
         "bytes": 185_758,
     },
-]
+}
 LICENCE = "non-commercial research; cite Krause et al. (2013)"
 IMAGES = {"train": 830, "test": 8_041, "channels": 3}  # 20 classes train; about 41 images each
 GATED = (

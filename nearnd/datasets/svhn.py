@@ -7,20 +7,17 @@ from nearnd.datasets._mat import read_mat
 from nearnd.datasets._reader import reader
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
-ARCHIVES = [
-    {
-        "name": "train_32x32.mat",
-        "urls": ["http://ufldl.stanford.edu/housenumbers/train_32x32.mat"],
+LINKS = ["http://ufldl.stanford.edu/housenumbers/"]
+ARCHIVES = {
+    "train_32x32.mat": {
         "sha256": "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
         "bytes": 182_040_794,
     },
-    {
-        "name": "test_32x32.mat",
-        "urls": ["http://ufldl.stanford.edu/housenumbers/test_32x32.mat"],
+    "test_32x32.mat": {
         "sha256": "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
         "bytes": 64_275_384,
     },
-]
+}
 LICENCE = "non-commercial use only"
 IMAGES = {"train": 73_257, "test": 26_032, "channels": 3}
 

@@ -12,14 +12,10 @@ from nearnd.files.decode import decode_splits
 from nearnd.plugins import listed
 
 CLASSES = listed("tiny_imagenet")  # WordNet ids, sorted
-ARCHIVES = [
-    {
-        "name": "tiny-imagenet-200.zip",
-        "urls": ["http://cs231n.stanford.edu/tiny-imagenet-200.zip"],
-        "md5": "90528d7ca1a48142e341f4ef8d21d0de",
-        "bytes": 248_100_043,
-    }
-]
+LINKS = ["http://cs231n.stanford.edu/"]
+ARCHIVES = {
+    "tiny-imagenet-200.zip": {"md5": "90528d7ca1a48142e341f4ef8d21d0de", "bytes": 248_100_043}
+}
 LICENCE = "ImageNet terms: non-commercial research"
 IMAGES = {"train": 100_000, "test": 10_000, "channels": 3}
 TRAIN = r"tiny-imagenet-200/train/(n\d{8})/images/(\1_\d+\.JPEG)"
@@ -34,7 +30,7 @@ def build(archives, /, size: int = 64):
     Some images are grey and get three equal channels. ids are "train/<class>/<file>",
     "test/<file>", sorted by class.
     """
-    path = archives[ARCHIVES[0]["name"]]
+    (path,) = archives.values()
     archive = Archive(path, "|".join((TRAIN, TEST, re.escape(TABLE))))
     class_of = archive.pairs(TABLE)  # {"val_0.JPEG": "n03444034 0 32 44 62"}
     train = [

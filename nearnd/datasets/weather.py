@@ -14,9 +14,7 @@ from nearnd.files.decode import decode_parts
 
 CLASSES = ["cloudy", "rain", "shine", "sunrise"]
 COUNTS = [300, 215, 253, 357]
-ARCHIVES = [
-    {"name": "dataset2.zip", "urls": [], "sha256": None, "bytes": 91_000_000, "about": True}
-]
+ARCHIVES = {"dataset2.zip": {"bytes": 91_000_000, "about": True}}
 LICENCE = "CC BY 4.0; doi 10.17632/4drtyfjtfy.1"
 IMAGES = {"train": 900, "test": 225, "channels": 3}
 GATED = (

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._trained import Given, Trained, batched
+from nearnd.files.header import BOOL, NULL, either, number, record, several, whole
 from nearnd.jobs.device import device
-from nearnd.jobs.training_loop import stages, train
+from nearnd.jobs.training_loop import stages
 from nearnd.networks.augment import as_tensor
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.contrast import contrast_normalised, extrema
@@ -34,7 +35,7 @@ class Sphere(nn.Module):
 
     def __init__(self, facts: dict):
         super().__init__()
-        self.encoder = lenet(**{name: facts[name] for name in NETWORK})
+        self.encoder = lenet(**{name: facts[name] for name in NETWORK}, xavier=False)
         self.register_buffer("centre", torch.zeros(facts["code"]))
         self.register_buffer("radius", torch.zeros(()))
 
@@ -77,6 +78,10 @@ class Compact(Trained):
     ae_lr: float = 1e-4
     ae_weight_decay: float = 0.5e-6
 
+    FACTS = record(
+        extrema=either(several(number(), 2, 2), NULL), side=whole(), channels=whole(most=64),
+        widths=several(whole()), hidden=either(whole(), NULL), code=whole(), bias=BOOL,
+    )  # fmt: skip
     contrast = False  # True: normalised, see `contrast_normalised`; else pixels stay in [0, 1]
 
     def see(self, pixels: np.ndarray) -> Tensor:
@@ -120,7 +125,7 @@ class Compact(Trained):
                 both.parameters(), self.ae_lr, weight_decay=self.ae_weight_decay
             )
             schedule = tenths(self.ae_milestones, n, batch)
-            train(both, adam, error, seed=seed, schedule=schedule, **pretraining)
+            given.train(both, adam, error, schedule=schedule, **pretraining)
         self.net = net
         net.centre.copy_(centre(self._codes(pixels[:normals])))
 
@@ -130,13 +135,14 @@ class Compact(Trained):
 
         adam = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay)
         schedule = tenths(self.milestones, n, batch)
-        train(net.train(), adam, objective, seed=seed, schedule=schedule, **main)
+        given.train(net.train(), adam, objective, schedule=schedule, **main)
         self._check(pixels, seed)
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": the code z, float32 (N, code), "logit": |z - c|^2 - R^2, float32 (N,)},
         higher = more anomalous; R is 0 but for the soft boundary."""
         net = self.fitted("embed").eval()
+        self.check_size(pixels)
 
         def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
             z, d = net(self.see(some).to(net.centre.device))

@@ -1,6 +1,7 @@
 """Tables between stages: csv, written whole or not at all, columns checked when read."""
 
 import csv
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from nearnd.contracts import Images
-from nearnd.files.arrays import AGAIN, load_array, replacing, save_array
+from nearnd.files.arrays import AGAIN, array_facts, load_array, replacing, save_array
+from nearnd.files.regular import regular
 from nearnd.tasks import Normal
 
 NAMES = {
@@ -30,7 +32,7 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
 def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
     """Reads csv or tsv; the columns in NAMES stay text even if they look like numbers."""
     try:
-        header = pd.read_csv(path, sep=_separator(path), nrows=0).columns
+        header = pd.read_csv(regular(path), sep=_separator(path), nrows=0).columns
         numbers = [column for column in header if column not in NAMES]
         table = pd.read_csv(
             path,
@@ -57,31 +59,49 @@ def save_images(folder: str | Path, split: str, images: Images, classes: list[st
     folder, (height, width) = Path(folder), images.pixels.shape[1:3]
     names = np.asarray(classes, dtype=object)[images.labels]
     masks = np.zeros((0, height, width), np.uint8) if images.masks is None else images.masks
-    save_array(folder / f"{split}.npy", images.pixels)
+    table = folder / f"{split}.csv"
+    save_table(table, pd.DataFrame({"id": images.ids, "label": images.labels, "class": names}))
+    save_array(folder / f"{split}.npy", images.pixels, table=_digest(table))
     save_array(folder / f"{split}_masks.npy", masks)
-    save_table(
-        folder / f"{split}.csv",
-        pd.DataFrame({"id": images.ids, "label": images.labels, "class": names}),
-    )
 
 
 def load_names(pixels: str | Path) -> pd.DataFrame:
     """id and class of the images at `pixels`, without their pixels."""
-    return load_table(Path(pixels).with_suffix(".csv"), "id", "class")
+    return _table_of(Path(pixels))[0]
+
+
+def _table_of(pixels: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """The table of a stored set and its pixels; ValueError unless they were written together."""
+    file, array = pixels.with_suffix(".csv"), load_array(pixels, ndim=4, dtype="uint8")
+    table = load_table(file, "id", "label", "class")
+    if len(table) != len(array):
+        raise ValueError(
+            f"{pixels} has {len(array)} images, its table {file.name} {len(table)} rows{AGAIN}"
+        )
+    if array_facts(pixels, array).get("table") not in (None, _digest(file)):
+        raise ValueError(f"{file} is not the table that was written with {pixels.name}{AGAIN}")
+    return table, array
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def load_images(pixels: str | Path) -> Images:
     """The image set at `pixels` (.npy, its .csv and masks beside it), with its class names."""
     pixels = Path(pixels)
-    table = load_table(pixels.with_suffix(".csv"), "id", "label", "class")
-    array = load_array(pixels, ndim=4, dtype="uint8")
-    if len(table) != len(array):
-        file = pixels.with_suffix(".csv").name
-        raise ValueError(
-            f"{pixels} has {len(array)} images, its table {file} {len(table)} rows{AGAIN}"
-        )
+    table, array = _table_of(pixels)
     labels, ids = table["label"].to_numpy(np.int64), table["id"].to_numpy(str)
     return Images(array, labels, ids, _masks(pixels, len(array)), table["class"].to_numpy(str))
+
+
+def load_splits(train: str | Path, test: str | Path) -> dict[str, Images]:
+    """Both splits of a stored set; ValueError unless their images are of one shape."""
+    found = {"train": load_images(train), "test": load_images(test)}
+    one, other = (images.pixels.shape[1:] for images in found.values())
+    if one != other:
+        raise ValueError(f"{train} has images of {one}, {test} of {other}{AGAIN}")
+    return found
 
 
 def load_task(pixels: str | Path, normal: str) -> Images:

@@ -129,6 +129,13 @@ def _state_folder(rule: str, wildcards: dict[str, str], params: Any, inputs: lis
     return Path(path("state"), rule, *wildcards.values(), key)
 
 
+def _read(files: Sequence[str], words: str) -> str:
+    """What the job read, for a sentence that names none of it."""
+    if not files or any(file in words for file in files):
+        return ""
+    return f" (read: {', '.join(files[:4])}{' ...' if len(files) > 4 else ''})"
+
+
 @contextmanager
 def start(snakemake, apart: Sequence[str] = ()) -> Iterator[Job]:
     """Opens the log, and closes the job: state removed on success, a plain message on failure.
@@ -165,7 +172,7 @@ def start(snakemake, apart: Sequence[str] = ()) -> Iterator[Job]:
             )
         if not isinstance(error, EXPECTED) and type(error).__name__ != "OutOfMemoryError":
             raise  # torch's, which is not loaded here, says how much there was
-        log.error(f"error: {error}")
+        log.error(f"error: {error}{_read(list(snakemake.input), str(error))}")
         sys.exit(1)
     for state in folder.parent.glob("*"):  # also what the job left with other params
         if not (run.keep and state == folder):

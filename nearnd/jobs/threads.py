@@ -17,7 +17,8 @@ def set_threads(computing: int, cores: int) -> None:
     one, several = "1", str(computing)
     os.environ |= {
         "OMP_NUM_THREADS": several, "MKL_NUM_THREADS": several,
-        "MKL_DYNAMIC": "FALSE",  # else torch takes no more than there are cores
+        # else there are no more of them than cores, or fewer while others work
+        "MKL_DYNAMIC": "FALSE", "OMP_DYNAMIC": "FALSE",
         "OPENBLAS_NUM_THREADS": one, "VECLIB_MAXIMUM_THREADS": one, CORES: str(cores),
     }  # fmt: skip
     threadpool_limits({"blas": 1, "openmp": computing})  # of what is loaded already

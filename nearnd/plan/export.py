@@ -1,7 +1,7 @@
 """A trained method of a run into a folder of its own (report/model_folder.py)."""
 
-import inspect
 import json
+import shlex
 import shutil
 from datetime import date
 from pathlib import Path
@@ -12,15 +12,16 @@ import numpy as np
 from nearnd import __version__, plugins
 from nearnd import config as settings
 from nearnd.files.arrays import load_array, replacing, save_json
-from nearnd.files.decode import decode_each
 from nearnd.files.paths import path
+from nearnd.files.picture import Form
 from nearnd.files.tables import load_names, load_table
-from nearnd.plan import lineage
+from nearnd.plan import lineage, resources
 from nearnd.plan.run import Run
 from nearnd.report.conformal import promise
 from nearnd.report.model_folder import BANK, DETECTOR, MODEL, STAGES, VERSION, named, scorer, sha256
 from nearnd.tasks import Normal
 
+GIVEN = "the config (is --configfile that of the run?)"
 AGAIN = 8  # held-out images that are scored once more
 NEAR = 0.5  # deviations of held-out scores between two devices, at most; other weights: more
 
@@ -34,8 +35,8 @@ def export(
     root: where results/ lies; command: what makes them. ValueError if a name is unknown, a part has
     not been made, or was made with other entries than those of the run.
     """
-    spec = settings.lookup(run.config, "methods", method, "export")
-    settings.lookup(run.config, "datasets", dataset, "export")
+    spec = settings.lookup(run.config, "methods", method, GIVEN)
+    settings.lookup(run.config, "datasets", dataset, GIVEN)
     task = {"dataset": dataset, "normal": normal, "detector": spec["detector"], "seed": seed}
     files = {DETECTOR: run.detector(**task)}
     if spec["bank"] != "none":
@@ -43,11 +44,13 @@ def export(
     scores = path("scores", **task, method=method, images="test")
     made = str(Path(scores).with_suffix(".json"))
     pixels = {split: path("images", dataset=dataset, split=split) for split in ("train", "test")}
-    wanted = [*files.values(), scores, made, *pixels.values()]
-    if missing := [name for name in wanted if not (root / name).exists()]:
+    wanted = [*files.values(), scores, *pixels.values()]
+    missing = [name for name in wanted if not (root / name).exists()]
+    if missing or not (root / made).exists():
+        missing = missing or [made]
         raise ValueError(
             f"{method} on {dataset} ({normal}, seed {seed}) is not finished: there is no"
-            f" {root / missing[0]}. To make it: {command} -- {' '.join(missing)}"
+            f" {root / missing[0]}. If the names are right: {command} -- {shlex.join(missing)}"
         )
     with named(root / made):
         record = json.loads((root / made).read_text())
@@ -56,7 +59,7 @@ def export(
         raise ValueError(
             f"{root / scores} was made with other settings of {', '.join(other)} than those given"
             " now. Give the --configfile and --config of that run; or make it with these:"
-            f" {command} -- {scores}"
+            f" {command} -- {shlex.quote(scores)}"
         )
     table = load_table(root / scores, "is_anomaly", "score")
     normals = np.flatnonzero(~table["is_anomaly"].astype(bool))
@@ -78,6 +81,7 @@ def export(
         "detector": settings.arguments(run.config, "detectors", spec["detector"]),
         "score": settings.arguments(run.config, "scores", spec["score"]),
         "seed": record["seed"],
+        "threads": resources.threads(run, dataset),
         "images": _read_as(run, dataset, images.shape),
     }
     facts["code"] = {stage: plugins.digest(f"{stage}s", facts[stage]["kind"]) for stage in STAGES}
@@ -106,9 +110,8 @@ def _differ(made: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def _read_as(run: Run, dataset: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """How new pictures are read: as the dataset's entry says, where decoding knows its words."""
+    """How new pictures are read: as the dataset's entry says, the fields of a Form."""
     entry = settings.arguments(run.config, "datasets", dataset)
     given = plugins.defaults("datasets", entry["kind"]) | entry
-    known = list(inspect.signature(decode_each).parameters)[1:]
-    as_said = {key: given[key] for key in known if key in given}
+    as_said = {key: given[key] for key in Form._fields if key in given}
     return as_said | {"size": shape[1], "mode": "RGB" if shape[3] == 3 else "L"}

@@ -39,9 +39,9 @@ def promise(held_out: np.ndarray, quantile: float) -> str:
 
     low, high = beta.ppf(RANGE, n + 1 - rank, rank)  # of the share above, over draws of held-out
     return (
-        f"threshold {threshold(held_out, quantile):.6g}: at most {1 - quantile:.3g} of new normal"
-        f" images are above it on average; with {n} held-out images {low:.1%} to {high:.1%}, in"
-        " nine of ten cases"
+        f"threshold {threshold(held_out, quantile):.6g}: {100 * (1 - quantile):.3g} % of new normal"
+        " images at most are above it, on average over draws of the held-out ones; with these"
+        f" {n} it is {low:.1%} to {high:.1%} in nine of ten cases"
     )
 
 

@@ -8,6 +8,7 @@ bank.safetensors      the normal images' features, if the method has a bank
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,17 +20,20 @@ import pandas as pd
 
 from nearnd import plugins
 from nearnd.contracts import score_of
-from nearnd.files.arrays import load_tensors
+from nearnd.files.arrays import load_rows
 from nearnd.files.regular import regular
 from nearnd.jobs.seeds import pixel_seeds
+from nearnd.jobs.threads import set_threads
 from nearnd.report.conformal import p_values, threshold
 
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
 VERSION = 1  # of what stands in model.json
 STAGES = ("detector", "score")  # that new images go through
+MOST_THREADS = 64
 BATCH = 512  # images that are read and scored at a time
 FACTS = {
-    "detector": dict, "score": dict, "seed": int, "images": dict, "held_out": list, "files": dict,
+    "detector": dict, "score": dict, "seed": int, "threads": int, "images": dict, "held_out": list,
+    "files": dict,
 }  # fmt: skip
 
 
@@ -52,6 +56,8 @@ def read(folder: Path) -> dict[str, Any]:
                 raise ValueError(
                     f"{name} is {facts.get(name)!r:.60}; it has to be a {kind.__name__}"
                 )
+        if not 1 <= facts["threads"] <= MOST_THREADS:
+            raise ValueError(f"threads is {facts['threads']}; it may be 1 to {MOST_THREADS}")
         held_out = np.array(facts["held_out"], dtype=np.float32)  # as scores are
         if held_out.ndim != 1 or not len(held_out) or not np.isfinite(held_out).all():
             raise ValueError("held_out has to be a list of at least one finite number")
@@ -69,9 +75,10 @@ def scorer(
     facts: dict[str, Any], detector: Path, bank: Path | None = None
 ) -> Callable[[np.ndarray], np.ndarray]:
     """The function from pixels uint8 (N, H, W, C) to scores float32 (N,)."""
+    set_threads(facts["threads"], min(8, os.cpu_count() or 1))  # as the held-out images were scored
     network = plugins.build("detectors", facts["detector"])
     network.load(detector)
-    features = load_tensors(bank)[0] if bank else {}
+    features = load_rows(bank) if bank else {}
     score = plugins.build("scores", facts["score"])
 
     def scores(pixels: np.ndarray) -> np.ndarray:
@@ -124,7 +131,7 @@ def named(path: Path) -> Iterator[None]:
     """Whatever goes wrong with a file from elsewhere becomes a ValueError that names it."""
     try:
         yield
-    except (MemoryError, OSError):  # of the machine
+    except (MemoryError, OSError, ImportError):  # of the machine
         raise
     except Exception as error:  # damaged files and weights raise errors of every type
         words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

@@ -1,5 +1,7 @@
 """One row for each method, one column for each dataset: how the papers' main tables look."""
 
+from typing import Literal
+
 import pandas as pd
 
 from nearnd.contracts import configured
@@ -12,7 +14,7 @@ SHOWN = {"far": FAR, "near": WORST, "closest": CLOSEST}
 
 
 @configured
-def build(data, /, show: str = "far"):
+def build(data, /, show: Literal["far", "near", "closest"] = "far"):
     """Mean AUROC over classes, mean and standard deviation over seeds, in percent; last the mean
     over datasets, of methods that have them all. A method that did not run on a dataset has "-".
 

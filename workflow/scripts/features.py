@@ -13,8 +13,8 @@ with job.start(snakemake) as run:
     normal = snakemake.wildcards.normal
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.load(snakemake.input.detector)
-    for split in ("train", "test"):
-        images = tables.load_images(snakemake.input[split])
+    splits = tables.load_splits(snakemake.input.train, snakemake.input.test)
+    for split, images in splits.items():
         pixels, row = images.pixels, np.arange(len(images))
         if split == "train" and normal != "any":  # the others are for no bank
             row = np.flatnonzero(Normal.parse(normal).of(images.names))

@@ -11,9 +11,9 @@ from nearnd.tasks import Normal
 with job.start(snakemake) as run:
     files, w = dict(snakemake.input.items()), snakemake.wildcards
     table = tables.load_names(files["pixels"])
-    queries, _ = arrays.load_tensors(files["queries"])
+    queries = arrays.load_rows(files["queries"], len(table))
     queries.pop("row")
-    bank = arrays.load_tensors(files["bank"])[0] if "bank" in files else {}
+    bank = arrays.load_rows(files["bank"]) if "bank" in files else {}
     score = plugins.build("scores", snakemake.params.entry)
     table["score"] = score_of(score(bank, queries, seed=run.seed))
     own = snakemake.params.own  # another dataset's images are anomalies, all of them
