@@ -29,7 +29,8 @@ def metrics() -> pd.DataFrame:
         pairs = zip(("rest", "x", "y", "z"), values, strict=True)
         rows += [(*run, "auroc", anomaly, value) for anomaly, value in pairs]
         rows.append((*run, "fpr95", "rest", 0.25))
-    return pd.DataFrame(rows, columns=[*summary.RUN, "metric", "anomaly", "value"])
+    table = pd.DataFrame(rows, columns=[*summary.RUN, "metric", "anomaly", "value"])
+    return table.assign(n_normal=36, n_anomaly=[20 if n == "a" else 90 for n in table["normal"]])
 
 
 def row(table: pd.DataFrame, metric: str) -> pd.Series:
@@ -38,6 +39,7 @@ def row(table: pd.DataFrame, metric: str) -> pd.Series:
 
 def test_summary_by_hand(metrics):
     table = summary.summary(metrics, CLOSENESS)
+    assert set(table["images"]) == {20}
     expected = ["auroc_one_vs_rest", "auroc_bottom1", "auroc_clp", "fpr95"]
     assert list(table["metric"]) == expected
     assert (table["runs"] == 2).all()
