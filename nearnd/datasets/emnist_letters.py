@@ -5,6 +5,8 @@ for MNIST. The source stores the images transposed: here they stand upright, lik
 detector could tell letters from digits by their direction alone.
 """
 
+from typing import Literal
+
 from nearnd.datasets._idx import SIDE, idx
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import named
@@ -30,7 +32,7 @@ MOST_ZIPPED = 600_000_000  # bytes of any file in the zip, which has six sets
 
 
 @reader
-def build(archives, /, size: int = 28, mode: str = "L"):
+def build(archives, /, size: int = 28, mode: Literal["RGB", "L"] = "L"):
     """4,800 training and 800 test images of each letter, uint8 (N, size, size, 1 or 3).
 
     `mode` is "L" (one channel) or "RGB" (three equal ones). ids are "train/00000", "test/00000".

@@ -5,6 +5,8 @@ nothing to slice by; several kinds of flip are among them. A test set only. The 
 `fashion_mnist_c` (kind corrupted) has the corruptions apart.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from nearnd.contracts import Images
@@ -35,7 +37,7 @@ IMAGES = {"train": 0, "test": 10_000, "channels": 1}  # corruptions mixed
 
 
 @reader
-def build(archives, /, size: int = 28, mode: str = "L"):
+def build(archives, /, size: int = 28, mode: Literal["RGB", "L"] = "L"):
     """10,000 images, uint8 (N, size, size, 1 or 3); ids "mixed/1/test/00017".
 
     `size` and `mode` as in `fashion_mnist`, the clean set.

@@ -6,6 +6,7 @@ training images, corrupted as well, are not used: detectors train on clean ones.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -36,7 +37,13 @@ MOST = 60_000_000  # bytes of any file in the zip; 60,000 images have 47,040,128
 
 
 @reader
-def build(archives, /, corruptions: Sequence[str] | None = None, size: int = 28, mode: str = "L"):
+def build(
+    archives,
+    /,
+    corruptions: Sequence[str] | None = None,
+    size: int = 28,
+    mode: Literal["RGB", "L"] = "L",
+):
     """10,000 images for each corruption (None: all 15), uint8 (N, size, size, 1 or 3).
 
     `size` and `mode` as in `mnist`, the clean set.

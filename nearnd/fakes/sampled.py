@@ -1,6 +1,7 @@
 """Fakes drawn from an early-stopped generator: FITYMI's near anomalies."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -35,13 +36,11 @@ class Sampled:
 
     stop: dict | None = None
     measure: str = "frechet"
-    levels: str = "own"
+    levels: Literal["own", "matched"] = "own"
     patience: int | None = None
 
     def __post_init__(self):
         self.stop = self.stop or {"factor": 5}
-        if self.levels not in ("own", "matched"):
-            raise ValueError(f"sampled: levels is {self.levels!r}; it may be own or matched")
         if self.patience is not None and (self.patience < 2 or "factor" not in self.stop):
             raise ValueError(
                 f"sampled: patience is {self.patience}; it may be a number of snapshots from 2 on,"

@@ -317,7 +317,8 @@ def _sheet(source: Source) -> dict[str, Any]:
 
 READS = {
     "metrics": Read(
-        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value, n_normal, n_anomaly",
+        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value, n_normal,"
+        " n_anomaly",
         lambda run, experiment: [{"file": path("metrics", experiment=experiment)}],
     ),
     "slices": Read(
@@ -359,8 +360,8 @@ READS = {
     "maps": Read(
         "list of dicts, one for each task and each method whose score or detector gives maps:"
         " dataset, normal, method, seed; of the dataset's own test images pixels, masks (or None),"
-        " class, is_anomaly (N,), map (N, h, w), and share: the part of the image's side, around its"
-        " centre, that the map covers",
+        " class, is_anomaly (N,), map (N, h, w), and share: the part of the image's side, around"
+        " its centre, that the map covers",
         _maps,
         _each(_map),
     ),

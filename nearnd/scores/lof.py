@@ -23,8 +23,6 @@ def build(
     and warns. `standardise`, `pca`: see _shallow.prepared. ValueError for a bank of `n_neighbors`
     images or fewer.
     """
-    if not isinstance(n_neighbors, int) or n_neighbors < 1:
-        raise ValueError(f"n_neighbors is {n_neighbors!r}; it takes a whole number of at least 1")
     check_pca(pca)
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
