@@ -26,6 +26,7 @@ def show(folder: Path = Path()) -> str:
 
     from nearnd.files.paths import RESULTS, path
     from nearnd.files.tables import load_table
+    from nearnd.report import words
 
     summary, index = folder / path("summary"), ["dataset", "method", "test", "runs"]
     if not summary.parent.exists():
@@ -45,7 +46,8 @@ def show(folder: Path = Path()) -> str:
         ]
         order = table[index].drop_duplicates()
         wide = table.pivot(index=index, columns="metric", values="value").fillna("")
-        wide = wide[list(dict.fromkeys(table["metric"]))].reset_index()
+        wide = wide[list(dict.fromkeys(table["metric"]))]
+        wide = wide.rename(columns=words.metric).reset_index()
         wide = order.merge(wide, on=index).to_markdown(index=False)
     places = {name: RESULTS / name for name in ("tables", "figures", "scores")}
     places["report"] = Path(path("report"))

@@ -23,6 +23,6 @@ rule fakes:
             if "generator" in run.config["fakes"][w.fakes]
             else None
         ),
-        stamp=lambda w: inputs.stamp(inputs.fakes(run, w)["outside"]),
+        stamp=lambda w: inputs.stamp(inputs.folders(run, "fakes", w.fakes)),
     script:
         "../workflow/scripts/fakes.py"

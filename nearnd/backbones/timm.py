@@ -39,6 +39,16 @@ def work(about, *, model: str, kwargs: dict | None, **rest) -> dict:
     return {"network": flops.backbone(model, kwargs or {})}
 
 
+def features(*, kwargs: dict | None, **rest) -> int | None:
+    """See contracts.py: where the entry says it."""
+    return (kwargs or {}).get("embed_dim")
+
+
+def sees(*, resize: int | None, **rest) -> int | None:
+    """See contracts.py: where the entry says it."""
+    return resize
+
+
 @dataclass
 class Timm:
     """Backbone (contracts.py): the network `model` of timm, called with `kwargs`, without its

@@ -14,15 +14,24 @@ CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 ARCHIVES = {
     "cifar-10-binary.tar.gz": {
         "urls": ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"],
-        "sha256": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        "sha1": {
+            "cifar-10-batches-bin/data_batch_1.bin": "aadd24acce27caa71bf4b10992e9e7b2d74c2540",
+            "cifar-10-batches-bin/data_batch_2.bin": "c0ba65cce70568cd57b4e03e9ac8d2a5367c1795",
+            "cifar-10-batches-bin/data_batch_3.bin": "1dd00a74ab1d17a6e7d73e185b69dbf31242f295",
+            "cifar-10-batches-bin/data_batch_4.bin": "aab85764eb3584312d3c7f65fd2fd016e36a258e",
+            "cifar-10-batches-bin/data_batch_5.bin": "26e2849e66a845b7f1e4614ae70f4889ae604628",
+            "cifar-10-batches-bin/test_batch.bin": "67eb016db431130d61cd03c7ad570b013799c88c",
+        },
+        "hint": "Any tar or zip of the official binary files will do, or their folder"
+        " cifar-10-batches-bin itself; the pickles of cifar-10-batches-py will not.",
         "bytes": 170_052_171,
     }
 }
 LICENCE = "none stated; cite Krizhevsky, Learning Multiple Layers of Features (2009)"
 IMAGES = {"train": 50_000, "test": 10_000, "channels": 3}
 MEMBERS = {
-    "train": [f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)],
-    "test": ["cifar-10-batches-bin/test_batch.bin"],
+    "train": [f"data_batch_{i}.bin" for i in range(1, 6)],
+    "test": ["test_batch.bin"],
 }
 MOST = 40_000_000  # bytes of any file in the archive; 10,000 images have 30,730,000
 

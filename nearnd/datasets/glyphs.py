@@ -14,6 +14,7 @@ from nearnd.contracts import Images
 from nearnd.datasets._reader import reader
 from nearnd.datasets._split import stratified
 
+RANGES = {"size": [4, 1024], "per_class": [2, 100_000]}
 CLASSES = [
     "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
     "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",

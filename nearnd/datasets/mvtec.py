@@ -69,7 +69,7 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
         files = Archive(archive, f"{image}|{drawn}")
         marked = {match[1]: member for match, member in files.matching(drawn)}
 
-        splits, masks = {"train": [], "test": []}, []
+        splits, masks, seen = {"train": [], "test": []}, [], []
         for match, member in files.matching(image):
             path, split, kind = match.groups()
             if kind not in names:
@@ -82,8 +82,9 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
                 if kind != "good" and key not in marked:
                     raise ValueError(f"mvtec: {archive} has no mask of {member.name}")
                 masks.append((path, marked.get(key)))
+                seen.append(member)
         images = decode_splits(splits, size)
-        images["test"] = Images(*images["test"][:3], decode_masks(masks, size))
+        images["test"] = Images(*images["test"][:3], decode_masks(masks, size, images=seen))
         return images, names
 
     return Reader(read)

@@ -105,7 +105,8 @@ def train_exposed(
 
 def outlier_rows(step: int, m: int, batch: int, seed: int) -> np.ndarray:
     """Which of m outliers a step sees, (batch,): all of them before one comes again; if they are
-    fewer than a batch, drawn with replacement."""
+    fewer than a batch, drawn with replacement. RETH's code draws so wherever there are fewer
+    outliers than normal images."""
     if m < batch:
         return np.random.default_rng([seed, step]).integers(m, size=batch)
     return batch_rows(step, m, batch, seed + 1)  # another order than that of the normals

@@ -23,7 +23,7 @@ EMBEDS = ["features", "logit"]
 class DeepSVDD(Compact):
     """The score is |z - c|^2, minus R^2 for the soft boundary."""
 
-    objective: Literal["one_class", "soft_boundary"] = "one_class"  # the latter with a radius R
+    objective: Literal["one_class", "soft_boundary"] = "one_class"  # or with a radius R
     nu: float = 0.1  # of soft_boundary: the share of the images that may lie outside of R
     warm_up: int = 10  # epochs for which R stays 0
     contrast: bool = True  # images are normalised in contrast and scaled by the extrema of the

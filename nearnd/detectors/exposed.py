@@ -45,10 +45,11 @@ def work(
 class Scratch(Trained):
     """RETH's methods from scratch; square images of any size that the network can halve."""
 
-    # focal: without class weights; sad: with the centre at the origin
-    loss: Literal["hsc", "bce", "focal", "sad"] = "hsc"
-    # of hsc, the paper's choice (RETH table 3)
-    radial: Literal["pseudo_huber", "l1", "l2", "squared"] = "pseudo_huber"
+    # focal without class weights, sad with the centre at the origin
+    loss: Literal["bce", "focal", "hsc", "sad"] = "hsc"
+    radial: Literal["pseudo_huber", "l1", "l2", "squared"] = (
+        "pseudo_huber"  # of hsc, the paper's choice (RETH table 3)
+    )
     gamma: float = 2.0  # of focal
     network: Literal["lenet", "wide_resnet"] = "lenet"
     widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks, or the wide ResNet's stages

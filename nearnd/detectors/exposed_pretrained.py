@@ -21,7 +21,7 @@ class ExposedPretrained(ExposedBackbone):
     """RETH's methods from a backbone. Its colour jitter and noise, too small to matter, are left
     out. Batch norms are in training mode while it trains."""
 
-    loss: Literal["hsc", "bce", "focal", "sad"] = "hsc"  # see `exposed`
+    loss: Literal["bce", "focal", "hsc", "sad"] = "hsc"  # see `exposed`
     radial: Literal["pseudo_huber", "l1", "l2", "squared"] = "pseudo_huber"  # of hsc
     gamma: float = 2.0  # of focal
     code: int = 256  # features; RETH's for ImageNet

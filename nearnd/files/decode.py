@@ -19,7 +19,8 @@ import numpy as np
 from nearnd.contracts import Images
 from nearnd.files.arrays import release, scratch
 from nearnd.files.image_folders import is_text
-from nearnd.files.picture import Form, Found, mask, scaled, square
+from nearnd.files.mask import mask, seen
+from nearnd.files.picture import Form, Found, scaled, square
 from nearnd.files.regular import regular
 
 BATCH = 256  # images that are handed to the threads at a time
@@ -64,10 +65,23 @@ def decode_each(
 
 
 def decode_masks(
-    sources: Sequence[tuple[str, Source | None]], size: int, fit: str = "squash"
+    sources: Sequence[tuple[str, Source | None]],
+    size: int,
+    fit: str = "squash",
+    images: Sequence[Source | bytes] | None = None,
 ) -> np.ndarray:
-    """uint8 (N, size, size), 1 where an image is marked and else 0; all 0 where there is None."""
-    return _all(sources, (len(sources), size, size), lambda file: mask(file, size, fit))[0]
+    """uint8 (N, size, size), 1 where an image is marked and else 0; all 0 where there is None.
+
+    `images` are what they mark: a mask is turned as its image is, and must have its proportions.
+    """
+
+    def convert(file: BinaryIO, i: int) -> tuple[np.ndarray, Found]:
+        if images is None:
+            return mask(file, size, fit)
+        with _opened(images[i]) as image:
+            return mask(file, size, fit, seen(image))
+
+    return _all(sources, (len(sources), size, size), convert)[0]
 
 
 def decode_splits(
@@ -140,13 +154,13 @@ def _squares(n: int, form: Form) -> tuple[tuple[int, ...], Callable]:
     """The shape of the pixels, and what makes a row of them of a file."""
     form.check()
     shape = (n, form.size, form.size, 3 if form.mode == "RGB" else 1)
-    return shape, lambda file: square(file, form)
+    return shape, lambda file, _: square(file, form)
 
 
 def _all(
     sources: Sequence[tuple[str, Source | bytes | None]],
     shape: tuple[int, ...],
-    convert: Callable[[BinaryIO], tuple[np.ndarray, Found]],
+    convert: Callable[[BinaryIO, int], tuple[np.ndarray, Found]],
     spare: float = 0.0,
     fit: str = "",
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +188,7 @@ def _all(
 def _each(
     sources: Sequence[tuple[str, Source | bytes | None]],
     shape: tuple[int, ...],
-    convert: Callable[[BinaryIO], tuple[np.ndarray, Found]],
+    convert: Callable[[BinaryIO, int], tuple[np.ndarray, Found]],
 ) -> tuple[np.ndarray, list[Found | str | None]]:
     """The pixels, and of each source what was found, or in words why it cannot be read."""
     pixels = scratch(shape)
@@ -185,7 +199,7 @@ def _each(
             return None
         try:
             with _opened(source) as file:
-                pixels[i], found = convert(file)
+                pixels[i], found = convert(file, i)
             return found
         except Exception as error:  # decoders raise errors of every type on broken files
             return _reason(error).removeprefix(f"{source} ")

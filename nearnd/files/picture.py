@@ -69,14 +69,14 @@ def square(file: BinaryIO, form: Form) -> tuple[np.ndarray, Found]:
     from PIL import Image
 
     bilinear = Image.Resampling.BILINEAR  # anti-aliased
-    with _open(file) as image:
+    with opened(file) as image:
         found = Found(image.mode, *image.size, _remark(image))
         deep = ";16" in str(image.tile)
         if not form.cut:  # a coarse pixel would mix what is cut with what is left
             image.draft(None, (SHARPER * form.size,) * 2)  # JPEG only
-        with _room(image.width * image.height):
+        with room(image.width * image.height):
             image.load()
-            if turn := TURNS.get(_orientation(image)):  # exif_transpose: not where others are bad
+            if turn := TURNS.get(orientation(image)):  # exif_transpose: not where others are bad
                 image = image.transpose(Image.Transpose[turn])
             if image.height <= form.cut:
                 raise ValueError(f"it has {image.height} rows, {form.cut} are to be left out")
@@ -91,22 +91,6 @@ def square(file: BinaryIO, form: Form) -> tuple[np.ndarray, Found]:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     pixels = np.asarray(image.convert(form.mode)).reshape(image.height, image.width, -1)
     return padded(pixels, form.size), found._replace(brightest=brightest)
-
-
-def mask(file: BinaryIO, size: int, fit: str = "squash") -> tuple[np.ndarray, Found]:
-    """uint8 (size, size): 1 where at least half of a pixel is marked (not black), else 0.
-
-    A mark so small that it fills no pixel to a half keeps the pixels that it fills most.
-    """
-    from PIL import Image
-
-    with _open(file) as image, _room(image.width * image.height):
-        found = Found(image.mode, *image.size)
-        marked = np.asarray(image.convert("L")) > 0  # (H, W)
-        marked = Image.fromarray(marked.astype(np.float32))
-        share = np.asarray(fitted(marked, size, fit, Image.Resampling.BOX))  # (h, w)
-    least = min(0.5, share.max()) or 1.0  # 1 for a mask without any mark
-    return padded((share >= least).astype(np.uint8), size), found
 
 
 def fitted(image, size: int, fit: str, how):
@@ -155,7 +139,7 @@ def max_pixels() -> int:
     return int(text)
 
 
-def _open(file: BinaryIO):
+def opened(file: BinaryIO):
     from PIL import Image
 
     if not file.read(1):
@@ -178,7 +162,7 @@ _taken, _freed = [0], Condition()
 
 
 @contextmanager
-def _room(pixels: int) -> Iterator[None]:
+def room(pixels: int) -> Iterator[None]:
     """Waits until the pictures in memory and this one have AT_ONCE pixels, or it is the only one:
     the memory of many threads is that of a few pictures."""
     with _freed:
@@ -217,7 +201,7 @@ def _plain(image, deep: bool, bits: int) -> tuple:
     return image if image.mode in ("L", "RGB") else image.convert("RGB"), brightest
 
 
-def _orientation(image) -> int | None:
+def orientation(image) -> int | None:
     """1 to 8, None if there is none that can be read."""
     try:
         return image.getexif().get(ORIENTATION)

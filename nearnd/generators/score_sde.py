@@ -9,6 +9,7 @@ import numpy as np
 
 from nearnd import plugins
 from nearnd.contracts import Plan, Sampler
+from nearnd.files.snapshots import due
 
 # what the contract tests train
 TOY = {
@@ -120,12 +121,18 @@ def build(
 def check(**arguments: Any) -> None:
     """ValueError if an entry cannot work; for the check of a config before any job, without
     torch."""
-    build(**arguments)
+    recipe = build(**arguments).recipe
+    due(recipe["steps"], recipe["snapshots"])
 
 
 def training_steps(*, steps: int, **rest: Any) -> int:
     """See contracts.py."""
     return steps
+
+
+def snapshots(*, steps: int, snapshots: int | Sequence[int], **rest: Any) -> list[int]:
+    """See contracts.py."""
+    return due(steps, snapshots)
 
 
 def work(about, **arguments: Any) -> dict[str, Any]:

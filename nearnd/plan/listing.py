@@ -67,7 +67,7 @@ def state(file: dict[str, Any], kind: str, config: dict[str, Any], archives: Pat
     if place.is_file() and record.is_file():
         if place.stat().st_mtime > record.stat().st_mtime:
             return CHANGED
-        return VERIFIED if file.get("sha256") or file.get("md5") else RECORDED
+        return VERIFIED if {"sha256", "md5", "sha1"} & {k for k in file if file[k]} else RECORDED
     local = [m for m in config["mirrors"] if not m.startswith(("http://", "https://"))]
     if place.is_file() or in_mirror(file["name"], local):
         return UNCHECKED

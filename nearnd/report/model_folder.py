@@ -29,6 +29,7 @@ from nearnd.report.conformal import p_values, threshold
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
 VERSION = 1  # of what stands in model.json
 STAGES = ("detector", "score")  # that new images go through
+MOST_THREADS = 64
 BATCH = 512  # images that are read and scored at a time
 FACTS = {
     "detector": dict, "score": dict, "seed": int, "threads": int, "images": dict, "held_out": list,
@@ -55,6 +56,8 @@ def read(folder: Path) -> dict[str, Any]:
                 raise ValueError(
                     f"{name} is {facts.get(name)!r:.60}; it has to be a {kind.__name__}"
                 )
+        if not 1 <= facts["threads"] <= MOST_THREADS:
+            raise ValueError(f"threads is {facts['threads']}; it may be 1 to {MOST_THREADS}")
         held_out = np.array(facts["held_out"], dtype=np.float32)  # as scores are
         if held_out.ndim != 1 or not len(held_out) or not np.isfinite(held_out).all():
             raise ValueError("held_out has to be a list of at least one finite number")
