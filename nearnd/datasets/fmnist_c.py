@@ -5,8 +5,6 @@ nothing to slice by; several kinds of flip are among them. A test set only. The 
 `fashion_mnist_c` (kind corrupted) has the corruptions apart.
 """
 
-from typing import Literal
-
 import numpy as np
 
 from nearnd.contracts import Images, Mode

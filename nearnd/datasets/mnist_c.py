@@ -6,7 +6,6 @@ training images, corrupted as well, are not used: detectors train on clean ones.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
