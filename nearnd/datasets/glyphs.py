@@ -29,7 +29,7 @@ FONTS = [
         *("Serif", "Serif-Bold", "Serif-Italic", "Serif-BoldItalic"),
     )
 ]
-RANGES = {"size": (4, 1024), "per_class": (2, 100_000)}
+RANGES = {"size": (4, 16_384), "per_class": (2, 100_000)}
 BLOCK = 4  # black-and-white dots per pixel, along each axis
 
 
