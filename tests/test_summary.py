@@ -157,7 +157,7 @@ def test_a_group_is_the_mean_over_its_datasets(metrics):
 def test_the_header_of_fpr95_says_what_is_positive(tmp_path):
     (tmp_path / "results" / "tables").mkdir(parents=True)
     names = {"dataset": "d", "method": "m", "test": "test", "metric": ["auroc", "fpr95"]}
-    table = pd.DataFrame(names | {"mean": [0.9, 0.2], "sd": [0.1, 0.1], "runs": 2})
+    table = pd.DataFrame(names | {"mean": [0.9, 0.2], "sd": [0.1, 0.1], "runs": 2, "images": 36})
     table.to_csv(tmp_path / "results" / "tables" / "summary.csv", index=False)
     assert "| auroc" in show(tmp_path)
     assert "| fpr95 (positive: normal) " in show(tmp_path)
