@@ -24,7 +24,17 @@ def whole(folder: Path, *configs: dict[str, Any]) -> dict[str, Any]:
     config = derive(read_catalog(folder))
     for changes in configs:
         config = derive(lay_over(config, bounded(changes)))
-    return config
+    return _sorted(config)
+
+
+def _sorted(value: Any) -> Any:
+    """With all keys in the order of the alphabet: jobs depend on what an entry says, not on the
+    order in which that is written."""
+    if isinstance(value, list):
+        return [_sorted(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _sorted(value[key]) for key in sorted(value, key=str)}
 
 
 def read_catalog(folder: Path) -> dict[str, Any]:

@@ -26,8 +26,9 @@ def show(folder: Path = Path()) -> str:
 
     from nearnd.files.paths import RESULTS, path
     from nearnd.files.tables import load_table
+    from nearnd.report import words
 
-    summary, index = folder / path("summary"), ["dataset", "method", "test", "runs"]
+    summary, index = folder / path("summary"), ["dataset", "method", "test", "images", "runs"]
     if not summary.parent.exists():
         raise ValueError(f"there is no {summary} yet: run `snakemake --cores all` first")
     table = load_table(summary, *index, "metric", "mean", "sd") if summary.exists() else None
@@ -45,12 +46,14 @@ def show(folder: Path = Path()) -> str:
         ]
         order = table[index].drop_duplicates()
         wide = table.pivot(index=index, columns="metric", values="value").fillna("")
-        wide = wide[list(dict.fromkeys(table["metric"]))].reset_index()
+        wide = wide[list(dict.fromkeys(table["metric"]))]
+        wide = wide.rename(columns=words.metric).reset_index()
         wide = order.merge(wide, on=index).to_markdown(index=False)
     places = {name: RESULTS / name for name in ("tables", "figures", "scores")}
     places["report"] = Path(path("report"))
     found = [f"  {name:8s} {at}" for name, at in places.items() if (folder / at).exists()]
-    return f"{wide}\n(percent; ± over seeds)\n\n" + "\n".join(found)
+    words = "percent; ± over seeds; images: of the smaller group, on few a number says little"
+    return f"{wide}\n({words})\n\n" + "\n".join(found)
 
 
 def export_method(options) -> None:

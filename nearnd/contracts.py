@@ -36,7 +36,12 @@ The file may state, as literals that are read without importing it:
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
-    LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
+    FEATURES   (detectors) how many numbers `features` has for an image, where that is always so;
+               of one on a backbone see `features`
+    SINGULAR   (fidelity) True if it needs more images than features to mean anything
+    RANGES     what a number may be, {argument: [from, to]}, where nearnd/values.py has it wrong
+    MAP        (scores) True if it also gives a map, which drawings then take
+    LABEL      (fidelity, fakes, metrics) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
     TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
@@ -48,9 +53,14 @@ The file may state, as literals that are read without importing it:
 and functions, which get an entry's arguments over the defaults of `build`:
 
     check(**arguments)           ValueError in one sentence if they cannot work together (of
-                                 samplers see `Sampler`)
+                                 samplers see `Sampler`); for what `build` does not refuse before
+                                 any job, as it does in stages that load no torch
     count(of, **arguments)       (datasets) in place of IMAGES; `of`: that of the set it changes, or
                                  None
+    snapshots(**arguments)       (generators) the steps after which one is kept
+    features(**arguments)        (backbones) how many numbers come out for an image
+    sees(**arguments)            (backbones) the side of an image, in pixels, that it works with:
+                                 a larger one is made smaller first
     training_steps(**arguments)  (generators) of a whole training, 0 if nothing is trained: for the
                                  time that a cluster is asked for
     seeded(**arguments)          (backbones) True if the weights depend on the seed: then there is
@@ -58,7 +68,7 @@ and functions, which get an entry's arguments over the defaults of `build`:
     work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
                                  has to know: {field of Work: value}, from an `About`
 
-The first four are called while the workflow is planned: their files load no torch at the top. A
+All but the last are called while the workflow is planned: their files load no torch at the top. A
 kind that does not state its number of images, steps or work is shown as unknown, never guessed.
 """
 
@@ -72,6 +82,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:  # planning reads this file too
     import numpy as np
 
+Mode = Literal["RGB", "L"]  # the channels of stored images: three, or one
 Fit = Literal["squash", "crop", "pad"]  # how a picture becomes a square: files/picture.py
 Embedding = dict[str, "np.ndarray"]  # name -> float32 (N, ...); vectors are "features" (N, D)
 
@@ -266,7 +277,10 @@ class Bank(Protocol):
     def __call__(self, embedding: Embedding, *, seed: int) -> Embedding:
         """The rows of the normal training images' embedding that are kept.
 
-        Beside the detector's arrays it has "label", int64 (N,): the images' classes.
+        Beside the detector's arrays it has "label", int64 (N,): the images' classes. An embedding
+        is stored and shared by all methods, so what is far larger than its images cannot be one: a
+        bank of patches (5,000 images at 224 pixels: 16 GB), thinned while they are made, is part of
+        the detector's fit.
         """
 
 

@@ -18,14 +18,15 @@ COUNTS = """
     anchors attention batch blocks channel_mult classes code columns corrections crop degree depth
     dimension hidden images iterations k layers limit max_samples micro_batch n n_estimators
     n_neighbors neighbourhood nf num_scales per_class per_stage projection resize rows sample_batch
-    severities snapshots steps tail width widths
+    snapshots steps tail width widths
 """
 SHARES = "dropout ema freeze grey momentum nu share smoothing train"
-POSITIVE = "beta_max c rho sigma_max sigma_min std temperature"
+POSITIVE = "beta_max c power rho sigma_max sigma_min std temperature"
 RANGES: dict[str, Range] = {
     **dict.fromkeys(COUNTS.split(), (1, NO_END)),
     **dict.fromkeys(SHARES.split(), (0, 1)),
     **dict.fromkeys(POSITIVE.split(), (ABOVE_0, NO_END)),
+    "severities": (1, 5),
     "size": (1, 1 << 14),  # of images, in pixels
 }
 

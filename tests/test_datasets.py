@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nearnd import plugins
 from nearnd.datasets import digits, glyphs, image_folder, wbc
 from nearnd.datasets._split import stratified
 
@@ -89,8 +90,8 @@ def test_digits_split_seed_changes_the_split_and_nothing_else():
 
 
 def test_digits_part_must_be_known():
-    with pytest.raises(ValueError, match="development, test"):
-        digits.build(part="validation").read({})
+    with pytest.raises(ValueError, match="development or test"):
+        plugins.check_entry("datasets", "", {"kind": "digits", "part": "validation"})
 
 
 # ---- glyphs ----
@@ -397,6 +398,57 @@ def test_bad_files_are_all_found_and_ten_are_named(tmp_path):
     assert "truncated" in lines[3]
     assert len(lines) == 12
     assert lines[-1].strip() == "and 3 more"
+
+
+def test_a_bad_file_among_many_is_left_out_and_its_mask_with_it(tmp_path, caplog):
+    fill(tmp_path, {"train/good": 30, "test/good": 10, "test/crack": 10, "ground_truth/crack": 10})
+    for i in range(10):  # each its own tone, and a mark of that many columns
+        save(tmp_path / f"test/crack/{i:03d}.png", tone=(20 * i,) * 3)
+        mask = Image.new("L", (16, 16))
+        mask.paste(255, (0, 0, i + 1, 16))
+        mask.save(tmp_path / f"ground_truth/crack/{i:03d}.png")
+    (tmp_path / "test/crack/004.png").write_bytes(b"rubbish")
+    (tmp_path / "train/good/007.png").write_bytes(b"")
+    splits, _ = image_folder.build(str(tmp_path), size=16).read({})
+    assert "2 of 50 files are not readable images and are left out" in caplog.text
+    assert "test/crack/004.png: not an image" in caplog.text
+    assert [len(splits[split]) for split in ("train", "test")] == [29, 19]
+    test = splits["test"]
+    for row, name in enumerate(test.ids):
+        number = int(Path(name).stem)
+        assert test.masks[row].sum() == (16 * (number + 1) if "crack" in name else 0)
+        assert "crack" not in name or np.all(test.pixels[row] == 20 * number)
+    (tmp_path / "test/crack/005.png").write_bytes(b"rubbish")  # three of fifty are too many
+    with pytest.raises(ValueError, match="3 of 50 files"):
+        image_folder.build(str(tmp_path)).read({})
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+def test_masks_of_oblong_pictures_follow_the_fit(tmp_path, caplog, fit):
+    fill(tmp_path, {"train/good": 2, "test/good": 2, "test/crack": 1, "ground_truth/crack": 1})
+    picture = Image.new("L", (96, 32))
+    picture.paste(255, (40, 8, 60, 20))
+    for folder in ("test", "ground_truth"):
+        picture.save(tmp_path / folder / "crack" / "000.png")
+    test = image_folder.build(str(tmp_path), size=32, fit=fit).read({})[0]["test"]
+    row = test.ids.tolist().index("test/crack/000.png")
+    assert np.array_equal(test.masks[row], test.pixels[row, ..., 0] > 127)
+    area = {"squash": 20 * 12 / 3, "crop": 20 * 12, "pad": 20 * 12 / 9}[fit]
+    assert abs(test.masks[row].sum() / area - 1) < 0.15
+    assert ("3.0 times as long as wide (test/crack/000.png: 96 x 32)" in caplog.text) == (
+        fit != "pad"
+    )
+
+
+def test_what_is_left_out_of_a_folder_is_said_once(tmp_path, caplog):
+    fill(tmp_path, {"cat": 4, "dog": 4})
+    for name in ("cat/1.heic", "cat/2.HEIC", "bird/3.avif", "dog/without"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    image_folder.build(str(tmp_path)).read({})
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    for part in ("2 .heic", "1 .avif", "1 without extension"):
+        assert part in line
 
 
 @pytest.mark.parametrize(

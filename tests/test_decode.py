@@ -454,9 +454,6 @@ def test_a_name_that_is_no_text_is_named_before_anything_is_decoded(tmp_path):
     with pytest.raises(ValueError, match=r"1 files have names that are not UTF-8") as error:
         decode.decode([(f.name, f) for f in found] + bad, 4, "L")
     assert r"caf\xe9.png" in str(error.value)
-    os.mkdir(os.fsencode(tmp_path) + b"/d\xff")
-    with pytest.raises(ValueError, match=r"d\\xff.* is not UTF-8"):
-        list(image_folders.pictures(tmp_path, deep=True))
 
 
 def test_files_that_are_left_out_are_counted(tmp_path, caplog):
@@ -465,7 +462,7 @@ def test_files_that_are_left_out_are_counted(tmp_path, caplog):
         (tmp_path / name).touch()
     image_folders.warn_of_others(tmp_path)
     assert len(caplog.records) == 1
-    counted = caplog.text.split("not read as images: ")[1].split(". Acc")[0].split(", ")
+    counted = caplog.text.split("of images: ")[1].split(". Acc")[0].split(", ")
     assert sorted(counted) == ["1 .txt", "1 without extension", "2 .heic"]
     caplog.clear()
     for name in ("b.HEIC", "in/c.heic", "in/d", "e.txt"):

@@ -180,6 +180,15 @@ def test_networks_have_the_published_sizes():
     assert wide.eval()(torch.zeros(2, 3, 32, 32)).shape == (2, 128)
 
 
+def test_codes_of_deep_svdd_start_as_small_as_in_the_official_code():
+    facts = {"channels": 3, "side": 32, "widths": [32, 64, 128], "hidden": None, "code": 128}
+    torch.manual_seed(0)
+    layer = _deep_svdd.Sphere(facts | {"bias": False}).encoder[-1][-1]
+    assert layer.weight.std().item() == pytest.approx((3 * 2048) ** -0.5, rel=0.02)  # 0.0128
+    reth = lenet.lenet(3, 32, (32, 64, 128), None, 128, bias=False)[-1][-1]
+    assert reth.weight.std().item() == pytest.approx((2 / (2048 + 128)) ** 0.5, rel=0.02)
+
+
 def count(net):
     return sum(p.numel() for p in net.parameters())
 
@@ -383,14 +392,15 @@ def test_adib_stays_nearer_to_its_start_the_stronger_it_is_held(vit):
 def test_bad_input_is_named(tmp_path):
     x, o = noise(6), noise(6, 1)
     for entry, words in (
-        ({"kind": "exposed", "loss": "mse"}, "loss is 'mse', it must be one of bce, focal"),
+        ({"kind": "exposed", "loss": "mse"}, "loss is 'mse'; it may be hsc or bce"),
         ({"kind": "exposed", "radial": "l3"}, "radial is 'l3'"),
         ({"kind": "exposed", "network": "resnet"}, "network is 'resnet'"),
         ({"kind": "deep_svdd", "objective": "svm"}, "objective is 'svm'"),
-        ({"kind": "deep_svdd", "nu": 0}, "nu is 0"),
     ):
         with pytest.raises(ValueError, match=words):
-            plugins.build("detectors", entry)
+            plugins.check_entry("detectors", "", entry)
+    with pytest.raises(ValueError, match="nu is 0"):
+        plugins.build("detectors", {"kind": "deep_svdd", "nu": 0})
     with pytest.raises(ValueError, match=r"outliers are images of \(6, 6, 1\).*same size"):
         fitted("exposed", x, o[:, :6, :6], **SMALL)
     with pytest.raises(ValueError, match=r"images are 8 x 6; this network takes square ones"):

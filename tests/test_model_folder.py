@@ -234,7 +234,7 @@ def test_too_few_held_out_images_are_said(results, capsys):
 
 
 def damages():
-    facts = {"version", "detector", "score", "seed", "images", "held_out", "files"}
+    facts = {"version", "detector", "score", "seed", "threads", "images", "held_out", "files"}
     for name in sorted(facts):
         yield f"no {name}", lambda f, name=name: f.pop(name)
         for value in (None, "x", 99, [], {}, [[1]], {"a": "b"}, {"kind": "../x"}, True, -1, "99.0"):

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,7 +23,7 @@ def screen(**changed) -> Screen:
     rules = [SimpleNamespace(name=name, log=log) for name, log in [("score", ["x"]), ("all", [])]]
     dag = SimpleNamespace(jobs=[SimpleNamespace(rule=rule) for rule in rules])
     facts = {"rules": rules, "dag": dag, "dryrun": False, "local_exec": True,
-             "overwrite_configfiles": [Path("my own.yaml")]}  # fmt: skip
+             "workdir_init": os.getcwd()}  # fmt: skip
     return Screen(SimpleNamespace(**facts | changed), io.StringIO())
 
 
@@ -49,7 +48,8 @@ def failed_by(shown: Screen, how: str) -> list[str]:
     command = f"RuleException:\nCalledProcessError in file x, line 36:\nCommand 'a\nb' {how}."
     lines = say(shown, command, logging.ERROR, event="error")
     lines += say(shown, "Error in rule", logging.ERROR, event="job_error", jobid=3,
-                 log=["results/logs/a.log"], rule_name="score")  # fmt: skip
+                 log=["results/logs/a.log"], rule_name="score", indent=False,
+                 rule_msg=None)  # fmt: skip
     lines += say(shown, "Exiting because a job execution failed. Look above", logging.ERROR)
     lines += say(shown, "Elapsed time: 0:00:01")
     return lines + say(shown, "WorkflowError:\nAt least one job did not complete successfully.",
@@ -80,7 +80,7 @@ def test_a_job_that_could_not_say_why_it_ended_is_explained():
     shown = screen()
     begin(shown)
     lines = failed_by(shown, "died with <Signals.SIGKILL: 9>")
-    assert "killed (SIGKILL)" in lines[0]
+    assert "killed (SIGKILL" in lines[0]
     assert "memory" in lines[0]
 
 
@@ -92,7 +92,7 @@ def test_of_a_job_on_another_machine_the_sentence_is_read_from_its_log(tmp_path)
     shown = screen(local_exec=False)
     begin(shown)
     (line,) = say(shown, "", logging.ERROR, event="job_error", jobid=3, log=[str(log)],
-                  rule_name="score")  # fmt: skip
+                  rule_name="score", indent=True, rule_msg="FAILED")  # fmt: skip
     assert "the image a.png is cut" in line
     assert "first" not in line
 
@@ -108,17 +108,19 @@ def test_a_stop_by_the_user_is_no_failure(how):
     assert "same command" in line
 
 
-def test_the_end_says_what_to_type_next_with_the_config_files_of_the_run():
-    shown = screen(dag=SimpleNamespace(jobs=[SimpleNamespace(rule=SimpleNamespace(name="table"))]))
-    begin(shown)
-    say(shown, event="job_finished", job_id=3)
-    end = "\n".join(say(shown, "Elapsed time: 0:00:01"))
-    assert "results/report.html --configfile 'my own.yaml'" in end
-    listing = screen(
-        dag=SimpleNamespace(jobs=[SimpleNamespace(rule=SimpleNamespace(name="sizes"))])
-    )
-    begin(listing)
-    assert len(say(listing, "Elapsed time: 0:00:01")) == 1
+def test_the_end_says_what_to_type_next_with_the_config_files_of_the_run(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["snakemake", "--cores", "2", "--configfile", "my own.yaml"])
+
+    def end(rule: str) -> list[str]:
+        shown = screen(dag=SimpleNamespace(jobs=[SimpleNamespace(rule=SimpleNamespace(name=rule))]))
+        for number in (3, 4):
+            begin(shown, number)
+            say(shown, event="job_finished", job_id=number)
+        return say(shown, "Elapsed time: 0:00:01")
+
+    last = end("table")[-1]
+    assert "--report results/report.html --cores 2 --configfile 'my own.yaml'" in last
+    assert len(end("sizes")) == 1  # it has printed what was asked for
 
 
 def test_a_mistake_in_the_config_is_one_sentence():
@@ -173,7 +175,7 @@ def test_ctrl_c_stops_at_once_keeps_what_is_done_and_the_same_command_goes_on(ow
     lines = run(own, config="c.yaml").splitlines()
     done = [line for line in lines if ": done in" in line]
     assert len(lines) <= 2 * len(done) + 5
-    assert "--report results/report.html --configfile c.yaml" in lines[-1]
+    assert "--report results/report.html --cores 2 --configfile c.yaml" in lines[-1]
 
 
 def test_an_error_of_a_job_stands_once_on_the_screen(own):

@@ -64,7 +64,9 @@ def test_killed_in_the_middle_and_run_again_it_makes_the_same_bytes(done, tmp_pa
     assert not list((folder / "results/generators").rglob("fidelity.csv"))
 
     run(folder, "--unlock")
-    assert "goes on from step" in run(folder, *targets)
+    run(folder, *targets)
+    logs = (folder / "results/logs/generators").rglob("*.log")
+    assert any("goes on from step" in log.read_text() for log in logs)
     made, whole = digests(folder), digests(done)
     assert {name: whole[name] for name in made} == made
     assert {"/generators/", "/fakes/", "/detectors/", "/scores/", "/figures/"} <= {
@@ -203,7 +205,7 @@ def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
     own["detectors"] = {"fitymi_small32": {"epochs": 1}}
     (folder / "small.yaml").write_text(yaml.safe_dump(own))
     run(folder, config="small.yaml")
-    for method in ("pixels", "frozen_small32", "fitymi_small32"):
+    for method in ("pixels", "colour", "frozen_small32", "fitymi_small32"):
         scores = pd.read_csv(folder / f"results/scores/own/normal/{method}/test/seed0.csv")
         assert len(scores) == 4  # a fifth of the images
         assert (scores["score"] > 0).all()

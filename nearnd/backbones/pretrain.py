@@ -6,6 +6,7 @@ The role that ImageNet-21k has in the papers, for images on which no public netw
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -30,6 +31,16 @@ def work(about, *, model: str, kwargs: dict | None, epochs: int, batch: int, **r
     return {"network": network, "shown": epochs * about.images, "batch": batch}
 
 
+def features(*, kwargs: dict | None, **rest) -> int | None:
+    """See contracts.py."""
+    return (SMALL if kwargs is None else kwargs).get("embed_dim")
+
+
+def sees(*, kwargs: dict | None, **rest) -> int | None:
+    """See contracts.py."""
+    return (SMALL if kwargs is None else kwargs).get("img_size")
+
+
 @dataclass
 class Pretrain:
     """Backbone (contracts.py): the timm network `model`, called with `kwargs`, trained with AdamW
@@ -52,7 +63,7 @@ class Pretrain:
     flip: bool = False
     mean: float | list[float] = 0.5
     std: float | list[float] = 0.5
-    precision: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The trained weights, and facts with the accuracy on training and held-out images."""

@@ -21,7 +21,8 @@ def build(
 ) -> np.ndarray:
     """Closeness by a linear probe on frozen features (FITYMI section 3.3.1, "CLP").
 
-    A logistic regression P learns the K anomaly classes from their training images; the closeness
+    A logistic regression P learns the K anomaly classes from their training images, each feature
+    shifted and scaled to mean 0 and deviation 1 over these images; the closeness
     of class i is the mean of P(y = i | x) over the normal class's training images x. The paper does
     not say if P is a probe or fine-tuned; a probe is the cheaper reading. No test image is read.
     `c`: inverse strength of the L2 penalty, scikit-learn's default.

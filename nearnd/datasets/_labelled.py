@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.contracts import Images
+from nearnd.contracts import Images, Mode
 from nearnd.files.arrays import release, scratch
 from nearnd.files.decode import resize
 
@@ -18,17 +18,13 @@ def labelled(
     classes: list[str],
     source: Path | str,
     size: int,
-    mode: str = "RGB",
+    mode: Mode = "RGB",
 ) -> Images:
     """Images of uint8 (N, size, size, C) from uint8 (N, H, W) or (N, H, W, C) and integers (N,).
 
     Grey becomes three equal channels if `mode` is "RGB". ids are "test/00017": the split and the
     position in the source. ValueError naming `source` if the labels do not fit.
     """
-    if mode not in ("RGB", "L"):
-        raise ValueError(f"mode is {mode!r}, it must be RGB or L")
-    if size < 1:
-        raise ValueError(f"size is {size}, it must be at least 1")
     if labels.shape != pixels.shape[:1]:
         raise ValueError(
             f"{source} has {len(pixels)} images of the {split} split and labels"

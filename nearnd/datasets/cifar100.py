@@ -5,6 +5,8 @@ CIFAR-10 (CIFAR-10vs100). torchvision reads only the fine labels, and only from 
 binary archive is read, which has both.
 """
 
+from typing import Literal
+
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
 from nearnd.datasets._reader import reader
 
@@ -26,7 +28,7 @@ MOST = 160_000_000  # bytes of any file in the archive; train.bin has 153,700,00
 
 
 @reader
-def build(archives, /, labels: str = "coarse", size: int = 32):
+def build(archives, /, labels: Literal["coarse", "fine"] = "coarse", size: int = 32):
     """uint8 (N, size, size, 3): 50,000 training and 10,000 test images.
 
     `labels` is "coarse" (2,500 and 500 of each of 20) or "fine" (500 and 100 of each of 100).
@@ -52,6 +54,6 @@ def build(archives, /, labels: str = "coarse", size: int = 32):
     return {split: splits[split] for split in ("train", "test")}, known
 
 
-def classes(labels: str = "coarse", **rest) -> list[str]:
+def classes(labels: Literal["coarse", "fine"] = "coarse", **rest) -> list[str]:
     """The class names in label order."""
     return names(labels)

@@ -6,6 +6,7 @@ CIFAR-10-C digit for digit: its mean is no target.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
 from nearnd.datasets._reader import reader
@@ -35,7 +36,7 @@ def count(of, *, labels: str, **entry) -> dict[str, int]:
 def build(
     archives,
     /,
-    labels: str = "coarse",
+    labels: Literal["coarse", "fine"] = "coarse",
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] = (1, 2, 3, 4, 5),
 ):
@@ -49,6 +50,6 @@ def build(
     return corrupted(archives, "cifar100_c", names(labels), label_of, corruptions, severities)
 
 
-def classes(labels: str = "coarse", **rest) -> list[str]:
+def classes(labels: Literal["coarse", "fine"] = "coarse", **rest) -> list[str]:
     """The class names in label order."""
     return names(labels)

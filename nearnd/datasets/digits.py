@@ -5,6 +5,8 @@ rest, "development" and "test", so that settings can be chosen on one half and r
 other. The training images are the same for both.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from nearnd.contracts import Images
@@ -17,14 +19,18 @@ PARTS = ("development", "test")
 
 
 @reader
-def build(archives, /, train: float = 0.6, part: str = "test", split_seed: int = 0):
+def build(
+    archives,
+    /,
+    train: float = 0.6,
+    part: Literal["development", "test"] = "test",
+    split_seed: int = 0,
+):
     """The digits with `train` of each class to train on, and `part` of the rest to test on.
 
     `part` is "development" (to choose settings on) or "test" (to report). uint8 (N, 8, 8, 1),
     bright ink on black. ids are positions in scikit-learn's order.
     """
-    if part not in PARTS:
-        raise ValueError(f"digits: part is {part!r}, it must be one of {', '.join(PARTS)}")
     from sklearn.datasets import load_digits
 
     source = load_digits()

@@ -5,6 +5,7 @@ for MNIST. The source stores the images transposed: here they stand upright, lik
 detector could tell letters from digits by their direction alone.
 """
 
+from nearnd.contracts import Mode
 from nearnd.datasets._idx import SIDE, idx
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import named
@@ -30,7 +31,7 @@ MOST_ZIPPED = 1 << 26  # bytes of a packed file in the zip; the letters have 30 
 
 
 @reader
-def build(archives, /, size: int = 28, mode: str = "L"):
+def build(archives, /, size: int = 28, mode: Mode = "L"):
     """4,800 training and 800 test images of each letter, uint8 (N, size, size, 1 or 3).
 
     `mode` is "L" (one channel) or "RGB" (three equal ones). ids are "train/00000", "test/00000".

@@ -1,5 +1,6 @@
 """Fashion-MNIST: 70,000 grey photographs of clothes in MNIST's format, with the official split."""
 
+from nearnd.contracts import Mode
 from nearnd.datasets._idx import family
 from nearnd.datasets._reader import reader
 
@@ -34,7 +35,7 @@ IMAGES = {"train": 60_000, "test": 10_000, "channels": 1}
 
 
 @reader
-def build(archives, /, size: int = 28, mode: str = "L"):
+def build(archives, /, size: int = 28, mode: Mode = "L"):
     """6,000 training and 1,000 test images of each class, uint8 (N, size, size, 1 or 3).
 
     `mode` is "L" (one channel) or "RGB" (three equal ones, to test detectors of colour images).

@@ -7,7 +7,7 @@ nothing to slice by; several kinds of flip are among them. A test set only. The 
 
 import numpy as np
 
-from nearnd.contracts import Images
+from nearnd.contracts import Images, Mode
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import array
 from nearnd.datasets._reader import reader
@@ -35,7 +35,7 @@ IMAGES = {"train": 0, "test": 10_000, "channels": 1}  # corruptions mixed
 
 
 @reader
-def build(archives, /, size: int = 28, mode: str = "L"):
+def build(archives, /, size: int = 28, mode: Mode = "L"):
     """10,000 images, uint8 (N, size, size, 1 or 3); ids "mixed/1/test/00017".
 
     `size` and `mode` as in `fashion_mnist`, the clean set.

@@ -14,6 +14,7 @@ from nearnd.contracts import Images
 from nearnd.datasets._reader import reader
 from nearnd.datasets._split import stratified
 
+RANGES = {"size": [4, 1024], "per_class": [2, 100_000]}
 CLASSES = [
     "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
     "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",
@@ -28,6 +29,7 @@ FONTS = [
         *("Serif", "Serif-Bold", "Serif-Italic", "Serif-BoldItalic"),
     )
 ]
+RANGES = {"size": (4, 16_384), "per_class": (2, 100_000)}
 BLOCK = 4  # black-and-white dots per pixel, along each axis
 
 
@@ -54,8 +56,6 @@ def build(
     `turn` (degrees) and `shear` are standard deviations; `wobble` is the amplitude of a smooth
     bend as a share of the image side. `train` of each class are training images.
     """
-    if size < 4 or per_class < 2:
-        raise ValueError(f"glyphs: size {size} must be >= 4 and per_class {per_class} >= 2")
     pixels, ids = [], []
     for label, letter in enumerate(CLASSES):
         rng = np.random.default_rng([seed, label])

@@ -16,6 +16,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from nearnd.contracts import Fit
 from nearnd.datasets._masks import FOLDER
 from nearnd.datasets._reader import Reader
 from nearnd.files.image_folders import distinct, nothing, parts, pictures, walk, warn_of_others
@@ -33,7 +34,7 @@ def build(
     mode: Literal["RGB", "L"] = "RGB",
     train: float = 0.8,
     split_seed: int = 0,
-    fit: Literal["squash", "crop", "pad"] = "squash",
+    fit: Fit = "squash",
     bits: int = 16,
     group: str = "",
 ) -> Reader:

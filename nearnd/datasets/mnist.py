@@ -1,5 +1,6 @@
 """MNIST: 70,000 handwritten digits, bright ink on black, with the official split."""
 
+from nearnd.contracts import Mode
 from nearnd.datasets._idx import family
 from nearnd.datasets._reader import reader
 
@@ -19,7 +20,7 @@ IMAGES = {"train": 60_000, "test": 10_000, "channels": 1}
 
 
 @reader
-def build(archives, /, size: int = 28, mode: str = "L"):
+def build(archives, /, size: int = 28, mode: Mode = "L"):
     """60,000 training and 10,000 test digits, uint8 (N, size, size, 1 for mode "L" or 3 for "RGB").
 
     size 32 and mode RGB to test detectors of colour images on it. ids are "train/00000",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nearnd.contracts import Images
+from nearnd.contracts import Images, Mode
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import array, named
 from nearnd.datasets._reader import reader
@@ -36,7 +36,7 @@ MOST = 60_000_000  # bytes of any file in the zip; 60,000 images have 47,040,128
 
 
 @reader
-def build(archives, /, corruptions: Sequence[str] | None = None, size: int = 28, mode: str = "L"):
+def build(archives, /, corruptions: Sequence[str] | None = None, size: int = 28, mode: Mode = "L"):
     """10,000 images for each corruption (None: all 15), uint8 (N, size, size, 1 or 3).
 
     `size` and `mode` as in `mnist`, the clean set.

@@ -5,9 +5,11 @@ Exposure", 2019, whose classifiers SURV uses. That code gives the values, in [-1
 in place of normalised pixels; here they are images, -1 black and 1 white.
 """
 
+from typing import Literal
+
 import numpy as np
 
-from nearnd.contracts import Images
+from nearnd.contracts import Images, Mode
 from nearnd.datasets._reader import reader
 
 CLASSES = ["noise"]
@@ -40,9 +42,9 @@ def draw(pattern: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.n
 def build(
     archives,
     /,
-    pattern: str = "gaussian",
+    pattern: Literal["gaussian", "rademacher", "blobs"] = "gaussian",
     size: int = 32,
-    mode: str = "RGB",
+    mode: Mode = "RGB",
     n: int = 2000,  # a fifth of CIFAR's test images, as in that code
     noise_seed: int = 0,
 ):

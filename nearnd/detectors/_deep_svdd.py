@@ -35,7 +35,7 @@ class Sphere(nn.Module):
 
     def __init__(self, facts: dict):
         super().__init__()
-        self.encoder = lenet(**{name: facts[name] for name in NETWORK})
+        self.encoder = lenet(**{name: facts[name] for name in NETWORK}, xavier=False)
         self.register_buffer("centre", torch.zeros(facts["code"]))
         self.register_buffer("radius", torch.zeros(()))
 

@@ -105,7 +105,8 @@ def train_exposed(
 
 def outlier_rows(step: int, m: int, batch: int, seed: int) -> np.ndarray:
     """Which of m outliers a step sees, (batch,): all of them before one comes again; if they are
-    fewer than a batch, drawn with replacement."""
+    fewer than a batch, drawn with replacement. RETH's code draws so wherever there are fewer
+    outliers than normal images."""
     if m < batch:
         return np.random.default_rng([seed, step]).integers(m, size=batch)
     return batch_rows(step, m, batch, seed + 1)  # another order than that of the normals
@@ -122,10 +123,6 @@ class ExposedBackbone(OnBackbone):
     FACTS = extended(
         OnBackbone.FACTS, code=either(whole(), NULL), loss=one_of(*LOSSES), radial=one_of(*RADIAL)
     )
-
-    def __post_init__(self):
-        self.one_of("loss", *LOSSES)
-        self.one_of("radial", *RADIAL)
 
     def penalty(self, backbone: nn.Module) -> Callable[[], Tensor | float]:
         """What is added to the loss, from the backbone as it is before the first step."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from nearnd.networks.transform import View, view
 BATCH = 64  # images embedded at a time
 VIEW = {  # a `View` as a list
     "type": "array", "minItems": len(View._fields), "maxItems": len(View._fields),
-    "prefixItems": [whole(), whole(), networks.LEVELS, networks.SCALES, whole(0), BOOL],
+    "prefixItems": [whole(), whole(), networks.LEVELS, networks.SCALES, whole(0), BOOL, BOOL],
 }  # fmt: skip
 
 
@@ -101,12 +101,6 @@ class Trained:
                 f"images are {pixels.shape[1:]}, this {self.kind} detector was trained on {right}"
             )
 
-    def one_of(self, name: str, *known: str) -> None:
-        """ValueError unless this option has one of these values."""
-        if (value := getattr(self, name)) not in known:
-            choice = ", ".join(known)
-            raise ValueError(f"{self.kind}: {name} is {value!r}, it must be one of {choice}")
-
     def save(self, path: Path) -> None:
         weights = networks.weights_of(self.fitted("save"))
         save_tensors(path, weights, detector=self.kind, **self.facts)
@@ -127,7 +121,7 @@ class OnBackbone(Trained):
     resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
     crop: int | None = None  # the side of the centre that is embedded, of a random part in training
     # where images are shifted; null: the backbone file's (224 of 256 for FITYMI's)
-    precision: str = "auto"  # of the network; or fp32, bf16
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the network
 
     FACTS = header.record(backbone=networks.FACTS, view=VIEW)
 

@@ -4,6 +4,7 @@ The defaults are those of the official code.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -41,10 +42,10 @@ class Binary(OnBackbone):
     lr: float = 4e-4  # 5e-3 for images of high resolution (README of the official code)
     epochs: int = 30  # of normal images and fakes together; 150 for images of high resolution
     batch: int = 16
-    optimizer: str = "sgd"  # or adamw
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: float = 0.0
     weight_decay: float = 5e-5  # on every trained weight
-    schedule: str = "constant"  # or cosine
+    schedule: Literal["constant", "cosine"] = "constant"
     freeze: float = 0.5  # share of the blocks: the first six of twelve
     freeze_stem: bool = False  # else what comes before the blocks too, which ends the backward pass
     dropout: float = 0.1
@@ -53,14 +54,6 @@ class Binary(OnBackbone):
     normalise: bool = False  # features of length one
 
     FACTS = extended(OnBackbone.FACTS, classes=whole(2, 2), normalise=BOOL)
-
-    def __post_init__(self):
-        self.one_of("optimizer", "sgd", "adamw")
-        self.one_of("schedule", "constant", "cosine")
-        if not 0 <= self.freeze <= 1:
-            raise ValueError(
-                f"binary: freeze is {self.freeze}, a share of the blocks between 0 and 1"
-            )
 
     def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1), shuffled together."""

@@ -7,6 +7,7 @@ defaults are those for CIFAR-10.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -44,10 +45,13 @@ def work(
 class Scratch(Trained):
     """RETH's methods from scratch; square images of any size that the network can halve."""
 
-    loss: str = "hsc"  # or bce, focal (without class weights), sad with the centre at the origin
-    radial: str = "pseudo_huber"  # of hsc, the paper's choice (RETH table 3); or l1, l2, squared
+    # focal without class weights, sad with the centre at the origin
+    loss: Literal["bce", "focal", "hsc", "sad"] = "hsc"
+    radial: Literal["pseudo_huber", "l1", "l2", "squared"] = (
+        "pseudo_huber"  # of hsc, the paper's choice (RETH table 3)
+    )
     gamma: float = 2.0  # of focal
-    network: str = "lenet"  # or wide_resnet
+    network: Literal["lenet", "wide_resnet"] = "lenet"
     widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks, or the wide ResNet's stages
     hidden: int | None = 512  # width of a layer before the last; null: none
     code: int = 256  # features, of the last layer, a linear one
@@ -70,11 +74,6 @@ class Scratch(Trained):
         hidden=either(whole(), NULL), per_stage=whole(), side=whole(), channels=whole(most=64),
         loss=one_of(*LOSSES), radial=one_of(*RADIAL), levels=several(several(number()), 2, 2),
     )  # fmt: skip
-
-    def __post_init__(self):
-        self.one_of("loss", *LOSSES)
-        self.one_of("radial", *RADIAL)
-        self.one_of("network", "lenet", "wide_resnet")
 
     def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1)."""

@@ -3,10 +3,10 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from nearnd.contracts import Fit
 from nearnd.files.arrays import load_array
 from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_others
 
@@ -38,7 +38,7 @@ class Imported:
     folder: str | None = None
     per_class: int | None = None
     sha256: str | None = None
-    fit: Literal["squash", "crop", "pad"] = "squash"
+    fit: Fit = "squash"
 
     def __post_init__(self):
         _check(self.file, self.folder, self.per_class)

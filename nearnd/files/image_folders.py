@@ -58,8 +58,6 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
 
     seen = set()
     for at, inside, names in os.walk(folder, followlinks=True, onerror=refuse):
-        if not is_text(at):
-            raise ValueError(f"the name of the folder {os.fsencode(at)!r} is not UTF-8; rename it")
         real = os.path.realpath(at)
         inside[:] = [] if real in seen else sorted(name for name in inside if not _hidden(name))
         if real not in seen:
@@ -76,18 +74,25 @@ def is_text(name: str) -> bool:
     return True
 
 
+def unread(folder: Path) -> str:
+    """How many visible files there are in and below a folder that are taken for no images."""
+    found = Counter(
+        Path(name).suffix.lower() or "without extension"
+        for _, names in walk(folder)
+        for name in names
+        if Path(name).suffix.lower() not in EXTENSIONS
+    )
+    more = f", {len(found) - 10} other extensions" if len(found) > 10 else ""
+    return ", ".join(f"{n} {extension}" for extension, n in found.most_common(10)) + more
+
+
 def warn_of_others(folder: Path) -> None:
-    """One line that counts the files below a folder that are left out, by their extensions."""
+    """One line on the files below a folder that are left out."""
     if found := unread(folder):
         log.warning(
-            f"{folder}: files that are not read as images: {found}. Accepted extensions, in any"
-            f" case: {ACCEPTED}; convert what should be read"
+            f"{folder}: not read, as their names are not those of images: {found}. Accepted"
+            f" extensions, in any case: {ACCEPTED}; convert what should be read"
         )
-
-
-def unread(folder: Path) -> str:
-    """How many visible files in and below a folder are taken for no images, by their extensions."""
-    return _counts(folder, read=False)
 
 
 def nothing(folder: Path) -> str:
@@ -95,20 +100,8 @@ def nothing(folder: Path) -> str:
     return (
         f"no images in {folder} and the folders inside it."
         f" Accepted extensions, in any case: {ACCEPTED}."
-        f" Files found: {_counts(folder, read=True) or 'none'}."
+        f" Files found: {unread(folder) or 'none'}."
     )
-
-
-def _counts(folder: Path, read: bool) -> str:
-    """How many files of each extension there are, images among them if `read`."""
-    found = Counter(Path(name).suffix.lower() for _, names in walk(folder) for name in names)
-    words = [
-        f"{n} {extension or 'without extension'}"
-        for extension, n in found.most_common()
-        if read or extension not in EXTENSIONS
-    ]
-    more = f", {len(words) - 10} more extensions" if len(words) > 10 else ""
-    return ", ".join(words[:10]) + more
 
 
 def _hidden(name: str) -> bool:

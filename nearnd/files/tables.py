@@ -10,6 +10,7 @@ from pandas.api.types import is_numeric_dtype
 
 from nearnd.contracts import Images
 from nearnd.files.arrays import AGAIN, array_facts, load_array, replacing, save_array
+from nearnd.files.regular import regular
 from nearnd.tasks import Normal
 
 NAMES = {
@@ -31,7 +32,7 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
 def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
     """Reads csv or tsv; the columns in NAMES stay text even if they look like numbers."""
     try:
-        header = pd.read_csv(path, sep=_separator(path), nrows=0).columns
+        header = pd.read_csv(regular(path), sep=_separator(path), nrows=0).columns
         numbers = [column for column in header if column not in NAMES]
         table = pd.read_csv(
             path,

@@ -195,6 +195,18 @@ class Run:
         return list(dict.fromkeys(names))
 
     @cached_property
+    def light(self) -> list[tuple[str, str]]:
+        """(section, entry) of all in stages whose kinds load no torch."""
+        specs = [self.config["experiments"][name] for name in self.experiments]
+        methods = [self.config["methods"][m] for spec in specs for m in spec["methods"]]
+        found = [("datasets", name) for name in self.datasets]
+        found += [("fakes", name) for name in self.fakes]
+        found += [("closeness", spec["closeness"]) for spec in specs if "closeness" in spec]
+        found += [("scores", method["score"]) for method in methods]
+        found += [("banks", method["bank"]) for method in methods if method["bank"] != "none"]
+        return list(dict.fromkeys(found))
+
+    @cached_property
     def named(self) -> list[tuple[str, str]]:
         """(section, entry) of all that may name a file from outside."""
         sections = ("backbones", "fakes", "generators", "detectors")

@@ -61,7 +61,7 @@ class Screen(logging.Handler):
         super().__init__()
         self.workflow, self.stream = workflow, stream
         self.began, self.jobs = time.monotonic(), {}  # jobid: name and when it began
-        self.done, self.failed, self.total, self.stopped = 0, 0, None, False
+        self.done, self.total, self.stopped = 0, None, False
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "event", None)
@@ -112,12 +112,17 @@ class Screen(logging.Handler):
 
     def _job_error(self, record) -> str | None:
         name, began = self.jobs.pop(record.jobid, (record.rule_name, self.began))
-        if self.stopped:
-            return None
-        self.failed += 1
+        # a job on another machine could not say on this screen why
         why = "" if self.workflow.local_exec else _sentence(record.log)
+        if self.stopped or (record.indent and not why):  # others of its submission went well
+            return None
+        why = why or (record.rule_msg and f"{record.rule_msg}; ") or ""
         took = clock(time.monotonic() - began)
         return self._said(f"{name}: failed after {took}; {why}all it said: {' '.join(record.log)}")
+
+    def _group_error(self, record) -> str | None:
+        jobs, logs = len(record.job_error_info), " ".join(record.aux_logs)
+        return self._said(f"a submission of {jobs} jobs failed; {logs}")
 
     def _error(self, record) -> str | None:
         text = record.getMessage()
@@ -127,12 +132,15 @@ class Screen(logging.Handler):
             return f"{text.splitlines()[-1]} A report needs the --configfile of the run, too."
         if sentence := re.search(r"^config: .*", text, re.M):
             return sentence[0]  # without the places in the source that are listed with it
+        if text.startswith("Traceback"):  # a disk that is full, a folder that is a file, a bug
+            return f"{text.strip().splitlines()[-1]} (--verbose says where)"
         if not (ended := ENDED.search(text)):
             return text
         status, sent = ended.groups()
         self.stopped = self.stopped or status == "130" or sent == "SIGINT"
         if sent and not self.stopped:
-            return self._said(f"a job was killed ({sent}): often there was too little memory")
+            often = ", often because memory was short" if sent == "SIGKILL" else ""
+            return self._said(f"a job was killed ({sent}{often})")
         return None
 
     # ---- what has no event ----
@@ -151,8 +159,8 @@ class Screen(logging.Handler):
             return "settings or code changed: " + text.partition(": ")[2].strip().replace(" ", ", ")
         if text.startswith("This was a dry-run"):
             return "Nothing was started (-n)."
-        if again := re.match(r"Trying to restart job (\d+)", text):
-            return self._said(f"job {again[1]} is tried again")
+        if text.startswith("Trying to restart job"):
+            return self._said("it is tried again")
         return self._end() if text.startswith("Elapsed time") else text
 
     def _end(self) -> str:
@@ -161,23 +169,21 @@ class Screen(logging.Handler):
         if self.stopped:
             kept = f"{done} and kept; the same command goes on from there."
             return self._said(f"stopped after {took}: {kept}")
-        if self.failed:
-            failed = f"{self.failed} failed (why stands above), {done} and kept"
-            return self._said(f"{failed}; mend it and give the same command again.")
+        if self.done < self.total:
+            return self._said(f"failed (why stands above), {done} and kept; then the same command.")
         said = self._said(f"all is done in {took}, jobs: {self.total}")
         places = [place for place in ("tables", "figures", "scores") if (RESULTS / place).exists()]
         if not {"metrics", "table", "figure"} & {job.rule.name for job in self.workflow.dag.jobs}:
             return said  # of a run that made something else
         where = ", ".join(str(RESULTS / place) for place in places)
-        return f"{said}\nResults: {where}\nNext: {' && '.join(next_commands(self.workflow))}"
+        commands = " && ".join(next_commands(self.workflow.workdir_init))
+        return f"{said}\nResults: {where}\nNext: {commands}"
 
 
-def next_commands(workflow) -> list[str]:
-    """What to type after a run: the same config files again, which the report asks for."""
-    files = [os.path.relpath(file) for file in workflow.overwrite_configfiles]
-    report = [_command("snakemake"), "--report", path("report")]
-    report += ["--configfile", *files] if files else []
-    show = [_command("nearnd"), "show"]
+def next_commands(folder: str) -> list[str]:
+    """What to type after a run: the report is asked for as the run was, with its config files."""
+    show = [_command("nearnd"), "show", *([os.getcwd()] if os.getcwd() != folder else [])]
+    report = [_command("snakemake"), "--report", path("report"), *sys.argv[1:]]
     return [shlex.join(show), shlex.join(report)]
 
 

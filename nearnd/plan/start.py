@@ -1,13 +1,16 @@
 """From snakemake's config to a run: laid over the catalog, checked, told to the jobs."""
 
 import json
+import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from nearnd import catalog, plugins, values
 from nearnd.plan.run import Run
 
+log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users see it
 # Threads that wait for each other let others work, or beside a busy process training has a quarter
 # of its pace. Read when torch is loaded.
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -18,15 +21,14 @@ def start(workflow, config: dict[str, Any]) -> Run:
 
     Machine settings go to jobs through the environment: a change of them re-runs nothing.
     """
-    from snakemake.exceptions import WorkflowError
-
     base = Path(workflow.basedir)
     try:
         whole = catalog.whole(base / "config" / "catalog", as_written(workflow, config))
         if workflow.is_main_process:  # not again in every job
             check_whole(whole, base)
-    except ValueError as error:
-        raise WorkflowError(f"config: {error}") from None
+    except ValueError as error:  # an exception would print where it was raised
+        log.error(f"config: {error}")
+        sys.exit(1)
     os.environ.update(NEARND_DEVICE=whole["device"], NEARND_MIRRORS=json.dumps(whole["mirrors"]))
     for name, value in PATIENT.items():
         os.environ.setdefault(name, value)
@@ -69,5 +71,6 @@ def check_schema(config: dict[str, Any], base: Path) -> None:
             known = error.schema.get("properties", {})
             wrong = next(key for key in error.instance if key not in known)
             raise plugins.unknown("key", wrong, known, where or "the whole")
-        words = error.schema.get("description")
-        raise ValueError(f"{where}: {error.message}" + (f"; it may be {words}" if words else ""))
+        schemas = [one.schema for one in (error, error.parent) if one]
+        words = next((f"; it may be {s['description']}" for s in schemas if "description" in s), "")
+        raise ValueError(f"{where}: {error.message}{words}")

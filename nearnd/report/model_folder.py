@@ -21,6 +21,7 @@ import pandas as pd
 from nearnd import plugins
 from nearnd.contracts import score_of
 from nearnd.files.arrays import load_rows
+from nearnd.files.header import brief
 from nearnd.files.regular import regular
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.jobs.threads import set_threads
@@ -29,6 +30,7 @@ from nearnd.report.conformal import p_values, threshold
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
 VERSION = 1  # of what stands in model.json
 STAGES = ("detector", "score")  # that new images go through
+MOST_THREADS = 64
 BATCH = 512  # images that are read and scored at a time
 FACTS = {
     "detector": dict, "score": dict, "seed": int, "threads": int, "images": dict, "held_out": list,
@@ -55,6 +57,8 @@ def read(folder: Path) -> dict[str, Any]:
                 raise ValueError(
                     f"{name} is {facts.get(name)!r:.60}; it has to be a {kind.__name__}"
                 )
+        if not 1 <= facts["threads"] <= MOST_THREADS:
+            raise ValueError(f"threads is {facts['threads']}; it may be 1 to {MOST_THREADS}")
         held_out = np.array(facts["held_out"], dtype=np.float32)  # as scores are
         if held_out.ndim != 1 or not len(held_out) or not np.isfinite(held_out).all():
             raise ValueError("held_out has to be a list of at least one finite number")
@@ -131,7 +135,7 @@ def named(path: Path) -> Iterator[None]:
     except (MemoryError, OSError, ImportError):  # of the machine
         raise
     except Exception as error:  # damaged files and weights raise errors of every type
-        words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        words = str(error)[:800] if isinstance(error, ValueError) else brief(error)
         raise ValueError(f"{path} cannot be used: {words}") from error
 
 

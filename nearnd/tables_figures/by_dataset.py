@@ -1,5 +1,7 @@
 """One row for each method, one column for each dataset: how the papers' main tables look."""
 
+from typing import Literal
+
 import pandas as pd
 
 from nearnd.contracts import configured
@@ -12,14 +14,12 @@ SHOWN = {"far": FAR, "near": WORST, "closest": CLOSEST}
 
 
 @configured
-def build(data, /, show: str = "far"):
+def build(data, /, show: Literal["far", "near", "closest"] = "far"):
     """Mean AUROC over classes, mean and standard deviation over seeds, in percent; last the mean
     over datasets, of methods that have them all. A method that did not run on a dataset has "-".
 
     show: far (one-vs-rest), near (bottom-1) or closest (the nearest class).
     """
-    if show not in SHOWN:
-        raise ValueError(f"by_dataset: show is {show!r}; it may be one of {', '.join(SHOWN)}")
     values = settings(data, None, None, None)
     values = values[values["setting"] == SHOWN[show]]
     if values.empty:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from nearnd.contracts import configured
 from nearnd.report.interval import interval
 from nearnd.report.summary import REST
 from nearnd.tables_figures._settings import chosen, several
@@ -13,6 +14,7 @@ TASK = ["dataset", "normal", "test"]
 ALL = "all anomalies"
 
 
+@configured
 def build(data, /, methods: list[str] | None = None):
     """A row for all anomalies of a test set and one for each class of them, with the numbers of
     images; a column for each method: AUROC in percent, mean over seeds, and its 95 % interval over
