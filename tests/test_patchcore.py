@@ -83,7 +83,7 @@ def test_the_coreset_as_a_bank_keeps_whole_images_and_says_what_is_wrong():
     with pytest.raises(ValueError, match="1 of 40 rows are not finite"):
         plugins.build("banks", {"kind": "coreset"})(embedding, seed=0)
     with pytest.raises(ValueError, match=r"share is 1\.5"):
-        plugins.build("banks", {"kind": "coreset", "share": 1.5})
+        plugins.check_entry("banks", "", {"kind": "coreset", "share": 1.5})
 
 
 def test_distances_are_those_of_a_plain_computation_also_far_from_zero():
@@ -281,7 +281,7 @@ def test_a_map_that_a_score_makes_of_bank_and_queries_is_what_drawings_get(tmp_p
     whole = catalog.whole(Path(__file__).parents[1] / "config" / "catalog")
     experiment = {"dataset": "digits", "normals": ["3"], "methods": ["pixels"]}
     whole["experiments"]["places"] = experiment | {"drawings": ["anomaly_maps"]}
-    asked = whole | {"run": ["places"], "seeds": [0]}
+    asked = whole | {"run": ["places"], "seeds": [0], "mirrors": []}
     plain = plugins.constant
 
     def stated(stage, kind, what, default=None):
@@ -317,4 +317,4 @@ def test_a_figure_of_maps_without_a_method_that_has_some_is_refused():
     bad = {"dataset": "digits", "normals": "each", "methods": ["pixels"]}
     whole["experiments"]["bad"] = bad | {"drawings": ["anomaly_maps"]}
     with pytest.raises(ValueError, match=r"anomaly_maps shows anomaly maps.*such as patchcore"):
-        check(whole | {"run": ["bad"], "seeds": [0]})
+        check(whole | {"run": ["bad"], "seeds": [0], "mirrors": []})
