@@ -23,7 +23,7 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
     """Writes csv with nine significant digits, enough to give float32 back exactly; .tsv with tabs,
     for measured times, as snakemake's benchmarks."""
     text = table.select_dtypes(["object", "string"]).astype(str)
-    odd = any(text[column].str.contains("\r", regex=False).any() for column in text)
+    odd = any("\r" in cell for cell in text.to_numpy().ravel())
     quoting = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL  # which leaves a bare \r as it is
     with replacing(path) as part:
         table.to_csv(part, sep=_separator(path), index=False, float_format="%.9g", quoting=quoting)
