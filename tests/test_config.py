@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nearnd import catalog
+from nearnd import catalog, plugins
 from nearnd import config as settings
 from nearnd.datasets.cifar10 import CLASSES
 from nearnd.plan.check import check
@@ -168,6 +168,19 @@ def test_what_the_schema_refuses_is_one_sentence(whole, change, words):
     with pytest.raises(ValueError, match=words) as error:
         check_whole(over(whole, change), ROOT)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"kind": "corrupted", "of": "digits", "corruptions": ["nosuch"]}, "must be some of"),
+        ({"kind": "corrupted", "of": "digits", "severities": []}, "must be some of"),
+        ({"kind": "image_folder", "path": ".", "group": "("}, "group is .*a regular expression"),
+    ],
+)
+def test_what_a_dataset_cannot_do_is_said_before_any_job(entry, words):
+    with pytest.raises(ValueError, match=words):
+        plugins.build("datasets", {key: value for key, value in entry.items() if key != "of"})
 
 
 def test_what_has_no_training_images_cannot_be_normal(whole, tmp_path):

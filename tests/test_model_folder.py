@@ -62,7 +62,8 @@ def results(tmp_path):
         place = folder / f"scores/mine/normal/{method}/test/seed0"
         parts = lineage.parts(Run(CONFIG), "mine", method)
         files = {
-            name: sha256(next(folder.glob(f"{name}s/**/*.safetensors"))) for name in ("detector", "bank")
+            name: sha256(next(folder.glob(f"{name}s/**/*.safetensors")))
+            for name in ("detector", "bank")
         }
         save_scores(f"{place}.csv", table, seed=seed, parts=parts, files=files)
     pictures = tmp_path / "pictures"

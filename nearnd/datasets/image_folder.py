@@ -52,6 +52,7 @@ def build(
     images are tested, as a set beside another dataset (an experiment's `tests`).
     ids are paths relative to `path`. Masks of the test images are uint8 (N, size, size).
     """
+    _groups([], group)
 
     def read(archives):
         import numpy as np
@@ -140,11 +141,12 @@ def _groups(paths: list[Path], group: str) -> list[str]:
     if group == "folder":
         return [path.parent.as_posix() for path in paths]
     try:
-        found = [re.search(group, path.as_posix()) for path in paths]
+        pattern = re.compile(group)
     except re.error as error:
         raise ValueError(
             f"image_folder: group is {group!r}, it may be folder or a regular expression: {error}"
         ) from error
+    found = [pattern.search(path.as_posix()) for path in paths]
     return [
         path.as_posix() if match is None else f"/{match[1 if match.re.groups else 0]}"
         for path, match in zip(paths, found, strict=True)

@@ -13,6 +13,7 @@ from nearnd.contracts import Images, Mode
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import array, named
 from nearnd.datasets._reader import reader
+from nearnd.datasets._split import chosen
 
 CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 SPLITS = ["test"]
@@ -41,23 +42,21 @@ def build(archives, /, corruptions: Sequence[str] | None = None, size: int = 28,
 
     `size` and `mode` as in `mnist`, the clean set.
     """
-    chosen = CORRUPTIONS if corruptions is None else list(corruptions)
-    if not chosen or not set(chosen) <= set(CORRUPTIONS):
-        raise ValueError(f"mnist_c: corruptions is {chosen}, it must be some of {CORRUPTIONS}")
+    kinds = chosen("mnist_c", CORRUPTIONS, corruptions, [1])
     (archive,) = archives.values()
     forms = {
         "images": ((None, 28, 28, 1), ["uint8"]),
         "labels": ((None,), ["uint8", "int32", "int64"]),
     }
     names = {
-        f"mnist_c/{name}/test_{what}.npy": form for name in chosen for what, form in forms.items()
+        f"mnist_c/{name}/test_{what}.npy": form for name in kinds for what, form in forms.items()
     }
     arrays = {
         name: array(content, f"{archive}: {name}", *names[name])
         for name, content in named(archive, names, MOST)
     }
     parts = []
-    for name in chosen:
+    for name in kinds:
         pixels, labels = (arrays.pop(f"mnist_c/{name}/test_{what}.npy") for what in forms)
         source = f"{archive}: {name}"
         images = labelled(pixels, labels, "test", CLASSES, source, size, mode)

@@ -26,7 +26,7 @@ def start(workflow, config: dict[str, Any]) -> Run:
         whole = catalog.whole(base / "config" / "catalog", as_written(workflow, config))
         if workflow.is_main_process:  # not again in every job
             check_whole(whole, base)
-    except ValueError as error:  # an exception would print where it was raised
+    except (ValueError, OSError) as error:  # an exception would print where it was raised
         log.error(f"config: {error}")
         sys.exit(1)
     os.environ.update(NEARND_DEVICE=whole["device"], NEARND_MIRRORS=json.dumps(whole["mirrors"]))
