@@ -20,7 +20,7 @@ SHOWN, THUMBNAIL = 12, 96  # images of a class in a contact sheet, and their sid
 Source = dict[str, Any]  # "file": path or {name: path}; every other key becomes a column
 
 
-def table(sources: list[Source]):
+def table(sources: list[Source], load: Callable | None = None):
     """The tables one below the other, the facts about their files as first columns; None if there
     are none."""
     import pandas as pd
@@ -29,10 +29,16 @@ def table(sources: list[Source]):
 
     parts = []
     for source in sources:
-        found = load_table(source["file"])
+        found = (load or load_table)(source["file"])
         facts = {"test" if k == "images" else k: v for k, v in source.items() if k != "file"}
         parts.append(pd.concat([pd.DataFrame(facts, index=found.index), found], axis=1))
     return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def _scores(sources: list[Source]):
+    from nearnd.files.tables import load_scores
+
+    return table(sources, lambda file: load_scores(file)[0])
 
 
 class Read(NamedTuple):
@@ -329,6 +335,7 @@ READS = {
     "scores": Read(
         "DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score",
         lambda run, experiment: [r | {"file": path("scores", **r)} for r in run.runs(experiment)],
+        _scores,
     ),
     "closeness": Read(
         "DataFrame dataset, test, normal, anomaly, closeness; None if it has none", _closeness
