@@ -48,7 +48,7 @@ def show(folder: Path = Path()) -> str:
         wide = table.pivot(index=index, columns="metric", values="value").fillna("")
         wide = wide[list(dict.fromkeys(table["metric"]))]
         wide = wide.rename(columns=words.metric).reset_index()
-        wide = order.merge(wide, on=index).to_markdown(index=False)
+        wide = order.merge(wide, on=index).to_markdown(index=False, floatfmt=".1f")
     places = {name: RESULTS / name for name in ("tables", "figures", "scores")}
     places["report"] = Path(path("report"))
     found = [f"  {name:8s} {at}" for name, at in places.items() if (folder / at).exists()]
