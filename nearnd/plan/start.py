@@ -15,8 +15,8 @@ log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users s
 # Threads that wait for each other let others work, or beside a busy process training has a quarter
 # of its pace. Read when torch is loaded.
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-TYPES = {"array": "a list", "object": "entries by name", "string": "a text", "boolean": "true or false",
-         "integer": "a whole number", "number": "a number", "null": "null"}  # fmt: skip
+TYPES = {"array": "a list", "object": "entries by name", "string": "a text", "null": "null",
+         "integer": "a whole number", "number": "a number"}  # fmt: skip
 
 
 def start(workflow, config: dict[str, Any]) -> Run:
