@@ -185,3 +185,10 @@ def test_an_error_of_a_job_stands_once_on_the_screen(own):
     assert "Traceback" not in text
     assert "results/logs/scores/own/good/pixels/test/seed0.log" in text
     assert len(text.splitlines()) <= 6
+
+
+def test_what_is_said_again_and_again_is_shown_once():
+    shown = screen()
+    assert say(shown, "Will exit after finishing currently running jobs.") != []
+    assert say(shown, "Will exit after finishing currently running jobs.") == []
+    assert say(shown, "something else") == ["something else"]
