@@ -87,7 +87,7 @@ class Screen(logging.Handler):
         if self.workflow.dryrun:
             return record.getMessage()
         of = ", ".join(f"{count} {rule}" for rule, count in stats.items())
-        return self._said(f"jobs to do: {self.total} ({of})")
+        return self._said(f"jobs to do: {self.total} ({of})" if self.total else "nothing to do")
 
     def _job_info(self, record) -> None:
         if not record.log or self.workflow.dryrun:
@@ -172,7 +172,7 @@ class Screen(logging.Handler):
             return self._said(f"stopped after {took}: {kept}")
         if self.done < self.total:
             return self._said(f"failed (why stands above), {done} and kept; then the same command.")
-        said = self._said(f"all is done in {took}, jobs: {self.total}")
+        said = self._said(f"all is done in {took}, jobs: {self.total}") if self.total else None
         places = [place for place in ("tables", "figures", "scores") if (RESULTS / place).exists()]
         if not {"metrics", "table", "figure"} & {job.rule.name for job in self.workflow.dag.jobs}:
             return said  # of a run that made something else
