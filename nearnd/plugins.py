@@ -42,7 +42,8 @@ def unknown(what: str, name: Any, known, where: str) -> ValueError:
     close = difflib.get_close_matches(str(name), known, n=1 if len(known) <= LISTED else 5)
     there = f"there is {', '.join(known)}."
     if len(known) > LISTED:
-        there = f"it is none of {len(known)}."
+        where_from = ", which config/catalog has" if what.startswith("entry") else ""
+        there = f"it is none of the {len(known)}{where_from}."
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     return ValueError(f"{where}: unknown {what} {name!r}; {there}{hint}")
 
