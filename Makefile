@@ -18,6 +18,7 @@ run: .venv/installed
 	$(SNAKEMAKE)
 	$(SNAKEMAKE) --report results/report.html --quiet
 	$(BIN)/nearnd show
+	@echo "Next: open results/report.html; for your own images  . $(BIN)/activate  and README, 'Your own images'"
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest

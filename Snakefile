@@ -8,6 +8,9 @@ from snakemake.utils import min_version
 min_version("9.1")
 
 sys.path.insert(0, workflow.basedir)
+from nearnd.plan import screen
+
+screen.take_over(workflow)
 # a graph of jobs is objects that stay: a tenth of the planning
 gc.set_threshold(100_000)
 # Where jobs are limited per second, each that ends leaves a timer which makes the scheduler look

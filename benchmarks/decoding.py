@@ -108,7 +108,7 @@ def main() -> None:
     for name, default in (("images", 2000), ("rounds", 3), ("threads", os.cpu_count() or 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    os.environ["NEARND_CORES"] = str(args.threads)
     print(f"{'name':44}{'value':>10} {'unit':10}{'yardstick':>10}  ({args.threads} threads)")
     for name, value, unit, yardstick in measure(args.images, args.rounds):
         print(f"{name:44}{value:10.1f} {unit:10}{yardstick:10.1f}")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import beside
+import busy
 import coreset
 import decoding
 import methods
@@ -39,6 +40,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = score_sde.measure(args.rounds, ("auto", "fp32"))
     rows += beside.measure()
+    rows += busy.measure()
     rows += decoding.measure(500, args.rounds)
     rows += coreset.measure(args.rounds)
     rows += neighbours.measure(args.rounds, neighbours.thread_counts())

@@ -1,1 +1,3 @@
 """Near-distribution novelty detection on images."""
+
+__version__ = "0.1.0"

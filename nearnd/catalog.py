@@ -1,5 +1,6 @@
 """The catalog: its files, the user's config laid over it, and short entries written out in full."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nearnd.config import KEYS, METHOD
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast
 # Sections in an order in which each comes before those that its entries name
 ORDER = ("methods", "closeness", "detectors", "fakes", "backbones", "generators", "datasets")
+MOST = 100_000  # values of a config; the whole catalog has a tenth
 OWN = ("label", "row")  # what an entry does not take over from the one that it is like
 
 
@@ -21,8 +23,18 @@ def whole(folder: Path, *configs: dict[str, Any]) -> dict[str, Any]:
     """
     config = derive(read_catalog(folder))
     for changes in configs:
-        config = derive(lay_over(config, typed(changes)))
-    return config
+        config = derive(lay_over(config, bounded(changes)))
+    return _sorted(config)
+
+
+def _sorted(value: Any) -> Any:
+    """With all keys in the order of the alphabet: jobs depend on what an entry says, not on the
+    order in which that is written."""
+    if isinstance(value, list):
+        return [_sorted(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _sorted(value[key]) for key in sorted(value, key=str)}
 
 
 def read_catalog(folder: Path) -> dict[str, Any]:
@@ -39,12 +51,17 @@ def read_catalog(folder: Path) -> dict[str, Any]:
     return catalog
 
 
-def _sections(file: Path) -> dict[str, dict[str, Any]]:
-    """What a catalog file holds; ValueError naming it if that is not sections of named entries."""
+def load(file: Path) -> Any:
+    """What a YAML file holds; ValueError naming it if it is none."""
     try:
-        found = LOADER(file.read_text(encoding="utf-8")).get_single_data() or {}
+        return LOADER(file.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} is not readable as YAML: {error}") from error
+
+
+def _sections(file: Path) -> dict[str, dict[str, Any]]:
+    """What a catalog file holds; ValueError naming it if that is not sections of named entries."""
+    found = load(file) or {}
     if not isinstance(found, dict):
         raise ValueError(f"{file} holds {found!r}; it may hold sections, such as `scores:`")
     for section, entries in found.items():
@@ -53,12 +70,34 @@ def _sections(file: Path) -> dict[str, dict[str, Any]]:
     return {section: entries or {} for section, entries in found.items()}
 
 
-def typed(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with numbers for seeds: snakemake's `--config seeds=[0,1]` gives texts."""
-    seeds = config.get("seeds")
-    if not isinstance(seeds, list):
-        return config
-    return config | {"seeds": [int(s) if str(s).isdigit() else s for s in seeds]}
+def from_arguments(given: list[str]) -> dict[str, Any]:
+    """What `--config key=value ...` says, each value as it would be in a file."""
+    found = {}
+    for key, _, text in (entry.partition("=") for entry in given):
+        try:
+            found[key] = LOADER(text).get_single_data()
+        except yaml.YAMLError as error:
+            raise ValueError(f"--config {key}={text} is not readable as YAML: {error}") from error
+    return found
+
+
+def bounded(config: dict[str, Any]) -> dict[str, Any]:
+    """The config; ValueError if it has more than MOST values, or one that holds itself: a few
+    lines of aliases of aliases can stand for billions."""
+    sizes: dict[int, float] = {}
+
+    def size(value: Any) -> float:
+        if not isinstance(value, dict | list):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = math.inf  # until it is known: one that holds itself has no end
+            inside = value.values() if isinstance(value, dict) else value
+            sizes[id(value)] = 1 + sum(map(size, inside))
+        return sizes[id(value)]
+
+    if many := [key for key, value in config.items() if size(value) > MOST]:
+        raise ValueError(f"{many[0]} holds more than {MOST:,} values; write fewer, without aliases")
+    return config
 
 
 def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What stands in a configuration: its entries and what their kinds say of them. catalog.py puts it
 together, plan/check.py finds out whether it can work."""
 
+import re
 from typing import Any
 
 from nearnd import plugins
@@ -29,6 +30,7 @@ KEYS: dict[str, dict[str, str]] = {
 ENTRIES = {"generators": {"sampler": "samplers", "model": "generators"}}
 STAGE = {"drawings": "tables_figures"}  # where the folder is not called like the section
 METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
+REPEATED = re.compile(r"(.+?)\1{19}$", re.S)  # snakemake takes such a wildcard for an endless loop
 DEFAULTS = {"tests": ["test"], "metrics": ["auroc", "aupr_normal", "aupr_anomaly", "fpr95"]}
 
 
@@ -101,10 +103,11 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
     names = [name for name in names if name in only]
     for name in names:  # they become parts of paths, beside the words for other normals
         odd = set("/{}") & set(name) or name.startswith((".", NOT)) or not name.isprintable()
-        if odd or name in ("", "all", "any"):
+        if odd or name in ("", "all", "any") or REPEATED.search(name):
             raise ValueError(
                 f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be empty,"
-                " all or any, begin with a dot or not-, or contain /, {, } or what does not print"
+                " all or any, begin with a dot or not-, end in the same 20 times over, or contain"
+                " /, {, } or what does not print"
             )
     return names
 

@@ -5,15 +5,19 @@ label 1 is an anomaly, one seed per generated image.
 
 A plugin file `nearnd/<stage>/<kind>.py` has a function `build(**arguments)` that returns such an
 object, or `build = Name`, a class of that file: if it is a dataclass, its fields, inherited ones
-too, are the arguments. It may state, as literals that are read without importing the file:
+too, are the arguments. An object that is only called can be one function that is also given what it
+is called with, before the slash: `@configured def build(data, /, **arguments)`.
+The file may state, as literals that are read without importing it:
 
     NEEDS      what an entry must name beside its arguments: a list out of "backbone", "outliers",
                "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
                dataset whose test images it changes
-    CLASSES    (datasets) the class names, in label order
-    ARCHIVES   (datasets) files to fetch: [{"name", "urls", "sha256" or "md5" or None, "hint",
-               "bytes", "about"}]; the last three may be left out. `about`: True if the size is
-               only roughly known
+    CLASSES    (datasets) the class names, in label order, or `listed("<file>")`, see plugins.py
+    ARCHIVES   (datasets) files to fetch: {name: {"urls", "sha256" or "md5", "hint", "bytes",
+               "about"}}; each may be left out. `about`: True if the size is only roughly known.
+               "sha1": {path inside: SHA-1} in place of a checksum takes an archive of these files,
+               whoever packed it, or a folder with them
+    LINKS      (datasets) folders on the web that have those files, where they say no "urls"
     LICENCE    (datasets) the terms of use in a few words
     GATED      (datasets) where to get the files, if not by a plain download
     SPLITS     (datasets) ["test"] or ["train"] if it has only that one; the other one is empty
@@ -32,7 +36,12 @@ too, are the arguments. It may state, as literals that are read without importin
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
-    LABEL      (fidelity, fakes) its name in tables and figures, if not that of the file
+    FEATURES   (detectors) how many numbers `features` has for an image, where that is always so;
+               of one on a backbone see `features`
+    SINGULAR   (fidelity) True if it needs more images than features to mean anything
+    RANGES     what a number may be, {argument: [from, to]}, where nearnd/values.py has it wrong
+    MAP        (scores) True if it also gives a map, which drawings then take
+    LABEL      (fidelity, fakes, metrics) its name in tables and figures, if not that of the file
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
     TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
@@ -44,27 +53,37 @@ too, are the arguments. It may state, as literals that are read without importin
 and functions, which get an entry's arguments over the defaults of `build`:
 
     check(**arguments)           ValueError in one sentence if they cannot work together (of
-                                 samplers see `Sampler`)
+                                 samplers see `Sampler`); for what `build` does not refuse before
+                                 any job, as it does in stages that load no torch
     count(of, **arguments)       (datasets) in place of IMAGES; `of`: that of the set it changes, or
                                  None
+    snapshots(**arguments)       (generators) the steps after which one is kept
+    features(**arguments)        (backbones) how many numbers come out for an image
+    sees(**arguments)            (backbones) the side of an image, in pixels, that it works with:
+                                 a larger one is made smaller first
     training_steps(**arguments)  (generators) of a whole training, 0 if nothing is trained: for the
                                  time that a cluster is asked for
+    seeded(**arguments)          (backbones) True if the weights depend on the seed: then there is
+                                 one for each seed of the run, whose deviation shows the spread
     work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
                                  has to know: {field of Work: value}, from an `About`
 
-The first three are called while the workflow is planned: their files load no torch at the top. A
+All but the last are called while the workflow is planned: their files load no torch at the top. A
 kind that does not state its number of images, steps or work is shown as unknown, never guessed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # planning reads this file too
     import numpy as np
 
+Mode = Literal["RGB", "L"]  # the channels of stored images: three, or one
+Fit = Literal["squash", "crop", "pad"]  # how a picture becomes a square: files/picture.py
 Embedding = dict[str, "np.ndarray"]  # name -> float32 (N, ...); vectors are "features" (N, D)
 
 # progress(step, total, loss=0.3): cheap enough to call at every step; prints now and then.
@@ -73,6 +92,12 @@ Progress = Callable[..., None]
 
 def silent(step: int, total: int, **values: Any) -> None:
     """The Progress that prints nothing."""
+
+
+def configured(function: Callable) -> Callable:
+    """`build` of a kind that is one function: takes an entry's arguments, which are the keywords,
+    and gives the function of what stands before the slash."""
+    return wraps(function)(lambda **arguments: partial(function, **arguments))
 
 
 class Images(NamedTuple):
@@ -252,7 +277,10 @@ class Bank(Protocol):
     def __call__(self, embedding: Embedding, *, seed: int) -> Embedding:
         """The rows of the normal training images' embedding that are kept.
 
-        Beside the detector's arrays it has "label", int64 (N,): the images' classes.
+        Beside the detector's arrays it has "label", int64 (N,): the images' classes. An embedding
+        is stored and shared by all methods, so what is far larger than its images cannot be one: a
+        bank of patches (5,000 images at 224 pixels: 16 GB), thinned while they are made, is part of
+        the detector's fit.
         """
 
 

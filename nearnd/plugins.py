@@ -5,12 +5,16 @@ building the job graph loads no torch.
 """
 
 import ast
+import collections.abc
 import difflib
 import hashlib
 import importlib
+import typing
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from nearnd import contracts, values
 
 PACKAGE = Path(__file__).parent
 
@@ -73,13 +77,13 @@ def call(stage: str, entry: dict[str, Any], function: str) -> Any:
 
 def arguments(stage: str, kind: str) -> dict[str, bool]:
     """The keywords of the plugin's `build`, and whether each must be given."""
-    return {name: default is None for name, default in _keywords(stage, kind).items()}
+    return {name: default is None for name, (default, _) in _keywords(stage, kind).items()}
 
 
 def defaults(stage: str, kind: str) -> dict[str, Any]:
     """The defaults of the plugin's `build`, of those keywords whose default is a literal."""
     found = {}
-    for name, default in _keywords(stage, kind).items():
+    for name, (default, _) in _keywords(stage, kind).items():
         try:
             found[name] = ast.literal_eval(default)
         except ValueError:  # computed, or none
@@ -87,9 +91,27 @@ def defaults(stage: str, kind: str) -> dict[str, Any]:
     return found
 
 
-def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
-    """What `build` takes, with the expressions of the defaults: a function, or the name of one of
-    the file's dataclasses, `build = Frozen`, whose fields they are, inherited ones too."""
+@cache
+def types(stage: str, kind: str) -> dict[str, Any]:
+    """The annotations of the keywords of the plugin's `build`, in words of Python's own; `Any`
+    for others and where there is none."""
+    known, found = vars(collections.abc) | vars(typing) | vars(contracts), {}
+    for name, (_, annotation) in _keywords(stage, kind).items():
+        try:
+            found[name] = eval(ast.unparse(annotation), known)  # noqa: S307 - of this package
+        except (AttributeError, NameError):
+            found[name] = Any
+    return found
+
+
+# A keyword's default and its annotation, None where there is none
+Keyword = tuple[ast.expr | None, ast.expr | None]
+
+
+def _keywords(stage: str, kind: str) -> dict[str, Keyword]:
+    """What `build` takes: a function, or the name of one of the file's dataclasses, `build =
+    Frozen`, whose fields they are, inherited ones too. What stands before the slash comes from the
+    stage, not from an entry."""
     body = _tree(_file(stage, kind)).body
     named = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     for node in body:
@@ -101,22 +123,23 @@ def _keywords(stage: str, kind: str) -> dict[str, ast.expr | None]:
     if isinstance(found, ast.ClassDef):
         return _fields(_file(stage, kind), found.name)
     spec = found.args
-    plain = spec.posonlyargs + spec.args
-    values = [None] * (len(plain) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
-    return {a.arg: value for a, value in zip(plain + spec.kwonlyargs, values, strict=True)}
+    given = [None] * (len(spec.args) - len(spec.defaults)) + spec.defaults + spec.kw_defaults
+    pairs = zip(spec.args + spec.kwonlyargs, given, strict=True)
+    return {argument.arg: (default, argument.annotation) for argument, default in pairs}
 
 
-def _fields(file: Path, name: str) -> dict[str, ast.expr | None]:
+def _fields(file: Path, name: str) -> dict[str, Keyword]:
     """The fields of a dataclass, after those of the class that it extends; none for a class that
     is not of this package."""
-    found: dict[str, ast.expr | None] = {}
+    found: dict[str, Keyword] = {}
     for node in _tree(file).body:
         if name in (there := _imported(node)):
             return _fields(there[name], name)
         if isinstance(node, ast.ClassDef) and node.name == name:
             for base in node.bases:
                 found |= _fields(file, base.id) if isinstance(base, ast.Name) else {}
-            found |= {f.target.id: f.value for f in node.body if isinstance(f, ast.AnnAssign)}
+            fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+            found |= {field.target.id: (field.value, field.annotation) for field in fields}
     return found
 
 
@@ -128,9 +151,15 @@ def _imported(node: ast.stmt) -> dict[str, Path]:
     return {alias.name: file for alias in node.names} if file.is_file() else {}
 
 
+def listed(name: str) -> list[str]:
+    """The lines of nearnd/datasets/names/<name>.txt: class names too many for a line of code."""
+    file = PACKAGE / "datasets" / "names" / f"{name}.txt"
+    return file.read_text(encoding="utf-8").splitlines()
+
+
 def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
-    """A literal that the plugin's file states at top level, such as NEEDS or CLASSES. It is read
-    once: not to be changed."""
+    """A literal that the plugin's file states at top level, such as NEEDS or CLASSES, or what it
+    has `listed`. It is read once: not to be changed."""
     found = _literals(_file(stage, kind), name)
     return found[0] if found else default
 
@@ -139,15 +168,23 @@ def constant(stage: str, kind: str, name: str, default: Any = None) -> Any:
 def _literals(file: Path, name: str) -> list[Any]:
     """What a file sets a name to, at top level, in a list; an empty one if it does not."""
     return [
-        ast.literal_eval(node.value)
+        _literal(node.value)
         for node in _tree(file).body
         if isinstance(node, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
     ]
 
 
+def _literal(value: ast.expr) -> Any:
+    match value:
+        case ast.Call(func=ast.Name(id="listed"), args=[ast.Constant(value=name)]):
+            return listed(name)
+    return ast.literal_eval(value)
+
+
 def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -> None:
-    """Raises ValueError if the entry's kind or one of its arguments does not exist.
+    """Raises ValueError if the entry's kind or one of its arguments does not exist, or a value is
+    none that the argument can have.
 
     where: in which entry it stands if it has no name of its own."""
     where = where or f"{stage}: {name}"
@@ -162,11 +199,19 @@ def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -
     missing = [key for key, required in known.items() if required and key not in entry]
     if missing:
         raise ValueError(f"{where}: kind {entry['kind']} also needs {', '.join(missing)}")
+    ranges = constant(stage, entry["kind"], "RANGES", {})
+    for key, annotation in types(stage, entry["kind"]).items():
+        if key in entry:
+            try:
+                values.check(key, entry[key], annotation, ranges)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
 
 
 # ---- digests ----
 
-ESTIMATES = {"count", "training_steps", "work"}  # functions of contracts.py that only count
+# functions of contracts.py that only count
+ESTIMATES = {"count", "snapshots", "features", "sees", "training_steps", "work"}
 
 
 def _results(tree: ast.Module) -> list[ast.stmt]:
@@ -190,7 +235,7 @@ def imports(file: Path) -> set[Path]:
 
 @cache
 def _meaning(file: Path) -> str:
-    """The file's code without comments, docstrings and layout."""
+    """The file's code without comments, docstrings and layout, and the names that it has listed."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     tree.body = _results(tree)
     for node in ast.walk(tree):
@@ -200,7 +245,9 @@ def _meaning(file: Path) -> str:
         first = body[0] if body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             body[:1] = [] if len(body) > 1 else [ast.Pass()]
-    return ast.unparse(tree)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    names = [_literal(call) for call in calls if getattr(call.func, "id", "") == "listed"]
+    return "\n".join([ast.unparse(tree), *map(str, names)])
 
 
 @cache

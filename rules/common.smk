@@ -9,6 +9,7 @@ from nearnd.plan import (
     inputs,
     job_cost,
     job_graph,
+    lineage,
     missing,
     resources,
     targets,
@@ -40,6 +41,11 @@ def inputs_of(rule):
 
 def threads(wildcards):
     return resources.threads(run, wildcards.dataset)
+
+
+def backbone_threads(wildcards):
+    spec = run.config["backbones"][wildcards.backbone]
+    return resources.threads(run, spec.get("dataset"))
 
 
 def memory(wildcards, attempt):

@@ -15,6 +15,7 @@ rule detector:
         mem_mb=memory,
         runtime=runtime,
     params:
+        threads=threads,
         entry=lambda w: run.entry("detectors", w.detector),
         digest=lambda w: run.digest("detectors", w.detector),
     script:

@@ -14,6 +14,7 @@ rule fakes:
         mem_mb=memory,
         runtime=runtime,
     params:
+        threads=threads,
         entry=lambda w: run.entry("fakes", w.fakes),
         digest=lambda w: run.digest("fakes", w.fakes),
         ratio=lambda w: run.config["fakes"][w.fakes].get("ratio", 1),
@@ -22,6 +23,6 @@ rule fakes:
             if "generator" in run.config["fakes"][w.fakes]
             else None
         ),
-        stamp=lambda w: inputs.stamp(inputs.fakes(run, w)["outside"]),
+        stamp=lambda w: inputs.stamp(inputs.folders(run, "fakes", w.fakes)),
     script:
         "../workflow/scripts/fakes.py"

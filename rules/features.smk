@@ -14,6 +14,7 @@ rule features:
         mem_mb=memory,
         runtime=runtime,
     params:
+        threads=threads,
         entry=lambda w: run.entry("detectors", w.detector),
         digest=lambda w: run.digest("detectors", w.detector),
     script:
@@ -35,6 +36,7 @@ rule features_elsewhere:
         mem_mb=lambda w, attempt: resources.memory(run, w.other, attempt),
         runtime=lambda w: resources.runtime(run, w.other),
     params:
+        threads=threads,
         entry=lambda w: run.entry("detectors", w.detector),
         digest=lambda w: run.digest("detectors", w.detector),
     script:

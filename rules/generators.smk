@@ -23,6 +23,7 @@ rule generator:
             run, w.dataset, job_cost.steps(run.config, w.generator)
         ),
     params:
+        threads=threads,
         entry=lambda w: run.entry("generators", w.generator),
         digest=lambda w: run.digest("generators", w.generator),
         monitor=lambda w: run.monitor(w.generator),

@@ -13,6 +13,7 @@ rule sampler:
         mem_mb=lambda w, attempt: resources.memory(run, compared(w)[0], attempt),
         runtime=lambda w: resources.runtime(run, compared(w)[0]),
     params:
+        threads=lambda w: resources.threads(run, compared(w)[0]),
         entries=lambda w: settings.with_sampler(
             run.config, compared(w)[1]["generator"], w.sampler
         ),

@@ -3,6 +3,8 @@ rule score:
         unpack(inputs_of("score")),
     output:
         "results/scores/{dataset}/{normal}/{method}/{images}/seed{seed}.csv",
+        # with which entries and which seed: `nearnd export` asks
+        made="results/scores/{dataset}/{normal}/{method}/{images}/seed{seed}.json",
     log:
         "results/logs/scores/{dataset}/{normal}/{method}/{images}/seed{seed}.log",
     conda:
@@ -12,6 +14,7 @@ rule score:
     params:
         entry=lambda w: run.entry("scores", run.config["methods"][w.method]["score"]),
         digest=lambda w: run.digest("scores", run.config["methods"][w.method]["score"]),
+        parts=lambda w: lineage.parts(run, w.dataset, w.method),
         own=lambda w: run.has_normal(w.dataset, w.images),
     script:
         "../workflow/scripts/score.py"

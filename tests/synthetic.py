@@ -39,8 +39,11 @@ def experiment(classes: int = 4, methods: int = 3, seeds: int = 2, per_class: in
                 for anomaly in ["rest", *others]:
                     keep = label != "" if anomaly == "rest" else np.isin(label, [normal, anomaly])
                     area = auroc(value[keep], label[keep] != normal)
-                    metrics.append({**run, "metric": "auroc", "anomaly": anomaly, "value": area})
-                metrics.append({**run, "metric": "fpr95", "anomaly": "rest", "value": 0.3 - m / 50})
+                    sizes = {"n_normal": per_class, "n_anomaly": keep.sum() - per_class}
+                    metrics.append({**run, "metric": "auroc", "anomaly": anomaly, "value": area,
+                                    **sizes})  # fmt: skip
+                metrics.append({**run, "metric": "fpr95", "anomaly": "rest", "value": 0.3 - m / 50,
+                                **sizes})  # fmt: skip
                 fakes.append({**common, "fakes": f"fakes{m}", "method": method, "seed": seed,
                               "n": 100, "step": 400 * 3**m, "copies": 0.01 * m,
                               "frechet": 300 / 3**m + c, "kid": 0.3 / 3**m,

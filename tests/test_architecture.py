@@ -17,14 +17,15 @@ BELOW = {
     "files": {"contracts", "tasks"},
     "jobs": {"contracts", "files", "tasks"},
     "networks": {"contracts", "files", "jobs"},
-    "plugins": set(),
+    "values": set(),
+    "plugins": {"contracts", "values"},
     "tasks": set(),
     "config": {"plugins", "tasks", "jobs"},
     "catalog": {"plugins", "config"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
     "stages": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks"},
     "plan": {"contracts", "files", "jobs", "networks", "report"}
-    | {"plugins", "tasks", "config", "catalog"},
+    | {"values", "plugins", "tasks", "config", "catalog"},
     "cli": {"files", "report", "plan", "config", "catalog"},
 }
 

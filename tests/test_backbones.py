@@ -5,17 +5,20 @@ import pytest
 import torch
 from PIL import Image
 
+from nearnd import plugins
 from nearnd.backbones import pretrain
 from nearnd.backbones import timm as timm_backbone
 from nearnd.contracts import Images, silent
 from nearnd.files.arrays import load_tensors, save_tensors
 from nearnd.networks.backbone import (
+    Classifier,
     blocks,
     create,
     describe,
     features,
     load_backbone,
     save_backbone,
+    width,
 )
 from nearnd.networks.batches import batch_rows, steps_per_epoch
 from nearnd.networks.dropout import Dropout
@@ -37,13 +40,15 @@ def noise(*shape, seed=0):
 
 @pytest.mark.parametrize(("height", "width", "side"), [(8, 8, 32), (32, 32, 256), (50, 37, 24)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_resize_is_that_of_pil(height, width, side, channels):
+@pytest.mark.parametrize("bicubic", [False, True])
+def test_resize_is_that_of_pil(height, width, side, channels, bicubic):
     pixels = noise(3, height, width, channels)
-    ours = resized(pixels, side).movedim(1, -1).numpy().astype(int)
+    ours = resized(pixels, side, bicubic).movedim(1, -1).numpy().astype(int)
     h, w = ours.shape[1:3]
     assert min(h, w) == side
     for image, got in zip(pixels, ours, strict=True):
-        pil = Image.fromarray(image.squeeze()).resize((w, h), Image.Resampling.BILINEAR)
+        how = Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR
+        pil = Image.fromarray(image.squeeze()).resize((w, h), how)
         assert np.abs(got.squeeze() - np.asarray(pil).astype(int)).max() <= 1
 
 
@@ -146,6 +151,33 @@ def test_a_file_gives_the_same_network_back(tmp_path, name, kwargs):
         assert features(again, x).shape == (2, model.num_features)
 
 
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "ghostnet_050", "lcnet_035", "vgg11_bn",
+                                  "mobilenetv4_conv_small_050", "efficientvit_b0", "hgnetv2_b0",
+                                  "resnet18", "convnext_atto", "test_vit"])  # fmt: skip
+def test_the_width_of_features_is_that_of_a_hidden_layer_in_the_head(name):
+    with torch.device("meta"), torch.no_grad():
+        model = create({"model": name, "kwargs": {}}).eval()
+        h = features(model, torch.empty(2, *model.default_cfg["input_size"]))
+        assert h.shape == (2, width(model))
+        assert Classifier(model, 3)(torch.empty(2, *model.default_cfg["input_size"])).shape == (
+            2,
+            3,
+        )
+        code = {"backbone": {}, "code": None, "loss": "bce", "radial": "l2"}
+        detector = plugins.build("detectors", {"kind": "adib"})
+        detector.facts = code
+        assert detector.untrained(model).linear.in_features == width(model)
+
+
+def test_a_network_with_a_hidden_layer_in_the_head_is_a_backbone(tmp_path):
+    entry = {"kind": "timm", "model": "mobilenetv3_small_050", "weights": "none"}
+    weights, facts = make(plugins.build("backbones", entry))
+    save_tensors(tmp_path / "b.safetensors", weights, **facts)
+    frozen = plugins.build("detectors", {"kind": "frozen"})
+    frozen.fit(None, backbone=tmp_path / "b.safetensors")
+    assert frozen.embed(noise(2, 32, 32, 3))["features"].shape == (2, 1024)
+
+
 def test_features_of_a_vit_are_the_normed_class_token():
     model = create({"model": VIT, "kwargs": TINY}).eval()
     x = torch.randn(3, 1, 8, 8)
@@ -241,7 +273,9 @@ def test_a_file_that_lacks_layers_is_refused(tmp_path, suffix):
 
 def test_a_pickle_with_code_in_it_is_not_run(tmp_path):
     torch.save({"x": pytest.raises}, tmp_path / "w.pth")  # a function: only a full unpickler can
-    with pytest.raises(ValueError, match=r"w.pth does not fit"):
+    with pytest.raises(
+        ValueError, match=r"w.pth is refused, nothing in it was run: it wants to use"
+    ):
         make(timm_backbone.build(VIT, str(tmp_path / "w.pth"), TINY, 0.5, 0.5))
 
 
@@ -265,7 +299,9 @@ def test_plain_errors_for_files_and_names(tmp_path):
         make(timm_backbone.build("vit_tinny"))
     with pytest.raises(ValueError, match=r"there is no file absent.pth"):
         make(timm_backbone.build(VIT, "absent.pth"))
-    with pytest.raises(ValueError, match=r"w.safetensors does not fit vit_tiny"):
+    with pytest.raises(
+        ValueError, match=r"w.safetensors cannot be read, it is cut off, damaged or"
+    ):
         make(timm_backbone.build(VIT, str(tmp_path / "w.safetensors"), TINY, 0.5, 0.5))
     with pytest.raises(ValueError, match=r"w.safetensors has sha256 \w+, the entry says 00ff"):
         make(timm_backbone.build(VIT, str(tmp_path / "w.safetensors"), TINY, sha256="00ff"))

@@ -40,10 +40,27 @@ def test_an_entry_without_a_kind_changes_one_with_a_kind_replaces():
     assert old["scores"]["knn"]["k"] == 2
 
 
-def test_seeds_of_the_command_line_are_numbers():
-    assert catalog.typed({"seeds": ["0", "10"], "run": ["a"]}) == {"seeds": [0, 10], "run": ["a"]}
-    for left in ({"seeds": ["x", -1]}, {"seeds": [3]}, {"seeds": 3}, {}):
-        assert catalog.typed(left) == left
+def test_what_the_command_line_says_means_what_it_means_in_a_file():
+    given = ["scores={svm: {nu: 0.5, standardise: false, pca: null}}", "seeds=[0, 1]", "device=cpu"]
+    given += ['run=["2", x]', "mirrors="]
+    assert catalog.from_arguments(given) == {
+        "scores": {"svm": {"nu": 0.5, "standardise": False, "pca": None}},
+        "seeds": [0, 1], "device": "cpu", "run": ["2", "x"], "mirrors": None,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="--config a={b: is not readable as YAML"):
+        catalog.from_arguments(["a={b:"])
+
+
+def test_aliases_of_aliases_are_refused_before_they_are_written_out(shipped):
+    bomb = ["x"]
+    for _ in range(30):
+        bomb = [bomb] * 10
+    with pytest.raises(ValueError, match="scores holds more than 100,000 values"):
+        catalog.bounded({"run": ["a"], "scores": {"a": bomb}})
+    bomb.append(bomb)
+    with pytest.raises(ValueError, match="mirrors holds more than"):
+        catalog.bounded({"mirrors": bomb})
+    assert catalog.bounded(shipped) is shipped
 
 
 def test_a_name_given_twice_in_the_catalog(tmp_path):
@@ -206,3 +223,9 @@ def test_the_examples_of_the_config_guide_are_sound(shipped):
     assert short["methods"]["fitymi_slow"]["detector"] == "fitymi_digits_slow"
     assert short["fakes"]["digits_near_ratio4"] == shipped["fakes"]["digits_near"] | {"ratio": 4}
     assert short["methods"]["frozen_by_trees"]["label"] == "by isolation forest"
+
+
+def test_the_order_of_keys_means_nothing(tmp_path):
+    one = {"scores": {"a": {"kind": "knn", "k": 2, "x": {"b": 1, "a": [{"d": 1, "c": 2}]}}}}
+    two = {"scores": {"a": {"x": {"a": [{"c": 2, "d": 1}], "b": 1}, "k": 2, "kind": "knn"}}}
+    assert repr(catalog.whole(tmp_path, one)) == repr(catalog.whole(tmp_path, two))

@@ -1,6 +1,7 @@
 """A config that cannot work is refused in one sentence that says where."""
 
 import copy
+import math
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from nearnd import catalog
 from nearnd import config as settings
 from nearnd.datasets.cifar10 import CLASSES
 from nearnd.plan.check import check
+from nearnd.plan.missing import unseen
+from nearnd.plan.run import Run
+from nearnd.plan.start import check_whole
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,13 +67,34 @@ MISTAKES = [
      r"digits_ve: until: unknown measure 'kidd'; .*Did you mean 'kid'"),
     ({"generators": {"digits_ve": {"until": {"step": 250}}}},
      r"digits_near: stop step is 300, but the training of digits_ve ends at step 250 \(generators"),
-    ({"fakes": {"digits_near": {"ratio": 0}}}, r"ratio is 0; it may be a number above 0"),
     ({"experiments": {"e": {"dataset": "digits", "normals": ["10"], "methods": ["pixels"]}},
       "run": ["e"]}, r"experiments: e: normals: unknown normal '10'"),
     ({"experiments": {"e": {"dataset": "digits", "normals": "each", "methods": ["pixels"],
                             "tests": ["glyphs"]}}, "run": ["e"]},
      r"'glyphs' may be test or <dataset>\.test"),
     ({"monitors": {"m": {"detector": "pixels", "measures": ["fid"]}}}, r"unknown measure 'fid'"),
+    ({"fakes": {"digits_near": {"stop": {"fid": 40}}}},
+     r"fakes: digits_near: stop is .*does not say of which distance"),
+    ({"fakes": {"digits_near": {"stop": {"fid": 40}, "measure": "fid"}}},
+     r"fakes: digits_near: stop: unknown measure 'fid'; there is .*kid"),
+    ({"fakes": {"digits_near": {"stop": {"step": 299}}}},
+     r"digits_near: stop step is 299, of which digits_ve has no snapshot; it has 50, 100, "),
+    ({"fakes": {"digits_near": {"stop": {"fid": 40}, "measure": "frechet"}}},
+     r"reads frechet in 128 features of frozen_glyph_vit.*digits has about 108 for normal 0"),
+    ({"run": ["cifar10"], "monitors": {"inception": {"least": 32}}},
+     r"near: stop reads frechet in 2048 .*sure to be measured with 32. Set least .* 2049"),
+    ({"run": ["digits_samplers"], "experiments": {"digits_samplers": {"samplers": {
+        "generator": "digits_ve", "compare": ["heun"], "step": 7}}}},
+     r"digits_samplers: samplers step is 7, of which digits_ve has no snapshot"),
+    ({"generators": {"ve_high": {"steps": 900}}}, r"ve_high: snapshots is .*none is a step from 1"),
+    # what only `build` knows
+    ({"scores": {"knn2": {"distance": "cosinus"}}}, r"scores: knn2: distance is 'cosinus'"),
+    ({"datasets": {"digits": {"part": "half"}}}, r"datasets: digits: .*part is 'half'"),
+    ({"detectors": {"fitymi_digits": {"optimizer": "adam"}}},
+     r"fitymi_digits: optimizer is 'adam'; it may be sgd or adamw"),
+    ({"mirrors": ["ftp://example.org"]}, r"mirrors: 'ftp://example.org' cannot be opened"),
+    ({"mirrors": ["http://[::1"]}, r"mirrors: .* cannot be opened"),
+    ({"mirrors": ["a\0b"]}, r"mirrors: .* cannot be opened"),
 ]  # fmt: skip
 
 
@@ -79,6 +104,89 @@ MISTAKES = [
 def test_mistakes_are_named(whole, change, words):
     with pytest.raises(ValueError, match=words):
         check(over(whole, change))
+
+
+WRONG = [None, True, math.nan, math.inf, -1, "8", [8], {"a": 8}, 10**30]
+ARGUMENTS = [
+    ("datasets", "glyphs", "size", [*WRONG, 0, 1.0, 10**9], [4, 300]),
+    ("scores", "knn2", "k", [*WRONG, 0, 2.0], [1]),
+    ("scores", "pca_svm", "pca", [*WRONG[1:], [0.9]], [0.9, None]),
+    ("detectors", "fitymi_digits", "lr", [*WRONG, "1e-3"], [0, 1, 0.5]),
+    ("detectors", "fitymi_digits", "freeze", [*WRONG, 1.1], [0, 1, 0.5]),
+    ("detectors", "fitymi_digits", "flip", [None, 1, "true", "yes"], [True]),
+    ("generators", "ve_high", "snapshots", [*WRONG[:-3], [0], [50.0], ["50"]], [[600], 4]),
+    ("datasets", "own", "path", [None, 5, ["x"], "a\0b"], []),
+    ("drawings", "roc", "methods", ["pixels", [3]], [["pixels"], None]),
+]
+
+
+@pytest.mark.parametrize(("section", "name", "argument", "wrong", "right"), ARGUMENTS)
+def test_an_argument_may_be_what_its_annotation_and_its_name_say(
+    whole, section, name, argument, wrong, right
+):
+    more = {
+        "scores": {"pca_svm": {"kind": "one_class_svm"}},
+        "datasets": {"own": {"kind": "image_folder", "path": "x"}},
+    }
+    config = over(whole, more)
+    for value in wrong:
+        with pytest.raises(ValueError, match=rf"{name}: {argument} is .*; it may be "):
+            check(over(config, {section: {name: {argument: value}}}))
+    for value in right:
+        check(over(config, {section: {name: {argument: value}}}))
+
+
+def test_a_number_that_yaml_takes_for_a_text_is_explained(whole):
+    with pytest.raises(ValueError, match="1e-3 is a text: write a number .* 1e-3 as 1.0e-3"):
+        check(over(whole, {"detectors": {"fitymi_digits": {"lr": "1e-3"}}}))
+
+
+SCHEMA = [
+    ({"seeds": [1.0]}, r"seeds: 0: 1.0 is not of type 'integer'; it may be a whole number"),
+    ({"seeds": 0}, r"seeds: 0 is not of type 'array'; it may be a list of different whole"),
+    ({"seed": [0]}, r"unknown key 'seed'.*Did you mean 'seeds'"),
+    ({"datasets": {"digits": {"most": -1}}}, r"datasets: digits: most: -1 .*a whole number from 1"),
+    ({"datasets": {"digits": {"most": math.nan}}}, r"most: nan .*a whole number from 1"),
+    ({"fakes": {"digits_near": {"ratio": 0}}}, r"digits_near: ratio: 0 .*a number above 0"),
+    ({"fakes": {"digits_near": {"ratio": math.nan}}}, r"ratio: nan .*a number above 0"),
+    ({"monitors": {"glyph_vit": {"images": 8.0}}}, r"monitors: glyph_vit: images: 8.0"),
+    ({"experiments": {"digits": {"normals": [2]}}}, r"2 is not of type 'string'.*in quotes"),
+    ({"experiments": {"digits": {"normls": ["2"]}}}, r"unknown key 'normls'.*mean 'normals'"),
+    ({"scores": {"x" + "_" * 20: {"kind": "knn"}}}, r"scores: 'x_.* not repeat its end 20 times"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), SCHEMA, ids=lambda x: x if isinstance(x, str) else "")
+def test_what_the_schema_refuses_is_one_sentence(whole, change, words):
+    with pytest.raises(ValueError, match=words) as error:
+        check_whole(over(whole, change), ROOT)
+    assert "\n" not in str(error.value)
+
+
+def test_a_class_name_that_repeats_its_end_is_refused(tmp_path):
+    config = {"datasets": {"own": {"kind": "image_folder", "path": str(tmp_path)}}}
+    for name, good in (("part" + 19 * "-", True), ("part" + 20 * "-", False), (20 * "ab", False)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(b"")
+        if good:
+            assert settings.classes(config, "own") == [name]
+        else:
+            with pytest.raises(ValueError, match="ends? in the same 20 times over"):
+                settings.classes(config, "own")
+        (tmp_path / name / "0.png").unlink()
+        (tmp_path / name).rmdir()
+
+
+def test_images_larger_than_what_a_detector_sees_are_remarked_upon(whole):
+    def said(size):
+        config = over(whole, {"run": ["digits"], "datasets": {"digits": {"kind": "glyphs"}}})
+        config["datasets"]["digits"]["size"] = size
+        return unseen(Run(config))
+
+    assert said(31) == []
+    ((sentence),) = said(64)
+    assert sentence.startswith("datasets: digits: images have 64 pixels a side, but ")
+    assert "frozen_glyph_vit makes them 16" in sentence
 
 
 def test_normals(whole):

@@ -319,15 +319,18 @@ def test_backbones_describe_a_network_that_embeds_and_give_the_same_bytes_twice(
     pixels = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 1)).astype(np.uint8)
     images = Images(pixels, np.arange(24) % 2, np.arange(24).astype(str))
 
-    def file(name):
+    def file(name, seed=1):
         made = toy("backbones", kind).make(
-            images, ["a", "b"], seed=1, folder=tmp_path / name, progress=silent
+            images, ["a", "b"], seed=seed, folder=tmp_path / name, progress=silent
         )
         save_tensors(tmp_path / f"{name}.safetensors", made[0], **made[1])
         return tmp_path / f"{name}.safetensors"
 
-    one, two = file("one"), file("two")
+    one, two, other = file("one"), file("two"), file("other", seed=2)
     assert one.read_bytes() == two.read_bytes()
+    entry = plugins.defaults("backbones", kind) | (constant("backbones", kind, "TOY") or {})
+    seeded = plugins.call("backbones", {"kind": kind} | entry, "seeded")
+    assert bool(seeded) == (one.read_bytes() != other.read_bytes())
     net, facts = load_backbone(one)
     how = View(facts["resize"], facts["size"], facts["mean"], facts["std"]).check()
     with torch.inference_mode():

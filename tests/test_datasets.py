@@ -90,7 +90,7 @@ def test_digits_split_seed_changes_the_split_and_nothing_else():
 
 def test_digits_part_must_be_known():
     with pytest.raises(ValueError, match="development, test"):
-        digits.build(part="validation")
+        digits.build(part="validation").read({})
 
 
 # ---- glyphs ----
@@ -164,7 +164,7 @@ def test_glyphs_at_another_size():
 
 # ---- white blood cells ----
 
-WBC = wbc.ARCHIVES[0]["name"]
+WBC = next(iter(wbc.ARCHIVES))
 needs_wbc = pytest.mark.skipif(
     not (MIRROR / WBC).is_file(), reason=f"no {WBC} in {MIRROR} (set NEARND_MIRROR)"
 )
@@ -399,6 +399,57 @@ def test_bad_files_are_all_found_and_ten_are_named(tmp_path):
     assert lines[-1].strip() == "and 3 more"
 
 
+def test_a_bad_file_among_many_is_left_out_and_its_mask_with_it(tmp_path, caplog):
+    fill(tmp_path, {"train/good": 30, "test/good": 10, "test/crack": 10, "ground_truth/crack": 10})
+    for i in range(10):  # each its own tone, and a mark of that many columns
+        save(tmp_path / f"test/crack/{i:03d}.png", tone=(20 * i,) * 3)
+        mask = Image.new("L", (16, 16))
+        mask.paste(255, (0, 0, i + 1, 16))
+        mask.save(tmp_path / f"ground_truth/crack/{i:03d}.png")
+    (tmp_path / "test/crack/004.png").write_bytes(b"rubbish")
+    (tmp_path / "train/good/007.png").write_bytes(b"")
+    splits, _ = image_folder.build(str(tmp_path), size=16).read({})
+    assert "2 of 50 files are not readable images and are left out" in caplog.text
+    assert "test/crack/004.png: not an image" in caplog.text
+    assert [len(splits[split]) for split in ("train", "test")] == [29, 19]
+    test = splits["test"]
+    for row, name in enumerate(test.ids):
+        number = int(Path(name).stem)
+        assert test.masks[row].sum() == (16 * (number + 1) if "crack" in name else 0)
+        assert "crack" not in name or np.all(test.pixels[row] == 20 * number)
+    (tmp_path / "test/crack/005.png").write_bytes(b"rubbish")  # three of fifty are too many
+    with pytest.raises(ValueError, match="3 of 50 files"):
+        image_folder.build(str(tmp_path)).read({})
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+def test_masks_of_oblong_pictures_follow_the_fit(tmp_path, caplog, fit):
+    fill(tmp_path, {"train/good": 2, "test/good": 2, "test/crack": 1, "ground_truth/crack": 1})
+    picture = Image.new("L", (96, 32))
+    picture.paste(255, (40, 8, 60, 20))
+    for folder in ("test", "ground_truth"):
+        picture.save(tmp_path / folder / "crack" / "000.png")
+    test = image_folder.build(str(tmp_path), size=32, fit=fit).read({})[0]["test"]
+    row = test.ids.tolist().index("test/crack/000.png")
+    assert np.array_equal(test.masks[row], test.pixels[row, ..., 0] > 127)
+    area = {"squash": 20 * 12 / 3, "crop": 20 * 12, "pad": 20 * 12 / 9}[fit]
+    assert abs(test.masks[row].sum() / area - 1) < 0.15
+    assert ("3.0 times as long as wide (test/crack/000.png: 96 x 32)" in caplog.text) == (
+        fit != "pad"
+    )
+
+
+def test_what_is_left_out_of_a_folder_is_said_once(tmp_path, caplog):
+    fill(tmp_path, {"cat": 4, "dog": 4})
+    for name in ("cat/1.heic", "cat/2.HEIC", "bird/3.avif", "dog/without"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    image_folder.build(str(tmp_path)).read({})
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    for part in ("2 .heic", "1 .avif", "1 without extension"):
+        assert part in line
+
+
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
@@ -456,6 +507,67 @@ def test_inputs_change_when_an_image_comes_or_goes(tmp_path):
         change()
         assert stamps() != before
         before = stamps()
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"train": 4, "Train": 4, "test": 4},
+        {"train/a": 4, "test/a": 4, "TEST/a": 4},
+        {"train/a": 2, "train/A": 2, "test/a": 2},
+        {"train/Good": 2, "test/good": 2},
+        {"train/a": 2, "test/a": 2, "test/b": 1, "test/B": 1},
+        {"cat": 2, "Cat": 2},
+        {"train/a": 2, "test/a": 2, "ground_truth/a": 2, "Ground_Truth/a": 2},
+        {"train/a": 2, "test/a": 2, "ground_truth/a": 2, "ground_truth/A": 2},
+    ],
+)
+def test_names_that_differ_in_case_only_are_refused(tmp_path, tree):
+    fill(tmp_path, tree)
+    with pytest.raises(ValueError, match="differ in case only"):
+        image_folder.build(str(tmp_path)).read({})
+
+
+def test_the_stamp_is_of_what_is_read(tmp_path):
+    from nearnd.plan.inputs import stamp
+
+    tree = {"train/good": 2, "test/good": 2, "test/bad/day": 1, "ground_truth/bad/day": 1}
+    fill(tmp_path, tree | {"notes": 2})
+
+    def now():
+        return stamp(image_folder.inputs(str(tmp_path)))
+
+    before = now()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._000.png", "notes.txt"):
+        for folder in tree:
+            (tmp_path / folder / name).write_bytes(b"x")
+    (tmp_path / "train/good/.cache").mkdir()
+    save(tmp_path / "notes" / "new.png")  # beside train and test, where nobody looks
+    assert now() == before
+    for folder in tree:
+        save(tmp_path / folder / "000.png", tone=77)
+        assert now() != before
+        before = now()
+
+
+@pytest.mark.parametrize("group", ["folder", r"burst(\d+)", r"^[^_]+"])
+def test_images_of_a_group_land_on_one_side(tmp_path, group):
+    for burst in range(10):
+        for i in range(6):
+            save(tmp_path / "good" / f"burst{burst}" / f"burst{burst}_{i}.png", tone=burst)
+    splits, _ = image_folder.build(str(tmp_path), group=group).read({})
+    bursts = [{name.split("/")[1] for name in splits[split].ids} for split in ("train", "test")]
+    assert (len(bursts[0]), len(bursts[1])) == (8, 2)
+    assert not bursts[0] & bursts[1]
+    assert len(splits["train"].ids) + len(splits["test"].ids) == 60
+
+
+def test_groups_that_cannot_be(tmp_path):
+    fill(tmp_path, {"a": 4, "b": 4})
+    with pytest.raises(ValueError, match="class . lies on one side"):
+        image_folder.build(str(tmp_path), group="folder").read({})
+    with pytest.raises(ValueError, match="group is '\\(', it may be folder or a regular"):
+        image_folder.build(str(tmp_path), group="(").read({})
 
 
 def test_planning_loads_no_heavy_library(tmp_path):

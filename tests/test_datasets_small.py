@@ -1,10 +1,9 @@
 """The small-image datasets: what is read from miniature archives in each set's true layout, made
 here, is what was put in; and archives that are cut off, of another set or hostile are refused.
 
-The true archives are not here, but for CIFAR-10's images as JPEG (NEARND_MIRROR)."""
+The true archives are not here, but for those in NEARND_MIRROR."""
 
 import gzip
-import hashlib
 import io
 import os
 import re
@@ -20,8 +19,9 @@ from PIL import Image
 
 from nearnd import catalog, plugins
 from nearnd import config as settings
-from nearnd.datasets import _cifar100_classes, _members, cifar10_jpeg
+from nearnd.datasets import _cifar100_classes, _members
 from nearnd.files import fetch, tables
+from nearnd.plan import archives as sources
 from nearnd.plan.check import check
 from nearnd.report.evaluate import evaluate
 
@@ -243,29 +243,12 @@ def make_blocks(kind, classes):
     """FITYMI's released arrays: two images of each class, one class after the other."""
 
     def make(folder):
-        file = folder / plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+        file = folder / next(iter(plugins.constant("datasets", kind, "ARCHIVES")))
         images = pixels(2 * classes)
         file.write_bytes(npy(images))
         return [file], {"train": NONE, "test": (images, np.repeat(np.arange(classes), 2))}
 
     return make
-
-
-def make_cifar10_jpeg(folder):
-    files, rows = {}, {"train": [], "test": []}
-    for split in ("train", "test"):
-        for label, name in enumerate(cifar10_jpeg.CLASSES):
-            content = picture(pixels(1)[0])
-            files[f"CIFAR-10-images-master/{split}/{name}/0000.jpg"] = content
-            rows[split].append((decoded(content), label))
-    files["CIFAR-10-images-master/README.md"] = b"# CIFAR-10\n"
-    whole = b"".join(files[name] for name in sorted(files) if name.endswith(".jpg"))
-    cifar10_jpeg.JPEG_SHA256 = hashlib.sha256(whole).hexdigest()  # put back by the fixture
-    truth = {
-        split: (np.stack([image for image, _ in rows]), np.arange(10))
-        for split, rows in rows.items()
-    }
-    return [tar(folder / "cifar10-jpeg.tar.gz", files)], truth
 
 
 MAKERS = {
@@ -281,17 +264,11 @@ MAKERS = {
     "cifar100_c": make_cifar100_c,
     "mnist_c": make_mnist_c,
     "fmnist_c": make_fmnist_c,
-    "cifar10_jpeg": make_cifar10_jpeg,
     "fitymi_cifar10": make_blocks("fitymi_cifar10", 10),
     "fitymi_cifar100": make_blocks("fitymi_cifar100", 20),
     "cifar10_fsde": make_blocks("cifar10_fsde", 10),
 }
 kinds = pytest.mark.parametrize("kind", MAKERS)
-
-
-@pytest.fixture(autouse=True)
-def _restored(monkeypatch):
-    monkeypatch.setattr(cifar10_jpeg, "JPEG_SHA256", cifar10_jpeg.JPEG_SHA256)
 
 
 def archives(files) -> dict[str, Path]:
@@ -353,9 +330,7 @@ def test_another_file_under_the_same_name_is_refused(kind, tmp_path):
 
 @kinds
 def test_sources_are_links_with_checksums_of_the_right_form_and_a_licence(kind):
-    sources = plugins.constant("datasets", kind, "ARCHIVES")
-    assert len({source["name"] for source in sources}) == len(sources)
-    for source in sources:
+    for source in sources.stated(kind):
         assert source["urls"]
         assert all(re.fullmatch(r"https?://[^ ]+", url) for url in source["urls"])
         sums = [source.get("sha256"), source.get("md5")]
@@ -392,7 +367,7 @@ class Harmful:
 def test_a_pickle_is_never_loaded(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = npy(np.array([Harmful()], dtype=object))
-    name = plugins.constant("datasets", kind, "ARCHIVES")[0]["name"]
+    name = next(iter(plugins.constant("datasets", kind, "ARCHIVES")))
     if kind == "cifar10_c":
         tar(tmp_path / name, {"CIFAR-10-C/labels.npy": content}, "w")
     else:
@@ -434,7 +409,7 @@ def test_cifar100_fine_labels_are_the_second_byte(tmp_path):
         assert splits[split].labels.tolist() == labels.tolist()
     assert [classes[label] for label in splits["test"].labels] == ["worm", "rocket"]
     with pytest.raises(ValueError, match="coarse or fine"):
-        build("cifar100", labels="super")
+        build("cifar100", labels="super").read({})
 
 
 def test_a_hand_made_grouping_is_refused(tmp_path):
@@ -460,7 +435,7 @@ def test_grey_sets_can_stand_beside_colour_ones(kind, tmp_path):
         build(kind, mode="CMYK").read(archives(files))
 
 
-@pytest.mark.parametrize("kind", ["cifar10", "cifar100", "svhn", "tiny_imagenet", "cifar10_jpeg"])
+@pytest.mark.parametrize("kind", ["cifar10", "cifar100", "svhn", "tiny_imagenet"])
 def test_size_is_the_side_of_all_images(kind, tmp_path):
     files, truth = MAKERS[kind](tmp_path)
     splits, _ = build(kind, size=16).read(archives(files))
@@ -531,10 +506,10 @@ def test_cifar_c_labels_must_repeat_for_every_severity(tmp_path):
 @pytest.mark.parametrize("kind", ["cifar10_c", "cifar100_c", "mnist_c", "corrupted"])
 def test_a_corruption_that_does_not_exist_is_named_with_those_that_do(kind):
     with pytest.raises(ValueError, match="frogs.*brightness"):
-        build(kind, corruptions=["frogs"])
+        build(kind, corruptions=["frogs"]).read({})
     if kind != "mnist_c":
         with pytest.raises(ValueError, match="severities.*6"):
-            build(kind, severities=[1, 6])
+            build(kind, severities=[1, 6]).read({})
 
 
 def test_mnist_c_has_its_fifteen_corruptions_without_the_clean_images(tmp_path):
@@ -601,39 +576,32 @@ def test_a_changed_copy_is_judged_by_its_own_normal_images_and_another_set_by_th
     assert values.to_dict() == {"test": 1.0, "it_c.test": 0.5, "other.test": 0.5}
 
 
-# ---- the real CIFAR-10 as JPEG ----
-
-JPEG = cifar10_jpeg.ARCHIVES[0]["name"]
-needs_jpeg = pytest.mark.skipif(
-    not (MIRROR / JPEG).is_file(), reason=f"no {JPEG} in {MIRROR} (set NEARND_MIRROR)"
-)
+# ---- the true files ----
 
 
-@needs_jpeg
-def test_cifar10_jpeg_from_the_mirror_has_every_image(tmp_path):
-    target = tmp_path / JPEG
-    fetch.fetch(cifar10_jpeg.ARCHIVES[0], target, [str(MIRROR)])
-    splits, classes = build("cifar10_jpeg").read({JPEG: target})
-    assert classes == plugins.constant("datasets", "cifar10", "CLASSES")
-    for split, n in (("train", 5000), ("test", 1000)):
-        assert splits[split].pixels.shape == (10 * n, 32, 32, 3)
-        assert np.bincount(splits[split].labels).tolist() == [n] * 10
-    test = splits["test"]
-    row = test.ids.tolist().index("test/frog/0123.jpg")
-    assert classes[test.labels[row]] == "frog"
-    with tarfile.open(target) as content:
-        member = content.extractfile("test/frog/0123.jpg")
-        assert np.array_equal(test.pixels[row], np.asarray(Image.open(member)))
-
-
-@needs_jpeg
-def test_cifar10_jpeg_with_one_changed_image_is_refused(tmp_path):
-    with tarfile.open(MIRROR / JPEG) as source:
-        files = {
-            member.name: source.extractfile(member).read() for member in source if member.isreg()
-        }
-    files["test/frog/0123.jpg"] = files["test/frog/0124.jpg"]
-    changed = tar(tmp_path / JPEG, files, "w")
-    with pytest.raises(ValueError, match="sha256.*expected dd89200e") as error:
-        build("cifar10_jpeg").read({JPEG: changed})
-    assert str(changed) in str(error.value)
+@pytest.mark.parametrize(("kind", "classes"), [("cifar10", 10), ("cifar100", 20)])
+def test_the_official_binary_files_are_accepted_whoever_packed_them(kind, classes, tmp_path):
+    (archive,) = sources.stated(kind)
+    name = archive["name"]
+    if not (MIRROR / name).is_file():
+        pytest.skip(f"no {name} in {MIRROR} (set NEARND_MIRROR)")
+    target = tmp_path / name
+    fetch.fetch(archive | {"urls": []}, target, [str(MIRROR)])
+    splits, _ = build(kind).read({name: target})
+    for split, n in (("train", 50_000), ("test", 10_000)):
+        assert splits[split].pixels.shape == (n, 32, 32, 3)
+        assert np.bincount(splits[split].labels).tolist() == [n // classes] * classes
+    with tarfile.open(target) as source:
+        files = {m.name: source.extractfile(m).read() for m in source if m.isreg()}
+    changed = next(name for name in files if "test" in name and name.endswith(".bin"))
+    for path, content in files.items():  # unpacked, as it comes
+        (tmp_path / "folder" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / path).write_bytes(content)
+    fetch.fetch(archive | {"urls": []}, tmp_path / "again" / name, [str(tmp_path / "folder")])
+    again, _ = build(kind).read({name: tmp_path / "again" / name})
+    assert np.array_equal(again["test"].pixels, splits["test"].pixels)
+    content = bytearray(files[changed])
+    content[5000] ^= 1
+    (tmp_path / "folder" / changed).write_bytes(content)
+    with pytest.raises(OSError, match="inside it has SHA-1"):
+        fetch.fetch(archive | {"urls": []}, tmp_path / "third" / name, [str(tmp_path / "folder")])

@@ -12,11 +12,12 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from nearnd.contracts import Images
-from nearnd.files import arrays, decode, tables
+from nearnd.files import arrays, decode, image_folders, picture, tables
 from nearnd.jobs import duplicates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +66,74 @@ def test_sixteen_bits_in_grey_and_in_colour():
     assert np.abs(one(png16(colour, 2)) - (255, 128, 0)).max() <= 1
     grey = np.full((16, 16, 1), 25700)
     assert np.all(one(png16(grey, 0)) == 100)
+
+
+def test_twelve_bits_in_sixteen_are_noticed_and_can_be_scaled(caplog, tmp_path):
+    rows = np.linspace(0, 4095, 256).round().astype(np.uint16).reshape(16, 16)
+    dark = [("dark", encoded(Image.fromarray(rows), kind)) for kind in ("PNG", "TIFF")]
+    assert decode.decode(dark, 16, "L").max() == 16
+    assert "2 of them have 16 bits, but no value above 4095" in caplog.text
+    assert "`bits: 12`" in caplog.text
+    caplog.clear()
+    expected = np.arange(256).reshape(16, 16)
+    assert np.abs(decode.decode(dark, 16, "L", bits=12)[..., 0] - expected).max() <= 1
+    bright = [("bright", encoded(Image.fromarray(rows * np.uint16(16)), "PNG"))]
+    decode.decode(dark + bright, 16, "L")  # a dark one among bright ones is dark
+    decode.decode([("plain", encoded(Image.new("L", (4, 4), 9), "PNG"))], 4, "L")
+    assert not caplog.records
+    with pytest.raises(ValueError, match="0 to 65520 outside 0 to 4095"):
+        decode.decode(bright, 16, "L", bits=12)
+    colour = png16(np.full((4, 4, 3), 4095), 2)  # PIL reads the upper eight bits
+    decode.decode([("colour", colour)], 4, "RGB")
+    assert "16 bits, but no value above 3855" in caplog.text
+
+
+# ---- shape ----
+
+
+@pytest.mark.parametrize(
+    "shape", [(500, 500), (900, 900), (500, 375), (375, 500), (501, 333), (200, 180), (3000, 40)]
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_cropped_to_256_a_view_of_224_is_the_papers_pipeline(shape, kind):
+    """Resize(256), CenterCrop(224) of the photograph itself, to one grey level."""
+    from torchvision.transforms import CenterCrop, Compose, Resize
+
+    from nearnd.networks.transform import View, view
+
+    content = encoded(photo(*shape), kind)
+    papers = Compose([Resize(256), CenterCrop(224)])(Image.open(io.BytesIO(content)))
+    stored = decode.decode([("it", content)], 256, "RGB", fit="crop")
+    seen = view(stored, View(256, 224, (0.0,) * 3, (1 / 255,) * 3))[0].permute(1, 2, 0).numpy()
+    assert np.abs(seen - np.asarray(papers).astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(40, 20), (20, 40), (3000, 40), (33, 32)])
+def test_what_each_fit_keeps(shape):
+    """A picture whose left and upper half is red; a mask of it follows."""
+    width, height = shape
+    drawn = np.zeros((height, width), np.uint8)
+    drawn[: height // 2, : width // 2] = 255
+    content = encoded(Image.fromarray(drawn), "PNG")
+    for fit in ("squash", "crop", "pad"):
+        pixels = one(content, 32, "L", fit=fit)[..., 0] > 127
+        marked = decode.decode_masks([("it", _File(content))], 32, fit)[0] > 0
+        assert (pixels != marked).mean() < 0.04
+        share = {"squash": 1, "crop": 1, "pad": min(shape) / max(shape)}[fit]
+        assert abs(pixels.mean() - share / 4) < 0.03
+
+
+def test_padding_is_black_and_the_picture_in_the_middle():
+    white = one(encoded(Image.new("RGB", (40, 20), "white"), "PNG"), 16, fit="pad")
+    assert np.all(white[4:12] == 255)
+    assert not white[:4].any()
+    assert not white[12:].any()
+
+
+@pytest.mark.parametrize("wrong", [{"fit": "stretch"}, {"bits": 7}, {"bits": "12"}])
+def test_a_form_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        one(b"", **wrong)
 
 
 def test_a_transparent_palette_entry_is_white():
@@ -150,7 +219,7 @@ def test_rows_at_the_bottom_are_left_out_before_resizing(shape):
     picture.paste((255, 0, 0), (0, shape[1] - 20, *shape))
     content = encoded(picture, "JPEG", quality=95)
     assert one(content, 48)[-1, :, 0].min() > 60  # the banner is there
-    assert one(content, 48, cut=20)[:, :, 0].max() < 60
+    assert one(content, 48, cut=20)[:, :, 0].max() < 40  # no more than the JPEG's own bleeding
     with pytest.raises(ValueError, match="it has 12 rows, 20"):
         one(encoded(Image.new("RGB", (12, 12)), "PNG"), cut=20)
 
@@ -173,13 +242,99 @@ def test_faults_are_named_with_their_file(tmp_path):
 
 
 @pytest.mark.parametrize("side", [40, 80])  # PIL warns above the limit, refuses above twice that
-def test_decompression_bombs_are_refused(monkeypatch, side):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1500)
+def test_decompression_bombs_are_refused_and_the_limit_can_be_set(monkeypatch, side):
+    content = encoded(Image.new("RGB", (side, side)), "PNG")
+    monkeypatch.setenv("NEARND_MAX_PIXELS", "1500")
     with (
-        pytest.raises(ValueError, match=r"it: .*pixels.*bomb"),
+        pytest.raises(ValueError, match=r"it: .*pixels.*bomb.*NEARND_MAX_PIXELS"),
         warnings.catch_warnings(action="ignore"),
     ):
-        one(encoded(Image.new("RGB", (side, side)), "PNG"))
+        one(content)
+    monkeypatch.setenv("NEARND_MAX_PIXELS", str(side**2))
+    assert not one(content).any()
+
+
+def test_a_photograph_of_108_megapixels_is_read():
+    assert np.all(one(encoded(Image.new("L", (12000, 9000), 70), "PNG", compress_level=1)) == 70)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+
+
+def test_no_picture_starts_a_program(monkeypatch, tmp_path):
+    """PostScript, whatever its name, would be given to Ghostscript."""
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(ValueError, match="it: not an image"):
+        one(EPS)
+    with pytest.raises(ValueError, match="not an image"):
+        decode.decode_masks([("it", _File(EPS))], 8)
+    assert not (tmp_path / "started").exists()
+
+
+def test_every_accepted_extension_can_be_read():
+    for extension in image_folders.EXTENSIONS:
+        kind = Image.registered_extensions()[extension]
+        picture = Image.new("1" if extension == ".pbm" else "L", (8, 8), 255)
+        assert one(encoded(picture, kind)).min() > 250, extension
+
+
+def test_only_plain_files_of_bounded_size_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")  # to open it would wait for ever
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    with open(tmp_path / "sparse.png", "wb") as file:
+        file.truncate(3 << 30)
+    with pytest.raises(ValueError, match="3 of 3 files") as error:
+        decode.decode([(f.name, f) for f in sorted(tmp_path.iterdir())], 8, "RGB")
+    assert str(error.value).count("a pipe, a device or a socket") == 2
+    assert "sparse.png: has 3221.2 MB" in str(error.value)
+
+
+def test_of_many_files_a_few_unreadable_ones_may_be_left_out(caplog):
+    rows = [(f"{i}", i % 2, encoded(Image.new("L", (4, 4), i), "PNG")) for i in range(60)]
+    for i in (3, 40):
+        rows[i] = (f"{i}", i % 2, b"rubbish")
+    splits = {"train": rows[:30], "test": rows[30:]}
+    found = decode.decode_splits(splits, 4, "L", spare=0.05)
+    assert "2 of 60 files are not readable images and are left out" in caplog.text
+    assert "3: not an image" in caplog.text
+    assert "40: not an image" in caplog.text
+    assert [len(found[split]) for split in splits] == [29, 29]
+    for images in found.values():  # everything of an image moves together
+        number = images.ids.astype(int)
+        assert np.array_equal(images.pixels[:, 0, 0, 0], number)
+        assert np.array_equal(images.labels, number % 2)
+    with pytest.raises(ValueError, match="2 of 60 files are not readable images; repair"):
+        decode.decode_splits(splits, 4, "L", spare=0.03)
+    alone = [(name, int(i == 3), content) for i, (name, _, content) in enumerate(rows)]
+    with pytest.raises(ValueError, match="of a class no train image can be read: 3"):
+        decode.decode_splits({"train": alone[:30], "test": alone[30:]}, 4, "L", spare=0.05)
+
+
+def test_large_pictures_wait_for_each_other(monkeypatch):
+    """Of eight threads only so many hold a picture as their pixels allow."""
+    held, most = [0], [0]
+    plain, fitted = picture._plain, picture.fitted
+
+    def begin(image, *rest):
+        held[0] += image.width * image.height
+        most[0] = max(most[0], held[0])
+        return plain(image, *rest)
+
+    def end(image, *rest):
+        small = fitted(image, *rest)
+        held[0] -= image.width * image.height
+        return small
+
+    monkeypatch.setattr(picture, "AT_ONCE", 25_000)
+    monkeypatch.setattr(picture, "_plain", begin)
+    monkeypatch.setattr(picture, "fitted", end)
+    monkeypatch.setenv("NEARND_CORES", "8")
+    files = [(str(i), encoded(Image.new("L", (100, 100)), "PNG")) for i in range(50)]
+    decode.decode([*files, ("large", encoded(Image.new("L", (400, 400)), "PNG")), *files], 8, "L")
+    assert most[0] in (20_000, 160_000)
 
 
 def test_no_room_is_said_before_the_work(monkeypatch):
@@ -198,7 +353,7 @@ def test_any_number_of_threads_gives_the_same_bytes(monkeypatch):
     files = [(str(i), encoded(photo(30, 20, i), "JPEG")) for i in range(40)]
     results = []
     for threads in ("1", "5"):
-        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        monkeypatch.setenv("NEARND_CORES", threads)
         results.append(decode.decode(files, 24, "RGB").tobytes())
     assert results[0] == results[1]
 
@@ -268,6 +423,52 @@ def test_masks_are_stored_beside_the_images(tmp_path):
             assert found.masks is None
         else:
             assert np.array_equal(found.rows([3, 1]).masks, masks[[3, 1]])
+
+
+# ---- names ----
+
+NAMES = [
+    "a\nb", "a\tb", 'q"uo"te', "'s'", "a,b", "  lead", "trail ", "NA", "nan", "1e5", "a\rb", "\r",
+    "end\r", "a\r\nb", "null", "None", "007", "inf", "\\n", "=cmd", '"', "#x",
+    "\ufeff", "a\x85b", "a\u2028b", "\x01",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("extension", ["csv", "tsv"])
+def test_a_name_comes_back_from_a_table_as_it_was(tmp_path, name, extension):
+    for names in ([name, "other"], ["other", name], NAMES):
+        table = pd.DataFrame({"id": names, "class": names, "score": np.arange(len(names)) / 3})
+        tables.save_table(tmp_path / f"t.{extension}", table)
+        found = tables.load_table(tmp_path / f"t.{extension}", "id", "class", "score")
+        assert found["id"].tolist() == found["class"].tolist() == names
+        assert np.allclose(found["score"], table["score"])
+
+
+def test_a_name_that_is_no_text_is_named_before_anything_is_decoded(tmp_path):
+    at = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    with open(at, "wb") as file:
+        file.write(encoded(Image.new("L", (4, 4)), "PNG"))
+    found = list(image_folders.pictures(tmp_path, deep=True))
+    bad = [("rubbish", b"")]
+    with pytest.raises(ValueError, match=r"1 files have names that are not UTF-8") as error:
+        decode.decode([(f.name, f) for f in found] + bad, 4, "L")
+    assert r"caf\xe9.png" in str(error.value)
+
+
+def test_files_that_are_left_out_are_counted(tmp_path, caplog):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.HEIC", "in/c.heic", "in/d", ".hidden", "Thumbs.db", "e.txt"):
+        (tmp_path / name).touch()
+    image_folders.warn_of_others(tmp_path)
+    assert len(caplog.records) == 1
+    counted = caplog.text.split("of images: ")[1].split(". Acc")[0].split(", ")
+    assert sorted(counted) == ["1 .txt", "1 without extension", "2 .heic"]
+    caplog.clear()
+    for name in ("b.HEIC", "in/c.heic", "in/d", "e.txt"):
+        (tmp_path / name).unlink()
+    image_folders.warn_of_others(tmp_path)
+    assert not caplog.records
 
 
 # ---- repeats ----

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from nearnd.contracts import Images, silent
-from nearnd.detectors import binary, frozen, pixels
+from nearnd.detectors import binary, colour, frozen, pixels
 from nearnd.detectors._freeze import freeze as freeze_blocks
 from nearnd.detectors._trained import view_of
 from nearnd.detectors.binary import add_dropout
-from nearnd.networks import precision
+from nearnd.networks import precision, transform
 from nearnd.networks.backbone import (
     Classifier,
     blocks,
@@ -78,6 +78,72 @@ def test_pixels_are_the_image_between_0_and_1(tmp_path):
     assert (h.min(), h.max()) == (0.0, 1.0)
     detector.save(tmp_path / "d.safetensors")
     pixels.build().load(tmp_path / "d.safetensors")
+
+
+def test_pixels_of_large_images_are_bounded():
+    """What a thousand images of 256 pixels take does not depend on how large they were."""
+    images = noise(300, 64, 64, 3)
+    h = pixels.build().embed(images)["features"]
+    assert h.shape == (300, 3 * 32**2)
+    assert np.array_equal(
+        pixels.build(side=64).embed(images)["features"][7] * 255, images[7].ravel()
+    )
+    assert np.array_equal(h[290], pixels.build().embed(images[290:291])["features"][0])
+    assert np.abs(h.mean(1) - images.mean((1, 2, 3)) / 255).max() < 0.01
+
+
+# ---- colour ----
+
+
+def colours(image: np.ndarray) -> np.ndarray:
+    """mean, deviation, mean and deviation of the gradient: (4, C)."""
+    return colour.build().embed(image[None])["features"].reshape(4, -1)
+
+
+def test_colour_of_an_even_image_is_its_value():
+    even = np.full((5, 7, 3), (0, 51, 255), np.uint8)
+    assert np.allclose(colours(even), [[0, 0.2, 1], [0] * 3, [0] * 3, [0] * 3])
+    assert np.allclose(colours(even[:1, :1]), colours(even))  # one pixel has no gradient
+
+
+def test_colour_of_a_ramp_and_of_a_chequerboard():
+    n = 16
+    ramp = np.tile(np.arange(n, dtype=np.uint8)[:, None] * 17, (1, n))[..., None]
+    # values k/15: the deviation of a uniform law; half of the steps are 1/15, half 0
+    deviation = np.sqrt((n**2 - 1) / 12) / 15
+    assert np.allclose(colours(ramp)[:, 0], [0.5, deviation, 1 / 30, 1 / 30])
+    board = (255 * (np.indices((8, 8)).sum(0) % 2)).astype(np.uint8)[..., None]
+    assert np.allclose(colours(board)[:, 0], [0.5, 0.5, 1, 0])
+
+
+def test_colour_is_that_of_the_turned_and_mirrored_image():
+    image = noise(1, 9, 13, 3)[0]
+    for turned in (image[::-1], image[:, ::-1], np.rot90(image), image.transpose(1, 0, 2)):
+        assert np.allclose(colours(turned), colours(image), atol=1e-6)
+    moved = np.random.default_rng(0).permutation(image.reshape(-1, 3)).reshape(image.shape)
+    assert np.allclose(colours(moved)[:2], colours(image)[:2], atol=1e-6)  # not so the gradient
+    swapped = colours(image[..., [2, 0, 1]])
+    assert np.allclose(swapped, colours(image)[:, [2, 0, 1]])
+
+
+# ---- what a network sees ----
+
+
+def test_what_a_network_does_not_see_is_said_once(caplog):
+    def seen(side, resize, crop, **more):
+        caplog.clear()
+        transform._tell.cache_clear()
+        how = transform.View(resize, crop, (0.0,) * 3, (1.0,) * 3)
+        for _ in range(3):
+            transform.view(np.zeros((1, side, side, 3), np.uint8), how, **more)
+        return [record.getMessage() for record in caplog.records]
+
+    assert seen(32, 32, 32) == seen(32, 256, 224) == seen(256, 256, 256) == []
+    (border,) = seen(256, 256, 224)
+    assert "the middle 224 of 256 pixels, 77% of an image" in border
+    (small,) = seen(256, 32, 32)
+    assert "images of 256 pixels are shrunk to 32" in small
+    assert seen(256, 256, 224, random=True) == []  # training shows every part
 
 
 # ---- frozen ----

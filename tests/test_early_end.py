@@ -9,10 +9,11 @@ import pytest
 from nearnd import plugins
 from nearnd.jobs.early_end import check_until, choose, converged, ended, enough, settled
 
+FRECHET = "frechet"
 FALLING = [300.0, 90.0, 41.0, 8.0, 9.0, 7.0]
 
 
-def rows(distances, measure="frechet", **facts):
+def rows(distances, measure=FRECHET, **facts):
     return [{"step": 2**i, measure: d, **facts} for i, d in enumerate(distances)]
 
 
@@ -34,10 +35,12 @@ def rows(distances, measure="frechet", **facts):
 )
 def test_when_a_stop_is_settled(stop, settled_at):
     table = rows(FALLING)
-    first = next((r["step"] for i, r in enumerate(table, 1) if enough(table[:i], stop)), None)
+    first = next(
+        (r["step"] for i, r in enumerate(table, 1) if enough(table[:i], stop, FRECHET)), None
+    )
     assert first == settled_at
     if settled_at:
-        assert settled(table, stop)[-1]["step"] == settled_at
+        assert settled(table, stop, FRECHET)[-1]["step"] == settled_at
 
 
 @pytest.mark.parametrize(
@@ -46,10 +49,10 @@ def test_when_a_stop_is_settled(stop, settled_at):
 def test_the_choice_is_the_same_however_far_training_went_on(stop):
     noisy = [*FALLING, 22.0, 45.0, 300.0, 1.0]  # later rows that would fit as well
     table = rows(noisy)
-    enough_rows = settled(table, stop)
+    enough_rows = settled(table, stop, FRECHET)
     assert len(enough_rows) < len(table)
     for end in range(len(enough_rows), len(table) + 1):
-        assert choose(table[:end], stop) == choose(enough_rows, stop)
+        assert choose(table[:end], stop, FRECHET) == choose(enough_rows, stop, FRECHET)
 
 
 def noise(n, seed):
@@ -72,25 +75,25 @@ def test_factor_ends_at_the_plateau_if_that_is_asked_for():
     # from step 2^12 on the fall of 1000 x 0.5^i is below the noise
     table = rows(1000 * 0.5 ** np.arange(24.0) + 2 + 0.05 * np.abs(noise(24, 0)))
     for until in ({"factor": 5, "patience": 4}, {"patience": 4}):
-        ends = [i for i in range(1, 25) if ended(table[:i], until)]
+        ends = [i for i in range(1, 25) if ended(table[:i], until | {"measure": FRECHET})]
         assert ends
         assert 12 <= ends[0] < 24
-    assert not any(enough(table[:i], {"factor": 5}) for i in range(1, 25))
-    late, early = choose(table, {"factor": 5}), choose(table, {"factor": 5}, patience=4)
-    assert late == early
+    assert not any(enough(table[:i], {"factor": 5}, FRECHET) for i in range(1, 25))
+    late = choose(table, {"factor": 5}, FRECHET)
+    assert late == choose(table, {"factor": 5}, FRECHET, patience=4)
     assert late["frechet"] == pytest.approx(5 * 2, rel=0.5)
 
 
 def test_a_plateau_at_the_start_is_no_convergence():
     flat = rows(300 + noise(20, 1))
     for until in ({"factor": 5, "patience": 4}, {"patience": 4}):
-        assert not any(ended(flat[:i], until) for i in range(1, 21))
+        assert not any(ended(flat[:i], until | {"measure": FRECHET}) for i in range(1, 21))
 
 
 def test_until_reads_its_own_measure_and_ends_nothing_where_it_is_not_said():
     table = rows(FALLING, kid=0.5)
-    assert ended(table[:3], {"fid": 41})
-    assert not ended(table[:3], {"fid": 40})
+    assert ended(table[:3], {"fid": 41, "measure": FRECHET})
+    assert not ended(table[:3], {"fid": 40, "measure": FRECHET})
     assert ended(table[:1], {"fid": 1, "measure": "kid"})
     assert not ended(table, None)
 
@@ -105,6 +108,7 @@ def test_until_reads_its_own_measure_and_ends_nothing_where_it_is_not_said():
         ({"fid": 40, "step": 3}, "until is .*; it may be one of fid, factor, step, window"),
         ({"step": [3, 4]}, r"until step is \[3, 4\]; it may be a number"),
         ({"fid": -1}, "until fid is -1; it may be a number that is not negative"),
+        ({"fid": 40}, "until is .*does not say of which distance: add `measure`"),
     ],
 )
 def test_an_end_that_means_nothing_is_refused(until, words):
@@ -118,7 +122,7 @@ def test_kid_is_read_if_asked_for_and_has_no_factor():
     with pytest.raises(ValueError, match=r"factor 5 needs a best kid above 0, it is -0\.002"):
         choose(table, {"factor": 5}, "kid")
     with pytest.raises(ValueError, match="'frechet', which the generator's monitor does not"):
-        choose(table, {"fid": 40})
+        choose(table, {"fid": 40}, FRECHET)
     assert choose(table, {"step": 4})["kid"] == 0.3  # a step reads no distance
 
 
@@ -129,7 +133,7 @@ def test_a_stop_on_a_singular_distance_warns_and_one_on_kid_does_not(caplog):
         choose(table, {"step": 4})
         choose(table, {"window": [0.5, 2]}, "kid")
         assert not caplog.records
-        choose(table, {"fid": 90})
+        choose(table, {"fid": 90}, FRECHET)
     assert remark in caplog.text
     assert "measure: kid" in caplog.text
 
@@ -140,7 +144,7 @@ def test_the_facts_say_which_distance_was_read():
         sources = {"sample": lambda file, seeds: seeds, "snapshots": "x"}
         return fakes.draw(2, seed=0, normal=None, fidelity=rows(FALLING, kid=0.5), **sources)[1]
 
-    read = facts(stop={"fid": 90})
+    read = facts(stop={"fid": 90}, measure=FRECHET)
     assert (read["measure"], read["step"], read["best_frechet"]) == ("frechet", 2, 90.0)
     assert facts(stop={"fid": 1}, measure="kid")["measure"] == "kid"
     assert "measure" not in facts(stop={"step": 4})

@@ -180,6 +180,15 @@ def test_networks_have_the_published_sizes():
     assert wide.eval()(torch.zeros(2, 3, 32, 32)).shape == (2, 128)
 
 
+def test_codes_of_deep_svdd_start_as_small_as_in_the_official_code():
+    facts = {"channels": 3, "side": 32, "widths": [32, 64, 128], "hidden": None, "code": 128}
+    torch.manual_seed(0)
+    layer = _deep_svdd.Sphere(facts | {"bias": False}).encoder[-1][-1]
+    assert layer.weight.std().item() == pytest.approx((3 * 2048) ** -0.5, rel=0.02)  # 0.0128
+    reth = lenet.lenet(3, 32, (32, 64, 128), None, 128, bias=False)[-1][-1]
+    assert reth.weight.std().item() == pytest.approx((2 / (2048 + 128)) ** 0.5, rel=0.02)
+
+
 def count(net):
     return sum(p.numel() for p in net.parameters())
 

@@ -27,12 +27,12 @@ ROWS = [
     ],
 )
 def test_which_snapshot_a_rule_picks(stop, step):
-    assert choose(ROWS, stop)["step"] == step
+    assert choose(ROWS, stop, "frechet")["step"] == step
 
 
 def test_a_distance_that_was_never_reached_is_an_error_with_what_was():
     with pytest.raises(ValueError, match=r"no snapshot reached frechet 7 .*4: 41.*Train longer"):
-        choose(ROWS, {"fid": 7})
+        choose(ROWS, {"fid": 7}, "frechet")
     with pytest.raises(ValueError, match=r"step 3 has no snapshot; there are \[1, 2, 4, 8, 9\]"):
         choose(ROWS, {"step": 3})
 
@@ -42,7 +42,8 @@ def test_sampled_draws_from_the_chosen_snapshot_with_one_seed_an_image():
         assert file.name == "step0000004.safetensors"
         return seeds
 
-    fakes = plugins.build("fakes", {"kind": "sampled", "stop": {"window": [30, 50]}})
+    entry = {"kind": "sampled", "stop": {"window": [30, 50]}, "measure": "frechet"}
+    fakes = plugins.build("fakes", entry)
     sources = {"normal": None, "sample": sample, "snapshots": "x", "fidelity": ROWS}
     few, facts = fakes.draw(3, seed=1, **sources)
     many, _ = fakes.draw(9, seed=1, **sources)

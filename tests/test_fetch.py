@@ -1,5 +1,7 @@
 """Fetching: what arrives is whole and right, whatever the server does; loopback only."""
 
+import contextlib
+import email.utils
 import gzip
 import hashlib
 import io
@@ -7,6 +9,7 @@ import json
 import resource
 import tarfile
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -398,6 +401,198 @@ def test_a_file_that_the_user_placed_is_checked_where_it_is(tmp_path):
         verify(tmp_path / "a.bin", "0" * 64)
     with pytest.raises(ValueError, match="there is no file"):
         verify(tmp_path / "b.bin", None)
+
+
+# ---- servers that send too much, too slowly, from elsewhere or packed ----
+
+
+def endless(request):
+    request.send_response(200)
+    request.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            request.wfile.write(bytes(1 << 20))
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("size", [{"bytes": 1_000_000}, {"bytes": 1_000_000, "about": True}])
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_no_more_is_taken_than_the_file_may_have(server, tmp_path, announced, size, sha256):
+    server.faults = [] if announced else [endless]
+    with pytest.raises(FetchError, match="larger than the [12]000000 bytes"):
+        get(archive(server, sha256=sha256) | size, tmp_path / "set.bin")
+    assert len(server.asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_unknown_size_is_bounded_too(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("nearnd.files.fetch.UNKNOWN", 2_000_000)
+    server.faults = [endless]
+    with pytest.raises(FetchError, match="larger than the 2000000 bytes"):
+        get(archive(server, sha256=None), tmp_path / "set.bin")
+
+
+def drip(before: bytes, drops: bytes, done: threading.Event):
+    """Sends what is `before` at once, then a drop now and then."""
+
+    def fault(request):
+        with contextlib.suppress(OSError):
+            request.wfile.write(before)
+            while not done.wait(0.05):
+                request.wfile.write(drops)
+
+    return fault
+
+
+HEAD = b"HTTP/1.0 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "drops"),
+    [
+        (HEAD + b"Content-Length: 3000000\r\n\r\n", b"x"),
+        (HEAD + b"\r\n", b"x"),
+        (HEAD + b"X: ", b"x"),
+        (HEAD, b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    ],
+)
+def test_a_byte_now_and_then_does_not_go_on_for_ever(server, tmp_path, before, drops):
+    done = threading.Event()
+    server.faults = [drip(before, drops, done)] * ATTEMPTS
+    with pytest.raises(FetchError, match="less than 5000 bytes a second"):
+        get(archive(server), tmp_path / "set.bin", timeout=0.3)
+    done.set()
+    assert len(server.asked) == ATTEMPTS
+
+
+def test_a_download_that_becomes_too_slow_is_resumed(server, tmp_path):
+    done = threading.Event()
+    head = HEAD + b"Content-Length: 3000000\r\n\r\n"
+    server.faults = [drip(head + DATA[:400_000], DATA[400_000:400_001], done)]
+    get(archive(server), tmp_path / "set.bin", timeout=0.3)
+    done.set()
+    assert (tmp_path / "set.bin").read_bytes() == DATA
+    assert server.asked[1][1].startswith("bytes=4")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1:9/x", "file:///etc/hostname", "data:,x", "//[::1"]
+)
+def test_a_redirect_to_another_scheme_is_refused(server, tmp_path, url):
+    server.faults = [Server.status(302, Location=url)]
+    with pytest.raises(FetchError):
+        get(archive(server, sha256=None), tmp_path / "set.bin")
+    assert list(tmp_path.iterdir()) == []
+    server.faults = [Server.status(302, Location="/elsewhere")]
+    get(archive(server), tmp_path / "set.bin")
+    assert server.asked[-1][0] == "/elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("after", "wait"),
+    [(30, pytest.approx(30, abs=3)), (-100, 1), (10**6, 60), ("soon", 1), ("\u00b2", 1)],
+)
+def test_a_date_says_how_long_to_wait(server, tmp_path, after, wait):
+    if isinstance(after, int):
+        after = email.utils.formatdate(time.time() + after, usegmt=True)
+    server.faults = [Server.status(503, Retry_After=after)]
+    pauses = get(archive(server), tmp_path / "set.bin")
+    assert pauses == [wait]
+
+
+def encoded(content: bytes, encoding="gzip"):
+    def fault(request):
+        request.send_response(200)
+        request.send_header("Content-Encoding", encoding)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+
+    return fault
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_what_a_server_packs_for_the_way_is_unpacked(server, tmp_path, sha256):
+    packed = gzip.compress(DATA)
+    for i, size in enumerate(({}, {"bytes": len(DATA)})):
+        server.faults = [encoded(packed)]
+        get(archive(server, sha256=sha256) | size, tmp_path / str(i) / "set.bin")
+        assert (tmp_path / str(i) / "set.bin").read_bytes() == DATA
+        assert not list((tmp_path / str(i)).glob("*.p*"))
+    server.faults = [encoded(packed[:-9])]
+    with pytest.raises(FetchError, match="packed with gzip, and damaged"):
+        get(archive(server, sha256=sha256), tmp_path / "x" / "set.bin")
+    server.faults = [encoded(gzip.compress(bytes(5_000_000)))]
+    with pytest.raises(FetchError, match="larger than"):
+        get(archive(server, sha256=sha256, bytes=4_000_000), tmp_path / "x" / "set.bin")
+    server.faults = [encoded(b"x", "br")]
+    with pytest.raises(FetchError, match="encoding br"):
+        get(archive(server, sha256=sha256), tmp_path / "x" / "set.bin")
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+@pytest.mark.parametrize("twice", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_the_packing_of_the_file_itself_stays(server, tmp_path, twice, known):
+    """Servers announce a .tar.gz as encoded, be it packed for the way or not."""
+    data = tar_gz()
+    sha256 = hashlib.sha256(data).hexdigest() if known else None
+    server.faults = [encoded(gzip.compress(data) if twice else data)]
+    urls = [f"{server.url}/a.tar.gz"]
+    get(archive(name="a.tar.gz", urls=urls, sha256=sha256), tmp_path / "a.tar.gz")
+    assert (tmp_path / "a.tar.gz").read_bytes() == data
+
+
+# ---- archives that anybody packed ----
+
+FILES = {f"official/{i}.bin": DATA[i * 1000 : i * 1000 + 900] for i in range(3)}
+SHA1 = {name: hashlib.sha1(content).hexdigest() for name, content in FILES.items()}
+ANYBODYS = {"name": "set.tar.gz", "urls": [], "sha1": SHA1, "bytes": 3000}
+
+
+def pack(path, files, mode="w:gz"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, mode) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+
+@pytest.mark.parametrize("place", ["official/", "./official/", "mine/deeper/", ""])
+def test_an_archive_is_known_by_the_files_inside(tmp_path, place):
+    files = {name.replace("official/", place): content for name, content in FILES.items()}
+    pack(tmp_path / "mirror" / "set.tar.gz", {"read.me": b"x"} | dict(reversed(files.items())))
+    get(ANYBODYS, tmp_path / "here" / "set.tar.gz", [str(tmp_path / "mirror")])
+    get(ANYBODYS, tmp_path / "here" / "set.tar.gz")  # it is there, and right
+    assert not (tmp_path / "here" / "set.tar.gz.sha256").exists()  # another packing will do
+
+
+def test_an_archive_with_another_file_inside_is_refused(tmp_path):
+    for changed, reason in (
+        ({"official/1.bin": b"other"}, "1.bin inside it has SHA-1 .*, published is"),
+        ({"official/1.bin": None}, "has no 1.bin in it"),
+    ):
+        files = {k: v for k, v in (FILES | changed).items() if v is not None}
+        pack(tmp_path / "mirror" / "set.tar.gz", files)
+        with pytest.raises(FetchError, match=reason):
+            get(ANYBODYS, tmp_path / "here" / "set.tar.gz", [str(tmp_path / "mirror")])
+
+
+@pytest.mark.parametrize("place", ["mirror", "here"])
+def test_the_unpacked_folder_will_do(tmp_path, place):
+    for name, content in FILES.items():
+        (tmp_path / place / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / name).write_bytes(content)
+    target = tmp_path / "here" / "set.tar.gz"
+    get(ANYBODYS, target, [str(tmp_path / "mirror")])
+    with tarfile.open(target) as tar:
+        assert {m.name: tar.extractfile(m).read() for m in tar} == FILES
+    target.unlink()
+    (tmp_path / place / "official/2.bin").write_bytes(b"other")
+    with pytest.raises(FetchError, match=r"2\.bin inside it has SHA-1"):
+        get(ANYBODYS, target, [str(tmp_path / "mirror")])
 
 
 # ---- weights ----

@@ -109,8 +109,8 @@ def test_density_and_coverage_are_the_definition(k, monkeypatch):
     hit = brute(real, fake, k)
     for budget in (1 << 26, 5000):
         monkeypatch.setattr(_radii, "BUDGET", budget)
-        assert density.build(k)(real, fake) == pytest.approx(hit.sum() / (k * 50))
-        assert coverage.build(k)(real, fake) == pytest.approx(hit.any(axis=1).mean())
+        assert density.build(k=k)(real, fake) == pytest.approx(hit.sum() / (k * 50))
+        assert coverage.build(k=k)(real, fake) == pytest.approx(hit.any(axis=1).mean())
 
 
 def test_a_fake_on_the_edge_of_a_ball_is_outside():
@@ -124,9 +124,9 @@ def test_a_fake_on_the_edge_of_a_ball_is_outside():
 def test_same_law_gives_density_one_and_coverage_near_its_expectation():
     rng = np.random.default_rng(0)
     real, fake = rng.normal(size=(1000, 8)), rng.normal(size=(1000, 8))
-    assert density.build(5)(real, fake) == pytest.approx(1, abs=0.1)
-    assert coverage.build(5)(real, fake) == pytest.approx(1 - 2.0**-5, abs=0.03)
-    assert density.build(5)(real, fake + 100) == coverage.build(5)(real, fake + 100) == 0
+    assert density.build(k=5)(real, fake) == pytest.approx(1, abs=0.1)
+    assert coverage.build(k=5)(real, fake) == pytest.approx(1 - 2.0**-5, abs=0.03)
+    assert density.build(k=5)(real, fake + 100) == coverage.build(k=5)(real, fake + 100) == 0
 
 
 def test_too_few_images_are_named():

@@ -419,6 +419,19 @@ def test_the_score_is_the_sum_of_two_gaussian_log_likelihoods():
         assert np.allclose(score.build(parts=parts)(bank, query), -expected, rtol=1e-3, atol=1e-3)
 
 
+def test_errors_as_they_are_are_damped_where_they_are_small():
+    """The authors' way: one millionth on the diagonal is much beside errors of a thousandth."""
+    rng = np.random.default_rng(0)
+    bank, query = ({"errors": rng.random((n, 5)) * [1, 1, 1, 1e-3, 1e-3]} for n in (200, 40))
+    b, x = bank["errors"][:, 2:], query["errors"][:, 2:]
+    cov = np.cov(b.T, ddof=0) + 1e-6 * np.eye(3)
+    original = multivariate_normal(b.mean(0), cov).logpdf(x)
+    found = score.build(parts=["tuned"], scaled=False)(bank, query)
+    assert np.allclose(found, -original, rtol=1e-4, atol=1e-4)
+    ours = score.build(parts=["tuned"])(bank, query)
+    assert np.corrcoef(found, ours)[0, 1] < 0.95
+
+
 def test_few_images_are_described_by_few_components():
     """With 12 images two components are kept, so a change along the third does not count."""
     rng = np.random.default_rng(0)

@@ -142,7 +142,7 @@ def test_weights_come_from_a_mirror_and_stay_with_their_checksum(done, monkeypat
     both = {"public": spec, "own": spec | {"weights": "deep/own.safetensors"}}
     mirror = (done / "weights").as_uri()
     config = configured(done, "weights.yaml", mirrors=[mirror], backbones=both)
-    targets = ["--", *(f"results/backbones/{name}.safetensors" for name in both)]
+    targets = ["--", *(f"results/backbones/{name}/seed0.safetensors" for name in both)]
     assert planned(done, *targets, config=config) == {"backbone": 2, "fetch": 1}
     run(done, *targets, config=config)
     made = [load_file(done / target) for target in targets[1:]]

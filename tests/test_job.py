@@ -62,6 +62,25 @@ def test_a_failed_job_keeps_its_state_and_a_finished_one_does_not(tmp_path, caps
     assert not again.folder.exists()
 
 
+def test_an_error_that_names_no_file_is_followed_by_what_was_read(tmp_path, capsys):
+    data = tmp_path / "x.npy"
+    data.touch()
+    for words, said in (("cut off", f"cut off (read: {data})"), (f"{data} is odd", "is odd\n")):
+        given = snakemake(tmp_path, input=Named(pixels=str(data)))
+        with pytest.raises(SystemExit), job.start(given):
+            raise ValueError(words)
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "cuda:-1", "meta"])
+def test_a_device_that_is_not_there_is_named(name, monkeypatch):
+    from nearnd.jobs.device import device
+
+    monkeypatch.setenv("NEARND_DEVICE", name)
+    with pytest.raises(ValueError, match=rf"{name!r}; on this machine it may be auto or cpu"):
+        device()
+
+
 def test_other_params_or_inputs_are_another_job(tmp_path):
     def folder(**changes):
         with job.start(snakemake(tmp_path, **changes)) as run:

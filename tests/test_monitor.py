@@ -50,11 +50,11 @@ def test_rows_previews_and_what_a_kill_leaves(tmp_path):
 
 
 def test_training_ends_where_until_says_before_and_after_a_kill(tmp_path):
-    until = {"fid": 40}
+    until = {"fid": 40, "measure": "frechet"}
     first = watch(tmp_path, [], until=until)
     assert [first(10, "90"), first(20, "41"), first(30, "8")] == [False, False, True]
     assert watch(tmp_path, [], until=until)(30, "8") is True
-    assert watch(tmp_path, [], until={"fid": 7})(30, "8") is False
+    assert watch(tmp_path, [], until=until | {"fid": 7})(30, "8") is False
     assert watch(tmp_path, [])(30, "8") is False  # to the end
 
 

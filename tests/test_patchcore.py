@@ -12,10 +12,13 @@ from nearnd.contracts import Images
 from nearnd.detectors._patches import patches
 from nearnd.files import tables
 from nearnd.files.arrays import save_tensors
+from nearnd.files.paths import path
+from nearnd.jobs.job import job_seed
 from nearnd.metrics.auroc import auroc
 from nearnd.networks.coreset import coreset
 from nearnd.networks.nearest import nearest
 from nearnd.plan.check import check
+from nearnd.plan.run import Run
 from nearnd.report import reads
 from nearnd.tables_figures import _maps, anomaly_maps, localisation
 
@@ -261,7 +264,7 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
     tables.save_images(tmp_path, "test", images, ["good", "hole", "cut"])
     save_tensors(tmp_path / "maps", {"map": task["map"], "row": np.arange(6)})
     save_tensors(tmp_path / "detector", {}, map_share=224 / 256)
-    files = {"images": tmp_path / "test.npy", "maps": tmp_path / "maps"}
+    files = {"images": tmp_path / "test.npy", "queries": tmp_path / "maps"}
     files |= {"detector": tmp_path / "detector"}
     about = {key: task[key] for key in ("dataset", "normal", "method", "seed")}
     data = {"maps": reads.READS["maps"].load([about | {"file": files}]), "labels": {}}
@@ -272,6 +275,41 @@ def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(
     pixels, _, masks = _maps.shown(found, [4])
     assert (pixels[0] == task["pixels"][4, 2:34, 2:34]).all()  # 7 / 8 of 36 are 32, rounded
     assert (masks[0] == task["masks"][4, 2:34, 2:34]).all()
+
+
+def test_a_map_that_a_score_makes_of_bank_and_queries_is_what_drawings_get(tmp_path, monkeypatch):
+    whole = catalog.whole(Path(__file__).parents[1] / "config" / "catalog")
+    experiment = {"dataset": "digits", "normals": ["3"], "methods": ["pixels"]}
+    whole["experiments"]["places"] = experiment | {"drawings": ["anomaly_maps"]}
+    asked = whole | {"run": ["places"], "seeds": [0]}
+    plain = plugins.constant
+
+    def stated(stage, kind, what, default=None):
+        return True if (kind, what) == ("knn", "MAP") else plain(stage, kind, what, default)
+
+    def places(bank, queries, *, seed):
+        away = queries["features"].reshape(-1, 8, 8) - bank["features"].reshape(-1, 8, 8).mean(0)
+        assert seed == job_seed("0", "score", wildcards)
+        return {"score": away.max((1, 2)), "map": away}
+
+    monkeypatch.setattr(plugins, "constant", stated)
+    check(asked)
+    (planned,) = reads.READS["maps"].sources(Run(asked), "places")
+    wildcards = {key: str(planned[key]) for key in ("dataset", "normal", "method", "seed")}
+    wildcards["images"] = "test"
+    assert planned["file"]["scores"] == path("scores", **wildcards)
+    assert planned["entry"]["kind"] == "knn"
+
+    x = np.random.default_rng(0).random((9, 64), np.float32)
+    images = Images(np.zeros((4, 8, 8, 1), np.uint8), np.arange(4), np.arange(4).astype(str))
+    tables.save_images(tmp_path, "test", images, ["0", "1", "2", "3"])
+    save_tensors(tmp_path / "queries", {"features": x[:4], "row": np.arange(4)})
+    save_tensors(tmp_path / "bank", {"features": x[4:]})
+    save_tensors(tmp_path / "detector", {})
+    files = {name: tmp_path / name for name in planned["file"]} | {"images": tmp_path / "test.npy"}
+    monkeypatch.setattr(plugins, "build", lambda stage, entry: places)
+    (found,) = reads.READS["maps"].load([planned | {"file": files}])
+    assert np.allclose(found["map"], (x[:4] - x[4:].mean(0)).reshape(4, 8, 8), atol=1e-6)
 
 
 def test_a_figure_of_maps_without_a_method_that_has_some_is_refused():

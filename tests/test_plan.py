@@ -20,11 +20,11 @@ CATALOG = catalog.whole(ROOT / "config/catalog")
 TOY = yaml.safe_load((ROOT / "tests/toy.yaml").read_text())
 
 
-def run_of(cores=2, **changes) -> Run:
+def run_of(**changes) -> Run:
     """The toy with other entries, checked."""
     config = catalog.whole(ROOT / "config/catalog", {"mirrors": [], **TOY}, changes)
     check(config)
-    return Run(config, cores)
+    return Run(config)
 
 
 def asked(**wildcards) -> SimpleNamespace:
@@ -83,9 +83,13 @@ def test_each_score_is_asked_for_once_and_the_own_test_split_always():
 
 def test_tasks_share_what_does_not_look_at_their_normal_class():
     run = run_of()
-    frozen = {run.features("digits", n, "frozen_glyph_vit", s, "test")
-              for n in ("3", "8") for s in (0, 1)}  # fmt: skip
-    assert frozen == {"results/features/digits/any/frozen_glyph_vit/seed0/test.safetensors"}
+    pixels, frozen = (
+        {run.features("digits", n, d, s, "test") for n in ("3", "8") for s in (0, 1)}
+        for d in ("pixels", "frozen_glyph_vit")
+    )
+    assert pixels == {"results/features/digits/any/pixels/seed0/test.safetensors"}
+    assert frozen == {f"results/features/digits/any/frozen_glyph_vit/seed{s}/test.safetensors"
+                      for s in (0, 1)}  # fmt: skip
     tuned = {run.features("digits", n, "fitymi_digits", 0, "test") for n in ("3", "8")}
     assert len(tuned) == 2
     # of another dataset's images, whichever experiment asks for them
@@ -93,11 +97,30 @@ def test_tasks_share_what_does_not_look_at_their_normal_class():
     assert other == run.features("glyphs", "any", "frozen_glyph_vit", 0, "test")
 
 
+def test_a_backbone_that_depends_on_the_seed_is_made_for_each_and_others_once():
+    there = {"kind": "timm", "model": "vit_tiny_patch16_224"}
+    run = run_of(backbones={"fetched": there, "random": there | {"weights": "none"}},
+                 detectors={"d": {"kind": "frozen", "backbone": "fetched"}})  # fmt: skip
+    names = ("glyph_vit", "random", "fetched")
+    assert [len({run.backbone(name, seed) for seed in (0, 1, 2)}) for name in names] == [3, 3, 1]
+    watchers = {inputs.generator(run, asked(dataset="digits", normal="3", generator="digits_ve",
+                                            seed=s))["watcher"] for s in (0, 1)}  # fmt: skip
+    assert len(watchers) == 2
+    assert len({run.detector("digits", "3", "d", seed) for seed in (0, 1)}) == 1
+
+
+def test_which_class_is_near_does_not_depend_on_the_seeds_of_the_run():
+    near = [inputs.closeness(run_of(seeds=seeds),
+                             asked(dataset="digits", closeness="linear", images="test"))
+            for seeds in ([0], [3, 4])]  # fmt: skip
+    assert near[0] == near[1]
+
+
 def test_a_rule_reads_what_its_entry_names():
     run, task = run_of(), {"dataset": "digits", "normal": "3", "seed": "0"}
     detector = inputs.detector(run, asked(**task, detector="fitymi_digits"))
     assert detector["outliers"] == path("fakes", **task, fakes="digits_near")
-    assert detector["backbone"] == path("backbone", backbone="glyph_vit")
+    assert detector["backbone"] == path("backbone", backbone="glyph_vit", seed=0)
     fakes = inputs.fakes(run, asked(**task, fakes="digits_near"))
     place = path("generator", **task, generator="digits_ve")
     assert fakes["snapshots"] == f"{place}/snapshots"
@@ -204,11 +227,11 @@ def test_a_run_lists_what_is_missing_once_for_all(tmp_path, monkeypatch):
 # ---- resources ----
 
 
-def test_small_images_take_one_thread_and_large_ones_four():
+def test_threads_follow_the_size_of_the_images_alone():
     datasets = {name: {"kind": "image_folder", "path": "x", "size": size}
                 for name, size in (("small", 16), ("middle", 32), ("large", 128))}  # fmt: skip
-    run = run_of(cores=8, datasets=datasets)
-    assert [resources.threads(run, name) for name in datasets] == [1, 4, 4]
+    run = run_of(datasets=datasets)
+    assert [resources.threads(run, name) for name in (*datasets, None)] == [1, 2, 4, 1]
     assert resources.memory(run, "large", 2) == 2 * resources.memory(run, "large")
     assert resources.runtime(run, "large", 10**9) == 24 * 60
     assert resources.gpus("cpu") == 0

@@ -12,8 +12,8 @@ from nearnd import plugins
 
 ROOT = Path(__file__).parents[1]
 GATED = ["mvtec_anomaly_detection.tar.xz", "dataset2.zip"]
-STATED = ["NEEDS", "CLASSES", "ARCHIVES", "LICENCE", "GATED", "SPLITS", "FILES", "ONE_MODEL",
-          "TOY", "MAKES", "READS"]  # fmt: skip
+STATED = ["NEEDS", "CLASSES", "ARCHIVES", "LINKS", "LICENCE", "GATED", "SPLITS", "FILES",
+          "ONE_MODEL", "TOY", "MAKES", "READS"]  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", plugins.STAGES)

@@ -106,7 +106,7 @@ def whole():
         ),
         (("samplers", "ode", "denoise", 1), "samplers: ode: .* denoise is 1; it may be true or"),
         (
-            ("generators", "digits_ve", "sde", "subvp"),
+            ("generators", "digits_late", "sde", "subvp"),
             "samplers: ancestral: .* goes with sde: ve",
         ),
         (

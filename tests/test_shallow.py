@@ -185,6 +185,21 @@ def test_lof_is_one_inside_a_uniform_grid_and_knows_local_density():
     assert near_cluster == pytest.approx(near_grid, rel=0.1)
 
 
+@pytest.mark.parametrize("noise", [0, 1e-6])
+@pytest.mark.parametrize("name", [*FITTED, "knn"])
+def test_an_image_that_comes_many_times_does_not_turn_the_ranking_round(name, noise, caplog):
+    """As often as a blank frame does in what a camera takes; rounded differently, or not."""
+    rng = np.random.default_rng(0)
+    blank = np.tile(rng.random(64), (25, 1)) + noise * rng.normal(size=(25, 64))
+    bank = np.concatenate([blank, rng.random((25, 64))]).astype(np.float32)
+    queries = np.concatenate([bank[30:33], rng.normal(0, 3, (1, 64))]).astype(np.float32)
+    values = run(FITTED.get(name, knn.build()), bank, queries)
+    assert values[3] > 2 * abs(values[:3]).max() or values[3] > values[:3].max() + 0.05
+    if name == "lof":
+        assert "24 of 50 normal training images repeat another one" in caplog.text
+        assert values[:3].max() < 2
+
+
 @pytest.mark.parametrize("name", FITTED)
 def test_further_out_is_more_anomalous(name):
     bank = normal(150)
@@ -257,7 +272,7 @@ def test_errors_say_what_to_change():
         (lambda: lof.build(n_neighbors=0), "n_neighbors is 0"),
         (lambda: kde.build(bandwidth=[]), r"bandwidth is \[\]"),
         (lambda: kde.build(pca=1.5), "pca is 1.5"),
-        (lambda: run(lof.build(), small, queries), "bank has only 4 images"),
+        (lambda: run(lof.build(), small, queries), "bank has only 4 different images"),
         (lambda: run(kde.build(), small, queries), "which has only 4 images"),
         (lambda: run(kde.build(pca=5), small, queries), "at most 4 components"),
         (lambda: run(gaussian.build(), normal(9, 5), queries), "bank has 5 features per image"),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nearnd.cli import show
 from nearnd.report import summary
 
 # normal, seed -> AUROC against rest, x, y, z
@@ -149,3 +150,12 @@ def test_a_group_is_the_mean_over_its_datasets(metrics):
     whole = row(summary.summary(pd.concat(members)), "auroc_one_vs_rest")
     assert whole["dataset"] == "both"
     assert whole["mean"] == pytest.approx((0.88 + 0.44) / 2)
+
+
+def test_the_header_of_fpr95_says_what_is_positive(tmp_path):
+    (tmp_path / "results" / "tables").mkdir(parents=True)
+    names = {"dataset": "d", "method": "m", "test": "test", "metric": ["auroc", "fpr95"]}
+    table = pd.DataFrame(names | {"mean": [0.9, 0.2], "sd": [0.1, 0.1], "runs": 2})
+    table.to_csv(tmp_path / "results" / "tables" / "summary.csv", index=False)
+    assert "| auroc" in show(tmp_path)
+    assert "| fpr95 (positive: normal) " in show(tmp_path)

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from nearnd.files.snapshots import snapshot_steps
 from nearnd.jobs.average import ema_rate
-from nearnd.jobs.training_loop import STATE, loop, snapshot_steps, stages, train
+from nearnd.jobs.training_loop import STATE, loop, stages, train
 from nearnd.jobs.update import Update
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from reference import levels, network, networks, unet_options
 
-from nearnd.generators._reference import copy_weights
+from nearnd.generators._reference import copy_named, slots
 from nearnd.networks.attention import PixelAttention
 from nearnd.networks.resample import DownConv, down, up
 from nearnd.networks.unet import UNet
@@ -20,7 +20,7 @@ SMALL = {"size": 8, "channels": 1, "nf": 16, "channel_mult": (1, 2), "blocks": 1
 def test_output_agrees_with_the_reference(file, layout):
     config, weights, z = network(file)
     net = UNet(**unet_options(config)).eval()
-    copy_weights(net, weights.values())
+    copy_named(net, weights)
     net.to(memory_format=layout)
     x, cond, y = z["x"], z["cond"], z["y"]
     with torch.inference_mode():
@@ -158,4 +158,4 @@ def test_reference_weights_of_another_network_are_refused():
     net = UNet(**SMALL)
     ours = [p.detach() for p in UNet(**SMALL | {"nf": 32}).parameters()]
     with pytest.raises(ValueError, match=r"where .* is needed"):
-        copy_weights(net, ours)
+        copy_named(net, {slot.name: p for slot, p in zip(slots(net), ours, strict=False)})

@@ -64,13 +64,46 @@ def test_killed_in_the_middle_and_run_again_it_makes_the_same_bytes(done, tmp_pa
     assert not list((folder / "results/generators").rglob("fidelity.csv"))
 
     run(folder, "--unlock")
-    assert "goes on from step" in run(folder, *targets)
+    run(folder, *targets)
+    logs = (folder / "results/logs/generators").rglob("*.log")
+    assert any("goes on from step" in log.read_text() for log in logs)
     made, whole = digests(folder), digests(done)
     assert {name: whole[name] for name in made} == made
     assert {"/generators/", "/fakes/", "/detectors/", "/scores/", "/figures/"} <= {
         part for name in made for part in re.findall("/[a-z]+/", name)
     }
     assert not list((folder / "results/state").rglob("*.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def two_seeds(tmp_path_factory):
+    """One task of the toy with two seeds, its jobs given other threads than in `done`."""
+    folder = copy_of_the_repository(tmp_path_factory.mktemp("two"))
+    rules = ("backbone", "generator", "fakes", "detector", "features", "bank", "score", "closeness")
+    toy = yaml.safe_load((folder / "tests/toy.yaml").read_text())["experiments"]["toy"]
+    changes = {"seeds": [0, 1], "experiments": {"toy": toy | {"normals": ["3"]}}}
+    threads = ["--set-threads", *(f"{rule}=2" for rule in rules)]
+    config = overlay(folder, "two.yaml", changes)
+    run(folder, *threads, "--", "results/tables/summary.csv", config=config)
+    return folder
+
+
+def test_no_result_depends_on_the_threads_that_a_job_is_given(done, two_seeds):
+    made, whole = digests(two_seeds), digests(done)
+    alike = [name for name in made if "seed0" in name or "/images/" in name]
+    assert {"/backbones/", "/generators/", "/fakes/", "/detectors/", "/features/", "/scores/"} <= {
+        part for name in alike for part in re.findall("/[a-z]+/", name)
+    }
+    assert [name for name in alike if made[name] != whole[name]] == []
+
+
+def test_a_backbone_that_is_trained_here_is_part_of_the_spread_over_seeds(two_seeds):
+    files = (two_seeds / "results/backbones/glyph_vit").iterdir()
+    assert len({file.read_bytes() for file in files}) == 2
+    summary = pd.read_csv(two_seeds / "results/tables/summary.csv")
+    spread = summary.query("metric == 'auroc_clp'").set_index("method")["sd"]
+    assert spread["frozen_digits"] > 0
+    assert spread["pixels"] == 0
 
 
 def test_another_k_runs_scores_and_what_follows_other_mirrors_and_devices_nothing(done):
@@ -144,14 +177,6 @@ def test_a_mistake_is_named_at_dry_run_before_any_work(done):
     assert "runs" in run(done, "-n", config=config, check=False)
 
 
-@pytest.mark.parametrize(("cores", "threads"), [("2", 1), ("16", 4)])
-def test_four_classes_share_the_cores_of_the_machine(tmp_path, cores, threads):
-    text = run(ROOT, "-n", "-d", str(tmp_path), "--cores", cores, config="config/wbc.yaml")
-    jobs = re.findall(r"^rule generator:\n(.*?)\n\[", text, re.M | re.S)
-    found = [re.search(r"threads: (\d+)", job) for job in jobs]
-    assert [int(n[1]) if n else 1 for n in found] == [threads] * 4
-
-
 def test_the_report_has_every_table_and_figure_with_a_caption(done):
     run(done, "--report", "report.html")
     page = (done / "report.html").read_text()
@@ -180,7 +205,7 @@ def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
     own["detectors"] = {"fitymi_small32": {"epochs": 1}}
     (folder / "small.yaml").write_text(yaml.safe_dump(own))
     run(folder, config="small.yaml")
-    for method in ("pixels", "frozen_small32", "fitymi_small32"):
+    for method in ("pixels", "colour", "frozen_small32", "fitymi_small32"):
         scores = pd.read_csv(folder / f"results/scores/own/normal/{method}/test/seed0.csv")
         assert len(scores) == 4  # a fifth of the images
         assert (scores["score"] > 0).all()

@@ -34,7 +34,8 @@ class Inception:
 
     def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The weights as numpy arrays; an error says how to place the file by hand."""
-        from nearnd.networks.inception import URL, read_weights
+        from nearnd.files.weights import state_dict
+        from nearnd.networks.inception import URL
 
         file = Path(self.weights)
         if self.weights == "pretrained":
@@ -42,7 +43,7 @@ class Inception:
             archive = {"name": file.name, "urls": [URL], "hint": HINT}
             archive["sha256"] = file.stem.rsplit("-", 1)[1]  # its start stands in the name
             fetch(archive, file, mirrors(), progress)
-        tensors = read_weights(file)
+        tensors = state_dict(file)
         return {name: t.numpy() for name, t in tensors.items()}, {"model": "inception-2015-12-05"}
 
 

@@ -6,6 +6,7 @@ The role that ImageNet-21k has in the papers, for images on which no public netw
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,12 +18,27 @@ TOY = {"epochs": 1, "batch": 8}
 HELD_OUT = 0.05  # share of the images on which the reported accuracy is measured
 
 
+def seeded(**arguments) -> bool:
+    """See contracts.py."""
+    return True
+
+
 def work(about, *, model: str, kwargs: dict | None, epochs: int, batch: int, **rest) -> dict:
     """See contracts.py."""
     from nearnd.networks import flops
 
     network = flops.backbone(model, SMALL if kwargs is None else kwargs)
     return {"network": network, "shown": epochs * about.images, "batch": batch}
+
+
+def features(*, kwargs: dict | None, **rest) -> int | None:
+    """See contracts.py."""
+    return (SMALL if kwargs is None else kwargs).get("embed_dim")
+
+
+def sees(*, kwargs: dict | None, **rest) -> int | None:
+    """See contracts.py."""
+    return (SMALL if kwargs is None else kwargs).get("img_size")
 
 
 @dataclass
@@ -47,7 +63,7 @@ class Pretrain:
     flip: bool = False
     mean: float | list[float] = 0.5
     std: float | list[float] = 0.5
-    precision: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The trained weights, and facts with the accuracy on training and held-out images."""

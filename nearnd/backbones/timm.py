@@ -1,6 +1,6 @@
 """Any timm network: pretrained, from a file of weights, or untrained."""
 
-import difflib
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +27,26 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def seeded(*, weights: str, **rest) -> bool:
+    """See contracts.py."""
+    return weights == "none"
+
+
 def work(about, *, model: str, kwargs: dict | None, **rest) -> dict:
     """See contracts.py."""
     from nearnd.networks import flops
 
     return {"network": flops.backbone(model, kwargs or {})}
+
+
+def features(*, kwargs: dict | None, **rest) -> int | None:
+    """See contracts.py: where the entry says it."""
+    return (kwargs or {}).get("embed_dim")
+
+
+def sees(*, resize: int | None, **rest) -> int | None:
+    """See contracts.py: where the entry says it."""
+    return resize
 
 
 @dataclass
@@ -60,17 +75,10 @@ class Timm:
 
     def make(self, images, classes, *, seed: int, folder: Path, progress) -> tuple[dict, dict]:
         """The weights and facts of the network; needs no images."""
-        import timm
         import torch
 
         from nearnd.networks.backbone import describe, weights_of
 
-        if not timm.is_model(self.model):
-            alike = difflib.get_close_matches(self.model, timm.list_models(), n=3, cutoff=0.3)
-            raise ValueError(
-                f"timm has no model {self.model!r}; it has {', '.join(alike)} and"
-                " more: python -c 'import timm; print(timm.list_models())'"
-            )
         torch.manual_seed(seed)
         network = self._with_weights(folder, progress)
         cfg = network.pretrained_cfg
@@ -83,34 +91,32 @@ class Timm:
         return weights_of(network), facts | {"weights": self.weights}
 
     def _with_weights(self, folder: Path, progress: Progress):
-        import timm
-        from safetensors import SafetensorError
+        """The network; ValueError, which names the file, if its weights are of another one."""
+        import torch
 
-        overlay, file = {}, None
+        from nearnd.files import weights
+        from nearnd.networks.backbone import create
+
+        facts, file = {"model": self.model, "kwargs": self.kwargs}, Path(self.weights)
+        if self.weights == "none":
+            return create(facts)
         if self.weights == "pretrained":
+            with torch.device("meta"):  # before anything is fetched
+                create(facts)
             file = self._published(Path(folder), progress)
-        elif self.weights != "none":
-            file = Path(self.weights)
+        else:
             verify(file, self.sha256)
-        if file:
-            # official ViT checkpoints (.npz) need the model's own reader; timm never unpickles code
-            overlay = {"file": os.fspath(file), "custom_load": file.suffix == ".npz"}
+        if file.suffix == ".npz":  # the official ViT's, which need the model's own reader
+            return _from_arrays(create(facts), weights.read_weights(file), file)
+        state = weights.state_dict(file)
         try:
             with _missing_tensors() as missing:
-                network = timm.create_model(
-                    self.model, pretrained=self.weights != "none", num_classes=0,
-                    pretrained_cfg_overlay=overlay, **self.kwargs,
-                )  # fmt: skip
-        except (
-            OSError, RuntimeError, KeyError, ValueError, AssertionError, SafetensorError
-        ) as error:  # fmt: skip
-            what = f"{file} does not fit" if file else "timm cannot build"
-            raise ValueError(
-                f"{what} {self.model} with kwargs {self.kwargs} ({type(error).__name__}: {error})"
-            ) from error
+                network = create(facts, state)
+        except ValueError as error:
+            raise ValueError(f"{file} does not fit {self.model}: {error}") from error
         if missing:
             raise ValueError(
-                f"{file or 'the published file'} does not fit {self.model} with kwargs"
+                f"{file} does not fit {self.model} with kwargs"
                 f" {self.kwargs}: it lacks {len(missing)} tensors of the network, the first of"
                 f" them {missing[0]!r}"
             )
@@ -139,6 +145,24 @@ def _link(model: str) -> str:
         hub = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
         return f"{hub}/{cfg.hf_hub_id}/resolve/main/{cfg.hf_hub_filename or 'model.safetensors'}"
     return (cfg and cfg.url) or ""
+
+
+def _from_arrays(network, arrays: dict, file: Path):
+    """The network with the arrays of an official checkpoint. timm reads them from a copy in memory,
+    which holds nothing but numbers."""
+    import numpy as np
+
+    copy = io.BytesIO()
+    try:
+        np.savez(copy, **arrays)
+        copy.seek(0)
+        network.load_pretrained(copy)
+    except Exception as error:  # of many types, where arrays are missing or of other shapes
+        raise ValueError(
+            f"{file} does not fit {network.pretrained_cfg['architecture']}"
+            f" ({type(error).__name__}: {error})"
+        ) from error
+    return network
 
 
 @contextmanager

@@ -13,29 +13,25 @@ from typing import NamedTuple
 
 from nearnd.datasets._members import members
 
-MOST = 1 << 28  # bytes of one file inside
-EXPANSION = 100  # times its own size that an archive's images may have; photographs hardly shrink
+MOST = 1 << 27  # bytes of one file inside
+MOST_TEXT = 1 << 22  # bytes of a table inside: a list of its lines takes far more
 log = logging.getLogger("nearnd")
 
 
 class Archive:
     """The files of a tar or zip whose names match `pattern` as a whole. Threads may share it.
 
-    ValueError naming the archive if it is damaged or if it grows beyond bounds.
+    ValueError naming the archive if it is damaged or grows beyond bounds (files/packed.py).
     """
 
     def __init__(self, path: Path, pattern: str):
         self.path = path
         self._places: dict[str, tuple[int, int]] = {}  # name -> offset, length
         self._file = tempfile.TemporaryFile(prefix="nearnd-")  # noqa: SIM115, lives as long as self
-        end, bound = 0, max(MOST, EXPANSION * path.stat().st_size)
+        end = 0
         for name, content in members(path, pattern, MOST):
             self._places[name] = (end, len(content))
             end += self._file.write(content)
-            if end > bound:
-                raise ValueError(
-                    f"{path} holds more than {EXPANSION} times its own size: a decompression bomb?"
-                )
         self._file.flush()
         if not self._places:
             raise ValueError(f"{path} has no file that matches {pattern}: it is another archive")
@@ -52,7 +48,13 @@ class Archive:
 
     def lines(self, name: str) -> list[str]:
         """The lines of a text file that are not blank."""
-        text = self[name].read_bytes().decode("utf-8-sig")
+        content = self[name].read_bytes()
+        if len(content) > MOST_TEXT:
+            raise ValueError(f"{name} in {self.path} is too large for a table: another archive")
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name} in {self.path} is no text: {error}") from error
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def pairs(self, name: str) -> dict[str, str]:

@@ -13,7 +13,6 @@ import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._members import array, named
-from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import SEVERITIES, chosen
 from nearnd.files.arrays import release, scratch
 
@@ -32,39 +31,36 @@ def number(corruptions: Sequence[str] | None, severities: Sequence[int] = SEVERI
 
 
 def corrupted(
+    archives: dict[str, Path],
     kind: str,
-    folder: str,
     classes: list[str],
     label_of: Sequence[int],
     corruptions: Sequence[str] | None,
     severities: Sequence[int],
-) -> Reader:
+) -> tuple[dict[str, Images], list[str]]:
     """All chosen corruptions (None: all) at all chosen severities, uint8 (N, 32, 32, 3).
 
     `label_of` are the labels of those in the file. ids are "fog/3/test/00017": corruption,
     severity, id of the clean image. ValueError for a corruption or severity that is not there.
     """
     names = chosen(kind, CORRUPTIONS, corruptions, severities)
-
-    def read(archives):
-        (archive,) = archives.values()
-        files = [f"{folder}/{name}.npy" for name in names]
-        labels = np.array(label_of)[_labels(archive, f"{folder}/labels.npy", len(label_of))]
-        n, m = len(labels), len(SEVERITIES)
-        pixels = scratch((len(files), len(severities), n, 32, 32, 3))
-        for file, content in named(archive, files, MOST):
-            source = array(content, f"{archive}: {file}", (m * n, 32, 32, 3), ["uint8"])
-            for column, severity in enumerate(severities):
-                rows = slice((severity - 1) * n, severity * n)
-                pixels[files.index(file), column] = source[rows]
-            release(pixels)
-        clean = [f"test/{i:05d}" for i in range(n)]
-        ids = np.array([f"{name}/{s}/{i}" for name in names for s in severities for i in clean])
-        repeated = np.tile(labels, len(files) * len(severities))
-        test = Images(pixels.reshape(-1, 32, 32, 3), repeated, ids)
-        return {"train": test.rows(slice(0)), "test": test}, classes
-
-    return Reader(read)
+    (archive,) = archives.values()
+    folder = archive.name.removesuffix(".tar")
+    files = [f"{folder}/{name}.npy" for name in names]
+    labels = np.array(label_of)[_labels(archive, f"{folder}/labels.npy", len(label_of))]
+    n, m = len(labels), len(SEVERITIES)
+    pixels = scratch((len(files), len(severities), n, 32, 32, 3))
+    for file, content in named(archive, files, MOST):
+        source = array(content, f"{archive}: {file}", (m * n, 32, 32, 3), ["uint8"])
+        for column, severity in enumerate(severities):
+            rows = slice((severity - 1) * n, severity * n)
+            pixels[files.index(file), column] = source[rows]
+        release(pixels)
+    clean = [f"test/{i:05d}" for i in range(n)]
+    ids = np.array([f"{name}/{s}/{i}" for name in names for s in severities for i in clean])
+    repeated = np.tile(labels, len(files) * len(severities))
+    test = Images(pixels.reshape(-1, 32, 32, 3), repeated, ids)
+    return {"train": test.rows(slice(0)), "test": test}, classes
 
 
 def _labels(archive: Path, name: str, n_classes: int) -> np.ndarray:

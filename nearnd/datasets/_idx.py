@@ -11,7 +11,6 @@ import numpy as np
 
 from nearnd.datasets._labelled import labelled
 from nearnd.datasets._members import gunzipped
-from nearnd.datasets._reader import Reader
 
 SIDE = 28
 MOST = 200_000_000  # bytes: twice the largest file (124,800 letters)
@@ -21,18 +20,14 @@ FILES = {  # MNIST's and Fashion-MNIST's
 }
 
 
-def family(classes: list[str], size: int, mode: str) -> Reader:
-    """A set that has MNIST's four files."""
-
-    def read(archives):
-        splits = {}
-        for split, names in FILES.items():
-            images, labels = (archives[name] for name in names)
-            pixels, numbers = idx(images, str(images), (SIDE, SIDE)), idx(labels, str(labels), ())
-            splits[split] = labelled(pixels, numbers, split, classes, images, size, mode)
-        return splits, classes
-
-    return Reader(read)
+def family(archives, classes: list[str], size: int, mode: str):
+    """Splits and classes of a set that has MNIST's four files."""
+    splits = {}
+    for split, names in FILES.items():
+        images, labels = (archives[name] for name in names)
+        pixels, numbers = idx(images, str(images), (SIDE, SIDE)), idx(labels, str(labels), ())
+        splits[split] = labelled(pixels, numbers, split, classes, images, size, mode)
+    return splits, classes
 
 
 def idx(source: Path | bytes, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nearnd.contracts import Images
+from nearnd.contracts import Images, Mode
 from nearnd.files.arrays import release, scratch
 from nearnd.files.decode import resize
 
@@ -18,7 +18,7 @@ def labelled(
     classes: list[str],
     source: Path | str,
     size: int,
-    mode: str = "RGB",
+    mode: Mode = "RGB",
 ) -> Images:
     """Images of uint8 (N, size, size, C) from uint8 (N, H, W) or (N, H, W, C) and integers (N,).
 

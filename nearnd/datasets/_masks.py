@@ -1,14 +1,16 @@
 """Masks beside an own folder's test images, as MVTec AD has them.
 
 The mask of test/crack/007.png is ground_truth/crack/007_mask.png or ground_truth/crack/007.png, of
-any image format; black is normal, everything else is anomalous.
+any image format; black and transparent are normal, everything else is anomalous (files/mask.py).
 """
 
+import logging
 from pathlib import Path
 
-from nearnd.files.image_folders import pictures
+from nearnd.files.image_folders import parts, pictures
 
 FOLDER = "ground_truth"
+log = logging.getLogger("nearnd")
 
 
 def masks(root: Path, images: list[Path], anomalous: list[bool]) -> list[Path | None] | None:
@@ -16,11 +18,20 @@ def masks(root: Path, images: list[Path], anomalous: list[bool]) -> list[Path | 
 
     A normal image needs none. ValueError naming the first anomalous image without a mask.
     """
-    folder = next((at for at in root.iterdir() if at.is_dir() and at.name.lower() == FOLDER), None)
+    folder = next((at for at in parts(root)[1] if at.name.lower() == FOLDER), None)
     if folder is None:
         return None
-    drawn = {_key(file.relative_to(folder)): file for file in sorted(pictures(folder, deep=True))}
-    found = [drawn.get(_key(Path(*file.relative_to(root).parts[1:]))) for file in images]
+    parts(folder)  # folders of one name
+    drawn: dict[str, Path] = {}
+    for file in sorted(pictures(folder, deep=True)):
+        other = drawn.setdefault(_key(file.relative_to(folder)), file)
+        if other != file:
+            raise ValueError(f"{other} and {file} are masks of one image; take one away")
+    keys = [_key(Path(*file.relative_to(root).parts[1:])) for file in images]
+    there = set(keys)
+    if lost := [str(file) for key, file in drawn.items() if key not in there]:
+        log.warning(f"image_folder: {len(lost)} masks without an image, the first is {lost[0]}")
+    found = [drawn.get(key) for key in keys]
     missing = [
         file for file, mask, bad in zip(images, found, anomalous, strict=True) if bad and not mask
     ]

@@ -4,6 +4,7 @@ SciPy's reader is C that trusts the file: a changed byte can make it write where
 and end the process, now or later. So the file is read by a process of its own.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,12 @@ def read_mat(source, *names: str) -> list[np.ndarray]:
     with tempfile.TemporaryFile(prefix="nearnd-") as out:
         command = [sys.executable, "-P", str(Path(__file__).with_name(LOADS)), *names]
         done = subprocess.run(
-            command, input=source.read_bytes(), stdout=out, stderr=subprocess.PIPE, check=False
+            command,
+            input=source.read_bytes(),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # each reserves memory for itself
+            check=False,
         )
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [""]

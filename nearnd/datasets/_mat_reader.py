@@ -4,10 +4,14 @@ output. `_mat.py` runs it.
 A structure becomes one array for each of its fields, `<variable>/<field>`.
 """
 
+import resource
 import sys
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
+
+LEAST, EXPANSION = 3 << 28, 8  # bytes, and times the file's size, that reading it may take
 
 
 def plain(found) -> np.ndarray:
@@ -19,9 +23,13 @@ def plain(found) -> np.ndarray:
 
 
 def main(names: list[str]) -> None:
-    from scipy.io import loadmat
+    from scipy.io import loadmat  # before there is a limit
 
-    found = loadmat(BytesIO(sys.stdin.buffer.read()), squeeze_me=True)
+    content = sys.stdin.buffer.read()
+    limit = LEAST + EXPANSION * len(content)  # what is packed inside may be far larger
+    with suppress(ValueError, OSError):  # a system that has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    found = loadmat(BytesIO(content), squeeze_me=True)
     if missing := [name for name in names if name not in found]:
         there = [name for name in found if not name.startswith("__")]
         raise ValueError(f"no {', '.join(missing)}; it has {', '.join(there)}")
@@ -38,5 +46,7 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+    except MemoryError:
+        sys.exit("it takes far more memory than its size")
     except Exception as error:  # damaged files raise errors of many types
         sys.exit(f"{type(error).__name__}: {error}")

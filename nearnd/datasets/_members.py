@@ -1,49 +1,54 @@
 """Files inside a tar or zip archive, and .gz and .npy contents: read in memory, never unpacked.
 
 Nothing is written to disk, links are not followed, a pickle is not loaded, and every size is
-bounded before memory is taken for it, so that a small file cannot fill the machine.
+bounded before memory is taken for it (files/packed.py), so that a small file cannot fill the
+machine.
 """
 
 import gzip
 import io
-import lzma
 import re
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-DAMAGE = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
-    *(NotImplementedError, RuntimeError),  # zip: an unknown method; a password
-    *(UnicodeError, IndexError),  # zip: a name that is no text; an empty one
-)
+from nearnd.files.packed import MUCH, entries, limit
+
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def members(archive: Path, pattern: str, most: int) -> Iterator[tuple[str, bytes]]:
     """(name, content) of the regular files whose whole name matches, in the archive's order.
 
-    `most` is the largest size in bytes of any file inside. ValueError naming the archive if one is
-    larger, or if the archive is truncated or damaged.
+    `most` is the largest size in bytes of any of them. ValueError naming the archive if one is
+    larger, if together they are more than such an archive can hold, or if it is truncated or
+    damaged.
     """
-    wanted = re.compile(pattern)
-    try:
-        if zipfile.is_zipfile(archive):
-            found = _zip(archive, wanted, most)
-        else:
-            found = _tar(archive, wanted, most)
-        yield from found
-    except DAMAGE as error:
-        raise ValueError(f"{archive} is truncated or damaged: {error or type(error)}") from error
+    wanted, left = re.compile(pattern), limit(archive)
+    for entry in entries(archive):
+        if not wanted.fullmatch(entry.name):
+            continue
+        if entry.size > most:
+            raise ValueError(
+                f"{archive}: {entry.name} inside it has {entry.size} bytes, this dataset's files"
+                f" have at most {most}: it is another archive"
+            )
+        left -= entry.size
+        if left < 0:
+            raise ValueError(f"{archive} {MUCH}: a decompression bomb?")
+        content = io.BytesIO()  # grows in place: joined pieces would take twice the memory
+        content.writelines(entry.pieces())
+        yield entry.name, content.getvalue()
 
 
 def named(archive: Path, names: Iterable[str], most: int) -> Iterator[tuple[str, bytes]]:
-    """As `members`, for files that must all be there, each once."""
+    """As `members`, for files that must all be there, each once, in whatever folder: an archive
+    that was packed anew may have another one around everything."""
     missing = list(names)
-    for name, content in members(archive, "|".join(map(re.escape, missing)), most):
+    pattern = re.compile(rf"(?:.+/)?({'|'.join(map(re.escape, missing))})")
+    for path, content in members(archive, pattern.pattern, most):
+        name = pattern.fullmatch(path)[1]
         if name not in missing:
             raise ValueError(f"{archive} has {name} twice")
         missing.remove(name)
@@ -52,40 +57,12 @@ def named(archive: Path, names: Iterable[str], most: int) -> Iterator[tuple[str,
         raise ValueError(f"{archive} has no {', '.join(missing)} in it: it is another archive")
 
 
-def _tar(archive: Path, wanted: re.Pattern, most: int) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(archive, "r:*") as tar:
-        for member in tar:
-            name = member.name.removeprefix("./")
-            _bounded(archive, name, member.size, most)
-            if member.isreg() and wanted.fullmatch(name):
-                content = tar.extractfile(member).read()
-                if len(content) != member.size:
-                    raise tarfile.ReadError(f"{name} ends after {len(content)} bytes")
-                yield name, content
-
-
-def _zip(archive: Path, wanted: re.Pattern, most: int) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(archive) as content:
-        for member in content.infolist():
-            _bounded(archive, member.filename, member.file_size, most)
-            if not member.is_dir() and wanted.fullmatch(member.filename):
-                yield member.filename, content.read(member)
-
-
-def _bounded(archive: Path, name: str, size: int, most: int) -> None:
-    if size > most:
-        raise ValueError(
-            f"{archive}: {name} inside it has {size} bytes, this dataset's files have at most"
-            f" {most}: it is another archive"
-        )
-
-
 def gunzipped(source: Path | bytes, name: str, most: int) -> bytes:
     """The content of a .gz, at most `most` bytes; `name` for messages. ValueError as above."""
     try:
         with gzip.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             content = file.read(most + 1)
-    except DAMAGE as error:
+    except Exception as error:  # damage raises errors of many types
         raise ValueError(f"{name} is truncated or damaged: {error or type(error)}") from error
     if len(content) > most:
         raise ValueError(f"{name} holds more than {most} bytes: it is another file")
@@ -93,14 +70,19 @@ def gunzipped(source: Path | bytes, name: str, most: int) -> bytes:
 
 
 def array(source: Path | bytes, name: str, shape: tuple, dtypes: Iterable[str]) -> np.ndarray:
-    """The array of a .npy: a memory map if `source` is a file.
+    """The array of a .npy: a memory map if `source` is a file, a view of the bytes if not.
 
     `shape` has None where any length will do. ValueError naming the file if it is truncated, a
     pickle, or of another shape or type.
     """
     try:
         if isinstance(source, bytes):
-            found = np.lib.format.read_array(io.BytesIO(source), allow_pickle=False)
+            file = io.BytesIO(source)
+            sizes, fortran, dtype = HEADERS[np.lib.format.read_magic(file)](file)
+            if dtype.hasobject:
+                raise ValueError("it holds a pickle")
+            # the bytes that are there must do for what the header claims: no memory is taken
+            found = np.ndarray(sizes, dtype, source, file.tell(), order="F" if fortran else "C")
         else:
             found = np.lib.format.open_memmap(source, mode="r")  # no pickle either
     except Exception as error:  # a damaged header raises errors of many types

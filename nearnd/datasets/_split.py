@@ -32,6 +32,30 @@ def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray,
     return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
 
 
+def grouped(
+    labels: np.ndarray, groups: list[str], share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `stratified`, but images of one group land on one side: near `share` of all images first.
+
+    ValueError where a class would lie on one side only.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"the share of training images is {share}, it must lie between 0 and 1")
+    of = np.unique(groups, return_inverse=True)[1].ravel()  # (N,)
+    order = np.random.default_rng(seed).permutation(of.max() + 1)
+    counts = np.bincount(of)[order].cumsum()
+    n = np.abs(counts[:-1] - share * len(labels)).argmin() + 1 if len(order) > 1 else 0
+    first = np.isin(of, order[:n])
+    for label in np.unique(labels):
+        if len(set(first[labels == label])) < 2:
+            raise ValueError(
+                f"with whole groups ({len(order)} of them) class {label} lies on one side of the"
+                f" split; take smaller groups or another `split_seed` than {seed}"
+            )
+    log.info(f"cut at {first.mean():.0%}, {n} of {len(order)} groups, with seed {seed}")
+    return np.flatnonzero(first), np.flatnonzero(~first)
+
+
 def first_classes(dataset: str, first: int, classes: list[str]) -> list[str]:
     """The first `first` class names; ValueError if there are not so many."""
     if not 1 <= first <= len(classes):

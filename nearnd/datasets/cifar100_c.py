@@ -6,14 +6,14 @@ CIFAR-10-C digit for digit: its mean is no target.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from nearnd.datasets._cifar100_classes import coarse_of_fine, names
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 SPLITS = ["test"]
-ARCHIVES = [
-    {
-        "name": "CIFAR-100-C.tar",
+ARCHIVES = {
+    "CIFAR-100-C.tar": {
         "urls": [
             "https://zenodo.org/record/3555552/files/CIFAR-100-C.tar",
             "https://zenodo.org/records/3555552/files/CIFAR-100-C.tar?download=1",
@@ -21,7 +21,7 @@ ARCHIVES = [
         "sha256": "30ee6543a1bfd049fa33834b7c1ada301e7064b7fbe8fc38340eb8b62ced4b33",
         "bytes": 2_918_473_216,
     }
-]
+}
 LICENCE = "CC BY 4.0 (as shown on copies)"
 
 
@@ -32,11 +32,14 @@ def count(of, *, labels: str, **entry) -> dict[str, int]:
     return number(**entry)
 
 
+@reader
 def build(
-    labels: str = "coarse",
+    archives,
+    /,
+    labels: Literal["coarse", "fine"] = "coarse",
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] = (1, 2, 3, 4, 5),
-) -> Reader:
+):
     """10,000 images for each corruption (None: all 19) and severity, uint8 (N, 32, 32, 3).
 
     `labels` is "coarse" (20 classes) or "fine" (100), as of the clean set it is compared with.
@@ -44,9 +47,9 @@ def build(
     from nearnd.datasets._cifar_c import corrupted
 
     label_of = coarse_of_fine() if labels == "coarse" else range(100)
-    return corrupted("cifar100_c", "CIFAR-100-C", names(labels), label_of, corruptions, severities)
+    return corrupted(archives, "cifar100_c", names(labels), label_of, corruptions, severities)
 
 
-def classes(labels: str = "coarse", **rest) -> list[str]:
+def classes(labels: Literal["coarse", "fine"] = "coarse", **rest) -> list[str]:
     """The class names in label order."""
     return names(labels)

@@ -8,14 +8,13 @@ and pairs an image with its clean original by what is left.
 from collections.abc import Sequence
 
 from nearnd.datasets._cifar_c import corrupted, number
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.datasets._split import SEVERITIES
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SPLITS = ["test"]
-ARCHIVES = [
-    {
-        "name": "CIFAR-10-C.tar",
+ARCHIVES = {
+    "CIFAR-10-C.tar": {
         "urls": [
             "https://zenodo.org/record/2535967/files/CIFAR-10-C.tar",
             "https://zenodo.org/records/2535967/files/CIFAR-10-C.tar?download=1",
@@ -23,7 +22,7 @@ ARCHIVES = [
         "sha256": "c72763e101c723b7c507b96205f7e938912a5d587376173b825850cf3cb876a7",
         "bytes": 2_918_471_680,
     }
-]
+}
 LICENCE = "CC BY 4.0 (as shown on copies)"
 
 
@@ -32,8 +31,12 @@ def count(of, **entry) -> dict[str, int]:
     return number(**entry)
 
 
+@reader
 def build(
-    corruptions: Sequence[str] | None = None, severities: Sequence[int] = tuple(SEVERITIES)
-) -> Reader:
+    archives,
+    /,
+    corruptions: Sequence[str] | None = None,
+    severities: Sequence[int] = tuple(SEVERITIES),
+):
     """10,000 images for each corruption (None: all 19) and severity, uint8 (N, 32, 32, 3)."""
-    return corrupted("cifar10_c", "CIFAR-10-C", CLASSES, range(10), corruptions, severities)
+    return corrupted(archives, "cifar10_c", CLASSES, range(10), corruptions, severities)

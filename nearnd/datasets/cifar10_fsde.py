@@ -5,13 +5,12 @@ imitates (_fitymi.py says more).
 """
 
 from nearnd.datasets._fitymi import blocks
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 SPLITS = ["test"]
-ARCHIVES = [  # no checksum is published: it is recorded at first use
-    {
-        "name": "cifar10_fsde.npy",
+ARCHIVES = {  # no checksum is published: it is recorded at first use
+    "cifar10_fsde.npy": {
         "urls": [
             "https://drive.usercontent.google.com/download?id=1_sKwq1yG-0zdvUHBRXItJ6Cib6lpQJja&export=download&confirm=t"
         ],
@@ -20,11 +19,12 @@ ARCHIVES = [  # no checksum is published: it is recorded at first use
         "bytes": 30_720_128,
         "about": True,  # an array of that shape, by our reckoning
     }
-]
+}
 LICENCE = "none given in the authors' repository: no right to pass it on"
 IMAGES = {"train": 0, "test": 10_000, "channels": 3}
 
 
-def build() -> Reader:
+@reader
+def build(archives, /):
     """10,000 images, uint8 (N, 32, 32, 3)."""
-    return blocks(CLASSES)
+    return blocks(archives, CLASSES)

@@ -16,7 +16,7 @@ import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._corruptions import CORRUPTIONS, corrupt
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.datasets._split import SEVERITIES, chosen
 from nearnd.files.arrays import release, scratch
 from nearnd.files.tables import load_images
@@ -34,33 +34,32 @@ def count(
     return {"train": 0, "test": slices * of.test, "channels": of.channels}
 
 
+@reader
 def build(
+    archives,
+    /,
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] = tuple(SEVERITIES),
     seed: int = 0,
-) -> Reader:
+):
     """The test images of the dataset `of` under each corruption (None: all 22) and severity.
 
     uint8 (N, H, W, C) as the clean ones, N = corruptions x severities x clean images. The same
     seed gives the same bytes, whatever else is chosen.
     """
     names = chosen("corrupted", list(CORRUPTIONS), corruptions, severities)
-
-    def read(archives):
-        clean = load_images(archives["of"])
-        known = dict(zip(clean.labels.tolist(), clean.names.tolist(), strict=True))
-        classes = [known.get(label, "") for label in range(max(known, default=-1) + 1)]
-        n, rows = len(clean), [(name, s) for name in names for s in severities]
-        pixels = scratch((len(rows) * n, *clean.pixels.shape[1:]))  # (N, H, W, C)
-        for block, (name, severity) in enumerate(rows):
-            for i, image in enumerate(clean.pixels):
-                # An image's own draws, whatever other corruptions or images there are.
-                own = [zlib.crc32(word.encode()) for word in (name, str(clean.ids[i]))]
-                rng = np.random.default_rng([seed, severity, *own])
-                pixels[block * n + i] = corrupt(image, name, severity, rng)
-            release(pixels)
-        ids = np.array([f"{name}/{severity}/{i}" for name, severity in rows for i in clean.ids])
-        test = Images(pixels, np.tile(clean.labels, len(rows)), ids)
-        return {"train": test.rows(slice(0)), "test": test}, classes
-
-    return Reader(read)
+    clean = load_images(archives["of"])
+    known = dict(zip(clean.labels.tolist(), clean.names.tolist(), strict=True))
+    classes = [known.get(label, "") for label in range(max(known, default=-1) + 1)]
+    n, rows = len(clean), [(name, s) for name in names for s in severities]
+    pixels = scratch((len(rows) * n, *clean.pixels.shape[1:]))  # (N, H, W, C)
+    for block, (name, severity) in enumerate(rows):
+        for i, image in enumerate(clean.pixels):
+            # An image's own draws, whatever other corruptions or images there are.
+            own = [zlib.crc32(word.encode()) for word in (name, str(clean.ids[i]))]
+            rng = np.random.default_rng([seed, severity, *own])
+            pixels[block * n + i] = corrupt(image, name, severity, rng)
+        release(pixels)
+    ids = np.array([f"{name}/{severity}/{i}" for name, severity in rows for i in clean.ids])
+    test = Images(pixels, np.tile(clean.labels, len(rows)), ids)
+    return {"train": test.rows(slice(0)), "test": test}, classes

@@ -3,28 +3,23 @@
 None of the papers uses it: an exposure set for textures and products that has no object in it.
 """
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
+from nearnd.plugins import listed
 
-ARCHIVES = [
-    {
-        "name": "dtd-r1.0.1.tar.gz",
+RANGES = {"partition": [1, 10]}
+ARCHIVES = {
+    "dtd-r1.0.1.tar.gz": {
         "urls": ["https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz"],
         "md5": "fff73e5086ae6bdbea199a49dfb8a4c1",
         "bytes": 600_000_000,
         "about": True,
     }
-]
+}
 LICENCE = "research use; cite Cimpoi et al. (2014)"
-CLASSES = [
-    "banded", "blotchy", "braided", "bubbly", "bumpy", "chequered", "cobwebbed", "cracked",
-    "crosshatched", "crystalline", "dotted", "fibrous", "flecked", "freckled", "frilly", "gauzy",
-    "grid", "grooved", "honeycombed", "interlaced", "knitted", "lacelike", "lined", "marbled",
-    "matted", "meshed", "paisley", "perforated", "pitted", "pleated", "polka-dotted", "porous",
-    "potholed", "scaly", "smeared", "spiralled", "sprinkled", "stained", "stratified", "striped",
-    "studded", "swirly", "veined", "waffled", "woven", "wrinkled", "zigzagged",
-]  # fmt: skip
+CLASSES = listed("dtd")
 
 
 def count(of, *, val: bool, **rest) -> dict[str, int]:
@@ -33,29 +28,26 @@ def count(of, *, val: bool, **rest) -> dict[str, int]:
     return {"train": 2 * n if val else n, "test": n, "channels": 3}
 
 
-def build(size: int = 224, partition: int = 1, val: bool = False) -> Reader:
+@reader
+def build(archives, /, size: int = 256, partition: int = 1, val: bool = False, fit: Fit = "crop"):
     """One of the ten published partitions, 40 training and 40 test images of each class (80 and 40
     with `val`: the validation images train too); uint8 (N, size, size, 3).
 
-    ids are paths like banded/banded_0002.jpg.
+    ids are paths like banded/banded_0002.jpg; `fit` as in files/picture.py.
     """
     if partition not in range(1, 11):
         raise ValueError(f"dtd: partition is {partition}, it may be 1 to 10")
+    files = Archive(archives["dtd-r1.0.1.tar.gz"], r"dtd/(images/.+\.jpg|labels/\w+\.txt)")
 
-    def read(archives):
-        files = Archive(archives["dtd-r1.0.1.tar.gz"], r"dtd/(images/.+\.jpg|labels/\w+\.txt)")
+    def rows(split: str) -> list:
+        table = f"dtd/labels/{split}{partition}.txt"
+        found = []
+        for path in files.lines(table):
+            name = path.split("/")[0]
+            if name not in CLASSES:
+                raise ValueError(f"dtd: {files[table]}: {name} is none of the 47 classes")
+            found.append((path, CLASSES.index(name), files[f"dtd/images/{path}"]))
+        return found
 
-        def rows(split: str) -> list:
-            table = f"dtd/labels/{split}{partition}.txt"
-            found = []
-            for path in files.lines(table):
-                name = path.split("/")[0]
-                if name not in CLASSES:
-                    raise ValueError(f"dtd: {files[table]}: {name} is none of the 47 classes")
-                found.append((path, CLASSES.index(name), files[f"dtd/images/{path}"]))
-            return found
-
-        train = rows("train") + (rows("val") if val else [])
-        return decode_splits({"train": train, "test": rows("test")}, size), CLASSES
-
-    return Reader(read)
+    train = rows("train") + (rows("val") if val else [])
+    return decode_splits({"train": train, "test": rows("test")}, size, fit=fit), CLASSES

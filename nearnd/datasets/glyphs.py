@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from nearnd.contracts import Images
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.datasets._split import stratified
 
+RANGES = {"size": [4, 1024], "per_class": [2, 100_000]}
 CLASSES = [
     "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
     "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",
@@ -37,7 +38,10 @@ def count(of, *, per_class: int, train: float, **rest) -> dict[str, int]:
     return {"train": len(CLASSES) * n, "test": len(CLASSES) * (per_class - n), "channels": 1}
 
 
+@reader
 def build(
+    archives,
+    /,
     size: int = 8,
     per_class: int = 200,
     seed: int = 0,
@@ -45,7 +49,7 @@ def build(
     turn: float = 6.0,
     shear: float = 0.1,
     wobble: float = 0.03,
-) -> Reader:
+):
     """`per_class` letters of each of 52 classes, uint8 (N, size, size, 1), bright ink on black.
 
     `turn` (degrees) and `shear` are standard deviations; `wobble` is the amplitude of a smooth
@@ -53,22 +57,18 @@ def build(
     """
     if size < 4 or per_class < 2:
         raise ValueError(f"glyphs: size {size} must be >= 4 and per_class {per_class} >= 2")
-
-    def read(archives):
-        pixels, ids = [], []
-        for label, letter in enumerate(CLASSES):
-            rng = np.random.default_rng([seed, label])
-            shapes = [_shape(letter, font, BLOCK * size) for font in FONTS]
-            for i in range(per_class):
-                font = int(rng.integers(len(FONTS)))
-                pixels.append(_write(*shapes[font], rng, size, turn, shear, wobble))
-                ids.append(f"{letter}/{i:04d}-{FONTS[font]}")
-        labels = np.repeat(np.arange(len(CLASSES)), per_class)
-        images = Images(np.stack(pixels)[..., None], labels, np.array(ids))  # (N, H, W, 1)
-        first, rest = stratified(labels, train, seed)
-        return {"train": images.rows(first), "test": images.rows(rest)}, CLASSES
-
-    return Reader(read)
+    pixels, ids = [], []
+    for label, letter in enumerate(CLASSES):
+        rng = np.random.default_rng([seed, label])
+        shapes = [_shape(letter, font, BLOCK * size) for font in FONTS]
+        for i in range(per_class):
+            font = int(rng.integers(len(FONTS)))
+            pixels.append(_write(*shapes[font], rng, size, turn, shear, wobble))
+            ids.append(f"{letter}/{i:04d}-{FONTS[font]}")
+    labels = np.repeat(np.arange(len(CLASSES)), per_class)
+    images = Images(np.stack(pixels)[..., None], labels, np.array(ids))  # (N, H, W, 1)
+    first, rest = stratified(labels, train, seed)
+    return {"train": images.rows(first), "test": images.rows(rest)}, CLASSES
 
 
 def _write(ink, hull, rng, size: int, turn: float, shear: float, wobble: float) -> np.ndarray:

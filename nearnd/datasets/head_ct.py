@@ -8,12 +8,13 @@ import csv
 
 import numpy as np
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive, expect
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = ["normal", "hemorrhage"]
-ARCHIVES = [{"name": "head-ct-hemorrhage.zip", "urls": [], "sha256": None}]
+ARCHIVES = {"head-ct-hemorrhage.zip": {}}
 LICENCE = "see its page at Kaggle (felipekitamura/head-ct-hemorrhage)"
 IMAGES = {"train": 75, "test": 125, "channels": 1}
 GATED = (
@@ -35,36 +36,34 @@ def _labels(files: Archive) -> dict[int, int]:
         raise ValueError(f"head_ct: {found[0][1]} lacks id or hemorrhage: {error!r}") from error
 
 
-def build(size: int = 256) -> Reader:
+@reader
+def build(archives, /, size: int = 256, fit: Fit = "squash"):
     """75 normal slices to train on, 25 normal ones and 100 with a bleeding to score, uint8
     (N, size, size, 3). ids are the file names.
 
-    UNODE crops the middle 224 of 256 pixels after resizing; here the whole slice is kept.
+    UNODE resizes the shorter side to 256 pixels and crops the middle 224; here the whole slice is
+    kept, squashed, unless `fit` (files/picture.py) says otherwise.
     """
+    files = Archive(next(iter(archives.values())), r"(.+/)?(labels\.csv|\d{3}\.png)")
+    slices = {int(match[1]): m for match, m in files.matching(r"(?:.+/)?(\d{3})\.png")}
+    labels = _labels(files)
+    if labels.keys() != slices.keys():
+        raise ValueError(
+            f"head_ct: {files.path} has {len(slices)} images and {len(labels)} labels, of"
+            f" which {len(labels.keys() ^ slices.keys())} do not belong together"
+        )
+    normal = np.array([number for number in sorted(slices) if not labels[number]])
+    expect("head_ct", "normal images", len(normal), 100)
+    expect("head_ct", "images with a hemorrhage", len(slices) - len(normal), 100)
 
-    def read(archives):
-        files = Archive(archives[ARCHIVES[0]["name"]], r"(.+/)?(labels\.csv|\d{3}\.png)")
-        slices = {int(match[1]): m for match, m in files.matching(r"(?:.+/)?(\d{3})\.png")}
-        labels = _labels(files)
-        if labels.keys() != slices.keys():
-            raise ValueError(
-                f"head_ct: {files.path} has {len(slices)} images and {len(labels)} labels, of"
-                f" which {len(labels.keys() ^ slices.keys())} do not belong together"
-            )
-        normal = np.array([number for number in sorted(slices) if not labels[number]])
-        expect("head_ct", "normal images", len(normal), 100)
-        expect("head_ct", "images with a hemorrhage", len(slices) - len(normal), 100)
-
-        # the legacy generator is the one that the published split was drawn with
-        order = np.random.RandomState(SEED).permutation(len(normal))
-        train = set(normal[order[: round(TRAIN * len(normal))]].tolist())
-        splits = {"train": [], "test": []}
-        for number, member in sorted(slices.items()):
-            row = (f"{number:03d}.png", labels[number], member)
-            splits["train" if number in train else "test"].append(row)
-        return decode_splits(splits, size), CLASSES
-
-    return Reader(read)
+    # the legacy generator is the one that the published split was drawn with
+    order = np.random.RandomState(SEED).permutation(len(normal))
+    train = set(normal[order[: round(TRAIN * len(normal))]].tolist())
+    splits = {"train": [], "test": []}
+    for number, member in sorted(slices.items()):
+        row = (f"{number:03d}.png", labels[number], member)
+        splits["train" if number in train else "test"].append(row)
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(**rest) -> list[str]:

@@ -12,38 +12,58 @@ ground_truth/ (_masks.py). Hidden files are skipped, nothing is copied or change
 """
 
 import logging
+import re
 from pathlib import Path
+from typing import Literal
 
+from nearnd.contracts import Fit
+from nearnd.datasets._masks import FOLDER
 from nearnd.datasets._reader import Reader
-from nearnd.files.image_folders import nothing, parts, pictures, walk
+from nearnd.files.image_folders import distinct, nothing, parts, pictures, walk, warn_of_others
 
 ACCESS = "your own"
 NORMAL = ("normal", "good", "ok")  # a test class of this name is what an unnamed train/ holds
+RANGES = {"bits": (8, 16)}
+SPARE = 0.05  # the share of files that may be unreadable
 log = logging.getLogger("nearnd")
 
 
 def build(
-    path: str = "", size: int = 32, mode: str = "RGB", train: float = 0.8, split_seed: int = 0
+    path: str = "",
+    size: int = 32,
+    mode: Literal["RGB", "L"] = "RGB",
+    train: float = 0.8,
+    split_seed: int = 0,
+    fit: Fit = "squash",
+    bits: int = 16,
+    group: str = "",
 ) -> Reader:
     """The images under `path`, uint8 (N, size, size, 3 for mode "RGB" or 1 for "L").
 
+    fit: what becomes of pictures that are not square. squash: all of it is kept, its proportions
+    are lost; crop: the middle, as large a square as there is; pad: all of it, black beside it.
+    bits: of the grey values in 16-bit files; 12 for what many cameras deliver.
+    Files that cannot be read are left out and named in a warning: among thousands of an own folder
+    there is a broken one. More than SPARE of them is an error, as something else is wrong.
+    group: what must not be torn apart by the cut, such as the pictures of one burst or one object:
+    "folder" for those of one folder, or a regular expression: files with the same match in their
+    path (of its first part in brackets, if any) belong together.
     `train` is the share of each class to train on where the folder has no train/ and test/; 0: all
     images are tested, as a set beside another dataset (an experiment's `tests`).
     ids are paths relative to `path`. Masks of the test images are uint8 (N, size, size).
     """
-    if mode not in ("RGB", "L"):
-        raise ValueError(f"image_folder: mode is {mode!r}, it must be RGB or L")
 
     def read(archives):
         import numpy as np
 
         from nearnd.contracts import Images
         from nearnd.datasets._masks import masks
-        from nearnd.datasets._split import stratified
+        from nearnd.datasets._split import grouped, stratified
         from nearnd.files.decode import decode_masks, decode_parts
 
         root, layout = _layout(path)
         names = classes(path)
+        warn_of_others(root)
         files, labels, splits = [], [], []
         for split, name, folder, deep in layout:
             found = sorted(pictures(folder, deep))
@@ -59,6 +79,9 @@ def build(
         labels, splits = np.array(labels), np.array(splits)
         if "" in splits and train == 0:
             first, rest = np.arange(0), np.arange(len(labels))
+        elif "" in splits and group:
+            paths = [file.relative_to(root) for file in files]
+            first, rest = grouped(labels, _groups(paths, group), train, split_seed)
         elif "" in splits:
             first, rest = stratified(labels, train, split_seed)
         else:
@@ -70,9 +93,18 @@ def build(
                 normal = [names.index(name) for name in trained(path)]
                 bad = [label not in normal for label in labels[rest]]
                 marked = masks(root, [files[i] for i in rest], bad)
-            images = decode_parts({"train": first, "test": rest}, sources, labels, size, mode)
+            images = decode_parts(
+                {"train": first, "test": rest}, sources, labels, size, mode,
+                spare=SPARE, fit=fit, bits=bits,
+            )  # fmt: skip
             if marked:
-                drawn = decode_masks([(str(file), file) for file in marked], size)
+                there = set(images["test"].ids)
+                kept = [row for row, i in enumerate(rest) if sources[i][0] in there]
+                marked = [marked[row] for row in kept]
+                drawn = decode_masks(
+                    [(str(file), file) for file in marked], size, fit,
+                    images=[files[rest[row]] for row in kept],
+                )  # fmt: skip
                 images["test"] = Images(*images["test"][:3], drawn)
                 log.info("image_folder: %d masks", sum(file is not None for file in marked))
         except ValueError as error:
@@ -95,8 +127,28 @@ def trained(path: str = "", train: float = 0.8, **rest) -> list[str]:
 
 def inputs(path: str = "", **rest) -> list[str]:
     """The folders that hold the images: a change of a file in them makes the images again."""
-    root, _ = _layout(path)
-    return sorted(str(folder) for folder, _ in walk(root))
+    root, layout = _layout(path)
+    drawn = [at for at in parts(root)[1] if at.name.lower() == FOLDER and layout[0][0]]
+    read = [(folder, deep) for _, _, folder, deep in layout] + [(folder, True) for folder in drawn]
+    return sorted(
+        {str(at) for folder, deep in read for at, _ in walk(folder) if deep or at == folder}
+    )
+
+
+def _groups(paths: list[Path], group: str) -> list[str]:
+    """For each path the name of the group that it belongs to."""
+    if group == "folder":
+        return [path.parent.as_posix() for path in paths]
+    try:
+        found = [re.search(group, path.as_posix()) for path in paths]
+    except re.error as error:
+        raise ValueError(
+            f"image_folder: group is {group!r}, it may be folder or a regular expression: {error}"
+        ) from error
+    return [
+        path.as_posix() if match is None else f"/{match[1 if match.re.groups else 0]}"
+        for path, match in zip(paths, found, strict=True)
+    ]
 
 
 def _layout(path: str) -> tuple[Path, list[tuple[str, str, Path, bool]]]:
@@ -152,6 +204,7 @@ def _given(train: Path, test: Path) -> list[tuple[str, str, Path, bool]]:
             raise ValueError(f"image_folder: {nothing(folder)}")
     tested = [at.name for at in test_inside]
     trained = [at.name for at in train_inside]
+    distinct(tested + trained, train.parent)
     if train_flat and test_flat:
         return [("train", "normal", train, False), ("test", "normal", test, False)]
     if test_flat:

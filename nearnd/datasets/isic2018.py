@@ -8,45 +8,21 @@ training set can show one lesion; none of it is in the validation set.
 import csv
 from pathlib import Path
 
+from nearnd.contracts import Fit
 from nearnd.datasets._archive import Archive, expect
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 
 CLASSES = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]  # the csv's columns
 NORMAL = "NV"
 COUNTS = {"Training": 10_015, "Validation": 193}
-ARCHIVES = [
-    {
-        "name": "ISIC2018_Task3_Training_Input.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Training_Input.zip"
-        ],
-        "sha256": None,
-        "bytes": 2_600_000_000,
-        "about": True,
-    },
-    {
-        "name": "ISIC2018_Task3_Training_GroundTruth.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Training_GroundTruth.zip"
-        ],
-        "sha256": None,
-    },
-    {
-        "name": "ISIC2018_Task3_Validation_Input.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Validation_Input.zip"
-        ],
-        "sha256": None,
-    },
-    {
-        "name": "ISIC2018_Task3_Validation_GroundTruth.zip",
-        "urls": [
-            "https://isic-challenge-data.s3.amazonaws.com/2018/ISIC2018_Task3_Validation_GroundTruth.zip"
-        ],
-        "sha256": None,
-    },
-]
+LINKS = ["https://isic-challenge-data.s3.amazonaws.com/2018/"]
+ARCHIVES = {
+    "ISIC2018_Task3_Training_Input.zip": {"bytes": 2_600_000_000, "about": True},
+    "ISIC2018_Task3_Training_GroundTruth.zip": {},
+    "ISIC2018_Task3_Validation_Input.zip": {},
+    "ISIC2018_Task3_Validation_GroundTruth.zip": {},
+}
 LICENCE = "CC BY-NC 4.0; cite Tschandl et al. (2018) and Codella et al. (2019)"
 IMAGES = {"train": 6_705, "test": 193, "channels": 3}  # moles train
 
@@ -65,30 +41,28 @@ def _labels(archive: Path) -> dict[str, int]:
     return labels
 
 
-def build(size: int = 256) -> Reader:
+@reader
+def build(archives, /, size: int = 256, fit: Fit = "squash"):
     """The training set's moles, and the validation set; uint8 (N, size, size, 3).
 
-    ids are the file names.
+    ids are the file names. The photographs, 600x450, are squashed unless `fit` (files/picture.py)
+    says otherwise.
     """
-
-    def read(archives):
-        splits = {}
-        for split, part in (("train", "Training"), ("test", "Validation")):
-            name = f"ISIC2018_Task3_{part}"
-            labels = _labels(archives[f"{name}_GroundTruth.zip"])
-            expect("isic2018", f"diagnoses of the {part.lower()} set", len(labels), COUNTS[part])
-            files = Archive(archives[f"{name}_Input.zip"], r"(.+/)?ISIC_\d+\.jpg")
-            places = {Path(m.name).stem: m for _, m in files.matching(r".+")}
-            if missing := sorted(labels.keys() - places.keys()):
-                raise ValueError(f"isic2018: {files.path} has no {missing[0]}.jpg")
-            splits[split] = [
-                (f"{image}.jpg", label, places[image])
-                for image, label in labels.items()
-                if split == "test" or CLASSES[label] == NORMAL
-            ]
-        return decode_splits(splits, size), CLASSES
-
-    return Reader(read)
+    splits = {}
+    for split, part in (("train", "Training"), ("test", "Validation")):
+        name = f"ISIC2018_Task3_{part}"
+        labels = _labels(archives[f"{name}_GroundTruth.zip"])
+        expect("isic2018", f"diagnoses of the {part.lower()} set", len(labels), COUNTS[part])
+        files = Archive(archives[f"{name}_Input.zip"], r"(.+/)?ISIC_\d+\.jpg")
+        places = {Path(m.name).stem: m for _, m in files.matching(r".+")}
+        if missing := sorted(labels.keys() - places.keys()):
+            raise ValueError(f"isic2018: {files.path} has no {missing[0]}.jpg")
+        splits[split] = [
+            (f"{image}.jpg", label, places[image])
+            for image, label in labels.items()
+            if split == "test" or CLASSES[label] == NORMAL
+        ]
+    return decode_splits(splits, size, fit=fit), CLASSES
 
 
 def trained(**rest) -> list[str]:

@@ -9,15 +9,13 @@ from nearnd.datasets._archive import Archive
 from nearnd.datasets._reader import Reader
 from nearnd.files.decode import decode_masks, decode_splits
 
-ARCHIVES = [
-    {
-        "name": "mvtec_anomaly_detection.tar.xz",
-        "urls": [],
+ARCHIVES = {
+    "mvtec_anomaly_detection.tar.xz": {
         "sha256": "cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd3d",
         "bytes": 4_900_000_000,
         "about": True,
     }
-]
+}
 LICENCE = "CC BY-NC-SA 4.0; cite Bergmann et al. (2021)"
 GATED = (
     "Fill in the form at https://www.mvtec.com/company/research/datasets/mvtec-ad/downloads"
@@ -65,13 +63,13 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
     names = classes(category)
 
     def read(archives):
-        archive = archives[ARCHIVES[0]["name"]]
+        (archive,) = archives.values()
         image = rf"(?:.+/)?{category}/((train|test)/(\w+)/\d+\.png)"
         drawn = rf"(?:.+/)?{category}/ground_truth/(\w+/\d+)_mask\.png"
         files = Archive(archive, f"{image}|{drawn}")
         marked = {match[1]: member for match, member in files.matching(drawn)}
 
-        splits, masks = {"train": [], "test": []}, []
+        splits, masks, seen = {"train": [], "test": []}, [], []
         for match, member in files.matching(image):
             path, split, kind = match.groups()
             if kind not in names:
@@ -84,8 +82,9 @@ def build(category: str = "bottle", size: int = 256) -> Reader:
                 if kind != "good" and key not in marked:
                     raise ValueError(f"mvtec: {archive} has no mask of {member.name}")
                 masks.append((path, marked.get(key)))
+                seen.append(member)
         images = decode_splits(splits, size)
-        images["test"] = Images(*images["test"][:3], decode_masks(masks, size))
+        images["test"] = Images(*images["test"][:3], decode_masks(masks, size, images=seen))
         return images, names
 
     return Reader(read)

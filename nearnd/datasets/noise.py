@@ -5,10 +5,12 @@ Exposure", 2019, whose classifiers SURV uses. That code gives the values, in [-1
 in place of normalised pixels; here they are images, -1 black and 1 white.
 """
 
+from typing import Literal
+
 import numpy as np
 
-from nearnd.contracts import Images
-from nearnd.datasets._reader import Reader
+from nearnd.contracts import Images, Mode
+from nearnd.datasets._reader import reader
 
 CLASSES = ["noise"]
 PATTERNS = ("gaussian", "rademacher", "blobs")
@@ -36,13 +38,16 @@ def draw(pattern: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.n
     return 2 * np.where(blurred < 0.75, 0, blurred) - 1
 
 
+@reader
 def build(
-    pattern: str = "gaussian",
+    archives,
+    /,
+    pattern: Literal["gaussian", "rademacher", "blobs"] = "gaussian",
     size: int = 32,
-    mode: str = "RGB",
+    mode: Mode = "RGB",
     n: int = 2000,  # a fifth of CIFAR's test images, as in that code
     noise_seed: int = 0,
-) -> Reader:
+):
     """`n` training and `n` test images of noise, uint8 (n, size, size, C), C by `mode`, RGB or L.
 
     `pattern`: gaussian, rademacher or blobs.
@@ -50,15 +55,11 @@ def build(
     for what, value, known in (("pattern", pattern, PATTERNS), ("mode", mode, ("RGB", "L"))):
         if value not in known:
             raise ValueError(f"noise: {what} is {value!r}, it must be one of {', '.join(known)}")
-
-    def read(archives):
-        shape = (n, size, size, 3 if mode == "RGB" else 1)
-        splits = {}
-        for i, split in enumerate(("train", "test")):
-            x = draw(pattern, shape, np.random.default_rng([noise_seed, i]))
-            pixels = np.round(127.5 * (x + 1)).astype(np.uint8)  # (N, H, W, C)
-            ids = np.array([f"{split}/{j:05d}" for j in range(n)])
-            splits[split] = Images(pixels, np.zeros(n, np.int64), ids)
-        return splits, CLASSES
-
-    return Reader(read)
+    shape = (n, size, size, 3 if mode == "RGB" else 1)
+    splits = {}
+    for i, split in enumerate(("train", "test")):
+        x = draw(pattern, shape, np.random.default_rng([noise_seed, i]))
+        pixels = np.round(127.5 * (x + 1)).astype(np.uint8)  # (N, H, W, C)
+        ids = np.array([f"{split}/{j:05d}" for j in range(n)])
+        splits[split] = Images(pixels, np.zeros(n, np.int64), ids)
+    return splits, CLASSES

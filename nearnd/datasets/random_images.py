@@ -10,30 +10,23 @@ import numpy as np
 
 from nearnd.contracts import Images
 from nearnd.datasets._members import array
-from nearnd.datasets._reader import Reader
+from nearnd.datasets._reader import reader
 
 CLASSES = ["image"]
 SPLITS = ["train"]
-ARCHIVES = [
-    {
-        "name": "300K_random_images.npy",
-        "urls": ["https://people.eecs.berkeley.edu/~hendrycks/300K_random_images.npy"],
-        "md5": "64ca64357de98351f28454274a112dc3",
-        "bytes": 921_600_128,
-    }
-]
+LINKS = ["https://people.eecs.berkeley.edu/~hendrycks/"]
+ARCHIVES = {
+    "300K_random_images.npy": {"md5": "64ca64357de98351f28454274a112dc3", "bytes": 921_600_128}
+}
 LICENCE = "none stated; derived from a withdrawn set"
 IMAGES = {"train": 300_000, "test": 0, "channels": 3}
 
 
-def build() -> Reader:
+@reader
+def build(archives, /):
     """300,000 training images without labels, uint8 (N, 32, 32, 3); no test images."""
-
-    def read(archives):
-        file = archives[ARCHIVES[0]["name"]]
-        pixels = array(file, str(file), (None, 32, 32, 3), ["uint8"])  # memory-mapped
-        ids = np.array([f"train/{i:06d}" for i in range(len(pixels))])
-        train = Images(pixels, np.zeros(len(pixels), np.int64), ids)
-        return {"train": train, "test": train.rows(slice(0))}, CLASSES
-
-    return Reader(read)
+    (file,) = archives.values()
+    pixels = array(file, str(file), (None, 32, 32, 3), ["uint8"])  # memory-mapped
+    ids = np.array([f"train/{i:06d}" for i in range(len(pixels))])
+    train = Images(pixels, np.zeros(len(pixels), np.int64), ids)
+    return {"train": train, "test": train.rows(slice(0))}, CLASSES

@@ -7,59 +7,56 @@ source gives a split. 112.bmp and 139.bmp, both lymphocytes, are the same file.
 
 import csv
 import hashlib
-import io
+import re
 from pathlib import Path
 
 import numpy as np
 
-from nearnd.datasets._members import members
+from nearnd.datasets._archive import Archive, Member
 from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import stratified
 from nearnd.files.decode import decode_parts
 
 CLASSES = ["neutrophil", "lymphocyte", "monocyte", "eosinophil"]  # numbers 1..4 in the csv
-ARCHIVES = [
-    {
-        "name": "fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz",
-        "urls": [
-            "https://github.com/zxaoyou/segmentation_WBC/archive/fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz"
-        ],
-        "sha256": None,  # GitHub makes such archives anew: the files inside are checked instead
+LINKS = ["https://github.com/zxaoyou/segmentation_WBC/archive/"]
+ARCHIVES = {
+    "fa9c01622f52bccb9aeb8a6f2628f564e377767d.tar.gz": {
+        # GitHub makes such archives anew: the files inside are checked instead
         "hint": "Any tar.gz of the repository zxaoyou/segmentation_WBC at that commit will do"
         " (for example packed from a git clone).",
         "bytes": 23_392_498,
         "about": True,
     }
-]
+}
 LICENCE = "GPL-3.0 repository; images from Jiangxi Tecom, to be acknowledged"
 IMAGES = {"train": 239, "test": 60, "channels": 3}  # 299 images, 80/20
 CSV_SHA256 = "25bc0d0aca66a982866c74da4824f61c53aff89cea00af15ca2abdd8fa5d9aef"
-MOST = 1 << 28  # bytes of any file in the archive
 BMP_SHA256 = "b37c12a50ae51e88c770187fc1ec88c6f74b22057f44f9feb1c32588d5c11187"  # all, in order
+TABLE = "Class Labels of Dataset 1.csv"
 
 
-def _unpack(archive: Path) -> tuple[dict[str, int], dict[str, bytes]]:
-    """{"001.bmp": class number 1..5} and {"001.bmp": content}, read without unpacking on disk."""
-    pattern = r"[^/]+/(Dataset 1/\d{3}\.bmp|Class Labels of Dataset 1\.csv)"
-    try:
-        files = {name.split("/")[-1]: content for name, content in members(archive, pattern, MOST)}
-    except ValueError as error:
-        reason = error.__cause__ or error
-        raise ValueError(f"wbc: {archive} is not a readable tar.gz: {reason}") from error
-    table, cells = files.pop("Class Labels of Dataset 1.csv", b""), files
-
-    images = b"".join(cells[name] for name in sorted(cells))
-    for what, content, expected in (
-        ("'Class Labels of Dataset 1.csv'", table, CSV_SHA256),
-        (f"the {len(cells)} images NNN.bmp (of 300) of 'Dataset 1'", images, BMP_SHA256),
+def _unpack(archive: Path) -> tuple[dict[str, int], dict[str, Member]]:
+    """{"001.bmp": class number 1..5} and {"001.bmp": file}, read without unpacking on disk."""
+    files = Archive(archive, rf"[^/]+/(Dataset 1/\d{{3}}\.bmp|{re.escape(TABLE)})")
+    cells = {match[1]: member for match, member in files.matching(r".+/(\d{3}\.bmp)")}
+    tables = [member for _, member in files.matching(rf".+/{re.escape(TABLE)}")]
+    for what, members, expected in (
+        (f"{TABLE!r}", tables, CSV_SHA256),
+        (
+            f"the {len(cells)} images NNN.bmp (of 300) of 'Dataset 1'",
+            [cells[name] for name in sorted(cells)],
+            BMP_SHA256,
+        ),
     ):
-        found = hashlib.sha256(content).hexdigest()
-        if found != expected:
+        digest = hashlib.sha256()
+        for member in members:
+            digest.update(member.read_bytes())
+        if digest.hexdigest() != expected:
             raise ValueError(
-                f"wbc: {what} in {archive} has sha256 {found}, expected {expected};"
-                f" delete the file to fetch it again. {ARCHIVES[0]['hint']}"
+                f"wbc: {what} in {archive} has sha256 {digest.hexdigest()}, expected {expected};"
+                f" delete the file to fetch it again. {next(iter(ARCHIVES.values()))['hint']}"
             )
-    rows = csv.DictReader(io.StringIO(table.decode("utf-8-sig")))
+    rows = csv.DictReader(files.lines(tables[0].name))
     numbers = {f"{int(row['image ID']):03d}.bmp": int(row["class label"]) for row in rows}
     return numbers, cells
 
@@ -72,7 +69,7 @@ def build(size: int = 32, train: float = 0.8, split_seed: int = 0) -> Reader:
     """
 
     def read(archives):
-        numbers, cells = _unpack(archives[ARCHIVES[0]["name"]])
+        numbers, cells = _unpack(next(iter(archives.values())))
         names = [name for name in sorted(cells) if numbers[name] <= len(CLASSES)]
         labels = np.array([numbers[name] - 1 for name in names])
         first, rest = stratified(labels, train, split_seed)

@@ -7,7 +7,6 @@ batch norms and bounded activations allow it, so there are none.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,9 @@ from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._trained import Given, Trained, batched
+from nearnd.files.header import BOOL, NULL, either, number, record, several, whole
 from nearnd.jobs.device import device
+from nearnd.jobs.training_loop import stages
 from nearnd.networks.augment import as_tensor
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.contrast import contrast_normalised, extrema
@@ -34,7 +35,7 @@ class Sphere(nn.Module):
 
     def __init__(self, facts: dict):
         super().__init__()
-        self.encoder = lenet(**{name: facts[name] for name in NETWORK})
+        self.encoder = lenet(**{name: facts[name] for name in NETWORK}, xavier=False)
         self.register_buffer("centre", torch.zeros(facts["code"]))
         self.register_buffer("radius", torch.zeros(()))
 
@@ -77,6 +78,10 @@ class Compact(Trained):
     ae_lr: float = 1e-4
     ae_weight_decay: float = 0.5e-6
 
+    FACTS = record(
+        extrema=either(several(number(), 2, 2), NULL), side=whole(), channels=whole(most=64),
+        widths=several(whole()), hidden=either(whole(), NULL), code=whole(), bias=BOOL,
+    )  # fmt: skip
     contrast = False  # True: normalised, see `contrast_normalised`; else pixels stay in [0, 1]
 
     def see(self, pixels: np.ndarray) -> Tensor:
@@ -99,18 +104,10 @@ class Compact(Trained):
         self.facts |= {name: getattr(self, name) for name in NETWORK[2:]}
         first = self.ae_epochs and max(1, self.ae_epochs * n // batch)
         second = max(1, self.epochs * n // batch)
+        pretraining, main = stages(given.folder, given.progress, ae=first, sphere=second)
         torch.manual_seed(seed)
         net = self.untrained().to(device())
         on = net.centre.device
-
-        def part(name: str, before: int) -> Given:
-            """The given folder and progress, of one of the two trainings."""
-            return given._replace(
-                folder=given.folder and Path(given.folder) / name,
-                progress=lambda step, _, **values: given.progress(
-                    before + step, first + second, **values
-                ),
-            )
 
         def input_of(step: int) -> tuple[Tensor, np.ndarray]:
             rows = batch_rows(step, n, batch, seed)
@@ -128,7 +125,7 @@ class Compact(Trained):
                 both.parameters(), self.ae_lr, weight_decay=self.ae_weight_decay
             )
             schedule = tenths(self.ae_milestones, n, batch)
-            part("ae", 0).train(both, adam, error, steps=first, schedule=schedule)
+            given.train(both, adam, error, schedule=schedule, **pretraining)
         self.net = net
         net.centre.copy_(centre(self._codes(pixels[:normals])))
 
@@ -138,13 +135,14 @@ class Compact(Trained):
 
         adam = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay)
         schedule = tenths(self.milestones, n, batch)
-        part("sphere", first).train(net.train(), adam, objective, steps=second, schedule=schedule)
+        given.train(net.train(), adam, objective, schedule=schedule, **main)
         self._check(pixels, seed)
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": the code z, float32 (N, code), "logit": |z - c|^2 - R^2, float32 (N,)},
         higher = more anomalous; R is 0 but for the soft boundary."""
         net = self.fitted("embed").eval()
+        self.check_size(pixels)
 
         def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
             z, d = net(self.see(some).to(net.centre.device))

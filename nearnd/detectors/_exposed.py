@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._trained import Given, OnBackbone, batched
+from nearnd.files.header import NULL, either, extended, one_of, whole
 from nearnd.jobs.device import device
-from nearnd.networks.backbone import Classifier, Features, create
+from nearnd.networks.backbone import Classifier, Features, width
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.schedules import tenths
 from nearnd.networks.transform import view
@@ -104,7 +105,8 @@ def train_exposed(
 
 def outlier_rows(step: int, m: int, batch: int, seed: int) -> np.ndarray:
     """Which of m outliers a step sees, (batch,): all of them before one comes again; if they are
-    fewer than a batch, drawn with replacement."""
+    fewer than a batch, drawn with replacement. RETH's code draws so wherever there are fewer
+    outliers than normal images."""
     if m < batch:
         return np.random.default_rng([seed, step]).integers(m, size=batch)
     return batch_rows(step, m, batch, seed + 1)  # another order than that of the normals
@@ -117,6 +119,10 @@ class ExposedBackbone(OnBackbone):
     `code` is the width of a linear layer on the backbone, None for none. A kind adds
     `optimizer(parameters)`.
     """
+
+    FACTS = extended(
+        OnBackbone.FACTS, code=either(whole(), NULL), loss=one_of(*LOSSES), radial=one_of(*RADIAL)
+    )
 
     def __post_init__(self):
         self.one_of("loss", *LOSSES)
@@ -143,9 +149,9 @@ class ExposedBackbone(OnBackbone):
         train_exposed(self, given, loss, see, self.optimizer(net.parameters()))
 
     def untrained(self, backbone: nn.Module | None = None) -> Exposed:
-        backbone, code = backbone or create(self.facts["backbone"]), self.facts["code"]
+        backbone, code = backbone or self.bare(), self.facts["code"]
         inner = Features(backbone) if code is None else Classifier(backbone, code)
-        code = code or backbone.num_features
+        code = code or width(backbone)
         return Exposed(inner, code, self.facts["loss"], self.facts["radial"])
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Images, Progress, silent
+from nearnd.files import header
 from nearnd.files.arrays import load_tensors, save_tensors
+from nearnd.files.header import BOOL, whole
 from nearnd.jobs.device import device
 from nearnd.jobs.training_loop import train
 from nearnd.networks import backbone as networks
@@ -20,6 +22,10 @@ from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import View, view
 
 BATCH = 64  # images embedded at a time
+VIEW = {  # a `View` as a list
+    "type": "array", "minItems": len(View._fields), "maxItems": len(View._fields),
+    "prefixItems": [whole(), whole(), networks.LEVELS, networks.SCALES, whole(0), BOOL, BOOL],
+}  # fmt: skip
 
 
 class Given(NamedTuple):
@@ -33,9 +39,9 @@ class Given(NamedTuple):
     progress: Progress = silent
 
     def train(self, net: nn.Module, optimizer, loss: Callable, **recipe) -> None:
-        """`training_loop.train` with this seed, folder and progress."""
+        """`training_loop.train` with this seed, and this folder and progress if not given."""
         here = {"seed": self.seed, "folder": self.folder, "progress": self.progress}
-        train(net, optimizer, loss, **here, **recipe)
+        train(net, optimizer, loss, **here | recipe)
 
     def pair(self, who: str) -> tuple[np.ndarray, np.ndarray]:
         """The pixels of normal images and outliers, or ValueError if there are none of one kind or
@@ -59,9 +65,11 @@ class Trained:
     """Detector (contracts.py): a network `net`, and the `facts` (JSON values) that build it again.
 
     A kind is a dataclass, its options the fields. It adds `learn(given)`, which sets both;
-    `untrained()`, the network of the facts; and `embed`.
+    `untrained()`, the network of the facts; `FACTS`, what these may be; `trial()`, which calls such
+    a network with an input of their size; and `embed`.
     """
 
+    FACTS = header.record()
     net = None
 
     @property
@@ -80,6 +88,19 @@ class Trained:
             raise ValueError(f"{call}: call fit or load first")
         return self.net
 
+    def trial(self) -> None:
+        """Of a network for square images of one size, the facts `side` and `channels`."""
+        side, channels = self.facts["side"], self.facts["channels"]
+        self.untrained().eval()(torch.empty(1, channels, side, side))
+
+    def check_size(self, pixels: np.ndarray) -> None:
+        """ValueError unless images (N, H, W, C) are of that size."""
+        right = (self.facts["side"], self.facts["side"], self.facts["channels"])
+        if pixels.shape[1:] != right:
+            raise ValueError(
+                f"images are {pixels.shape[1:]}, this {self.kind} detector was trained on {right}"
+            )
+
     def one_of(self, name: str, *known: str) -> None:
         """ValueError unless this option has one of these values."""
         if (value := getattr(self, name)) not in known:
@@ -94,10 +115,9 @@ class Trained:
         weights, facts = load_tensors(path)
         if facts.pop("detector", None) != self.kind:
             raise ValueError(f"{path} is not the file of a `{self.kind}` detector")
+        header.check(facts, self.FACTS, path)
         self.facts: dict[str, Any] = facts
-        net = self.untrained()
-        networks.put_weights(net, weights, path)
-        self.net = net.to(device()).eval()
+        self.net = networks.rebuilt(path, weights, self.untrained, self.trial).to(device())
 
 
 @dataclass
@@ -107,7 +127,9 @@ class OnBackbone(Trained):
     resize: int | None = None  # the shorter side of the resized image; null: the backbone file's
     crop: int | None = None  # the side of the centre that is embedded, of a random part in training
     # where images are shifted; null: the backbone file's (224 of 256 for FITYMI's)
-    precision: str = "auto"  # of the network; or fp32, bf16
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the network
+
+    FACTS = header.record(backbone=networks.FACTS, view=VIEW)
 
     def open(self, given: Given, **random) -> nn.Module:
         """The backbone on the CPU, in evaluation mode; facts are what it and its input look like,
@@ -131,9 +153,17 @@ class OnBackbone(Trained):
 
     def untrained(self, model: nn.Module | None = None) -> nn.Module:
         """The backbone, a new one if not given; with a linear head where facts state `classes`."""
-        model = create(self.facts["backbone"]) if model is None else model
+        model = self.bare() if model is None else model
         classes = self.facts.get("classes")
         return Classifier(model, classes) if classes else model
+
+    def bare(self) -> nn.Module:
+        """A new backbone, as the facts say."""
+        return create(self.facts["backbone"])
+
+    def trial(self) -> None:
+        how = self.how.check()
+        networks.tried(self.bare(), (1, len(how.mean), how.crop, how.crop))
 
     @property
     def how(self) -> View:

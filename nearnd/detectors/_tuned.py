@@ -7,6 +7,7 @@ away before the next forward pass: float32 is the default here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ class Tuned(OnBackbone):
     freeze: list[str] | float | None = None  # modules by name, a share of the blocks (with the
     # stem), or null: conv1, bn1, layer1, layer2 of a ResNet as in PANDA's paper, stem and half of
     # the blocks of any other network
-    precision: str = "fp32"  # or auto, bf16
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
 
     clip = None
 

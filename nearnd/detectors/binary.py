@@ -4,6 +4,7 @@ The defaults are those of the official code.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._freeze import freeze
 from nearnd.detectors._trained import Given, OnBackbone, unit
+from nearnd.files.header import BOOL, extended, whole
 from nearnd.jobs.device import device
 from nearnd.networks.batches import batch_rows, steps_per_epoch
 from nearnd.networks.dropout import Dropout
@@ -40,16 +42,18 @@ class Binary(OnBackbone):
     lr: float = 4e-4  # 5e-3 for images of high resolution (README of the official code)
     epochs: int = 30  # of normal images and fakes together; 150 for images of high resolution
     batch: int = 16
-    optimizer: str = "sgd"  # or adamw
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: float = 0.0
     weight_decay: float = 5e-5  # on every trained weight
-    schedule: str = "constant"  # or cosine
+    schedule: Literal["constant", "cosine"] = "constant"
     freeze: float = 0.5  # share of the blocks: the first six of twelve
     freeze_stem: bool = False  # else what comes before the blocks too, which ends the backward pass
     dropout: float = 0.1
     shift: int = 0  # training crops are moved by up to so many pixels
     flip: bool = True  # and mirrored half of the time
     normalise: bool = False  # features of length one
+
+    FACTS = extended(OnBackbone.FACTS, classes=whole(2, 2), normalise=BOOL)
 
     def __post_init__(self):
         self.one_of("optimizer", "sgd", "adamw")

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._trained import Given, OnBackbone, batched, view_of
+from nearnd.detectors._trained import VIEW, Given, OnBackbone, batched, view_of
+from nearnd.files.header import either, extended, number, record, whole
 from nearnd.jobs.device import device
-from nearnd.networks.backbone import Classifier
+from nearnd.networks import backbone as networks
 from nearnd.networks.batches import batch_rows, steps_per_epoch
 from nearnd.networks.dropout import Dropout
 from nearnd.networks.schedules import cosine
@@ -27,6 +28,9 @@ from nearnd.networks.wide_resnet import Block, WideResNet
 
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
+TRUNK = extended(
+    networks.INPUT, depth=whole(10, 1000), width=whole(most=1000), dropout=number(0, 1)
+)
 log = logging.getLogger("nearnd")
 
 
@@ -76,6 +80,10 @@ class LabelledClassifier(OnBackbone):
     temperature: float = 1000.0  # ODIN's
     eps: float = 0.0014  # ODIN's, for pixels in [0, 1]; the authors choose it on anomalies
     percentile: float = 90.0  # ReAct's, of all features of all training images
+
+    FACTS = record(
+        backbone=either(networks.FACTS, TRUNK), view=VIEW, classes=whole(2), clip=number()
+    )
 
     def __post_init__(self):
         if self.depth < 10 or (self.depth - 4) % 6:
@@ -139,10 +147,9 @@ class LabelledClassifier(OnBackbone):
         right = _logits(net, h).argmax(axis=1) == labels
         log.info(f"{right.mean():.4f} of the training images are classified correctly")
 
-    def untrained(self, trunk=None) -> Classifier:
-        if trunk is None and "depth" in self.facts["backbone"]:
-            trunk = Trunk(self.facts["backbone"])
-        return super().untrained(trunk)
+    def bare(self) -> nn.Module:
+        own = "depth" in self.facts["backbone"]
+        return Trunk(self.facts["backbone"]) if own else super().bare()
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """float32 arrays: "features" (N, D) before the head; "logits" (N, K), classes in the order
@@ -165,7 +172,14 @@ def _logits(net, h: np.ndarray) -> np.ndarray:
     return h @ w.T + b  # (N, K)
 
 
-def odin(net: Classifier, pixels: np.ndarray, how: View, t: float, eps: float, progress: Progress):
+def odin(
+    net: networks.Classifier,
+    pixels: np.ndarray,
+    how: View,
+    t: float,
+    eps: float,
+    progress: Progress,
+):
     """ODIN's score float32 (N,) of uint8 (N, H, W, C), for a network in evaluation mode; t: the
     temperature."""
     on = net.head.weight.device

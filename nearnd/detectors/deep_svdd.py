@@ -6,6 +6,7 @@ images are where training starts.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ EMBEDS = ["features", "logit"]
 class DeepSVDD(Compact):
     """The score is |z - c|^2, minus R^2 for the soft boundary."""
 
-    objective: str = "one_class"  # or soft_boundary, with a radius R
+    objective: Literal["one_class", "soft_boundary"] = "one_class"  # or with a radius R
     nu: float = 0.1  # of soft_boundary: the share of the images that may lie outside of R
     warm_up: int = 10  # epochs for which R stays 0
     contrast: bool = True  # images are normalised in contrast and scaled by the extrema of the
@@ -30,10 +31,7 @@ class DeepSVDD(Compact):
     batch: int = 200
 
     def __post_init__(self):
-        if self.objective not in ("one_class", "soft_boundary"):
-            raise ValueError(
-                f"deep_svdd: objective is {self.objective!r}, it must be one_class or soft_boundary"
-            )
+        self.one_of("objective", "one_class", "soft_boundary")
         if not 0 < self.nu < 1:
             raise ValueError(f"deep_svdd: nu is {self.nu}, a share of the images between 0 and 1")
 

@@ -7,6 +7,7 @@ defaults are those for CIFAR-10.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._exposed import BATCH, LOSSES, RADIAL, Exposed, losses, train_exposed
 from nearnd.detectors._trained import Given, Trained, batched
+from nearnd.files.header import BOOL, NULL, either, number, one_of, record, several, whole
 from nearnd.jobs.device import device
 from nearnd.networks import augment, lenet
 from nearnd.networks.transform import statistics
@@ -43,10 +45,13 @@ def work(
 class Scratch(Trained):
     """RETH's methods from scratch; square images of any size that the network can halve."""
 
-    loss: str = "hsc"  # or bce, focal (without class weights), sad with the centre at the origin
-    radial: str = "pseudo_huber"  # of hsc, the paper's choice (RETH table 3); or l1, l2, squared
+    # focal without class weights, sad with the centre at the origin
+    loss: Literal["bce", "focal", "hsc", "sad"] = "hsc"
+    radial: Literal["pseudo_huber", "l1", "l2", "squared"] = (
+        "pseudo_huber"  # of hsc, the paper's choice (RETH table 3)
+    )
     gamma: float = 2.0  # of focal
-    network: str = "lenet"  # or wide_resnet
+    network: Literal["lenet", "wide_resnet"] = "lenet"
     widths: Sequence[int] = (32, 64, 128)  # of the LeNet's blocks, or the wide ResNet's stages
     hidden: int | None = 512  # width of a layer before the last; null: none
     code: int = 256  # features, of the last layer, a linear one
@@ -64,13 +69,16 @@ class Scratch(Trained):
     mean: float | Sequence[float] | None = None  # of pixels in [0, 1], one number or one per
     std: float | Sequence[float] | None = None  # channel; null: of the normal training images
 
+    FACTS = record(
+        network=one_of("lenet", "wide_resnet"), widths=several(whole()), code=whole(), bias=BOOL,
+        hidden=either(whole(), NULL), per_stage=whole(), side=whole(), channels=whole(most=64),
+        loss=one_of(*LOSSES), radial=one_of(*RADIAL), levels=several(several(number()), 2, 2),
+    )  # fmt: skip
+
     def __post_init__(self):
         self.one_of("loss", *LOSSES)
         self.one_of("radial", *RADIAL)
-        if self.network not in ("lenet", "wide_resnet"):
-            raise ValueError(
-                f"exposed: network is {self.network!r}, it must be lenet or wide_resnet"
-            )
+        self.one_of("network", "lenet", "wide_resnet")
 
     def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1)."""
@@ -111,6 +119,8 @@ class Scratch(Trained):
         anomalous}: the logit of bce and focal, the distance of hsc and sad, neither squashed."""
         net, levels = self.fitted("embed"), self.facts["levels"]
         on = next(net.parameters()).device
+
+        self.check_size(pixels)
 
         def of(some: np.ndarray) -> tuple[Tensor, Tensor]:
             return net(normalised(augment.as_tensor(some), levels).to(on))

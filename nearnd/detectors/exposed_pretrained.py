@@ -6,6 +6,7 @@ from scratch only, so the schedule is ours: Adam with a tenth of RETH's learning
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -20,8 +21,8 @@ class ExposedPretrained(ExposedBackbone):
     """RETH's methods from a backbone. Its colour jitter and noise, too small to matter, are left
     out. Batch norms are in training mode while it trains."""
 
-    loss: str = "hsc"  # or bce, focal, sad; see `exposed`
-    radial: str = "pseudo_huber"  # of hsc; or l1, l2, squared
+    loss: Literal["bce", "focal", "hsc", "sad"] = "hsc"  # see `exposed`
+    radial: Literal["pseudo_huber", "l1", "l2", "squared"] = "pseudo_huber"  # of hsc
     gamma: float = 2.0  # of focal
     code: int = 256  # features; RETH's for ImageNet
     epochs: int = 30  # passes over the normal images

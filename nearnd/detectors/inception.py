@@ -9,6 +9,7 @@ from nearnd.files.arrays import load_tensors, save_tensors
 
 NEEDS = ["backbone"]
 EMBEDS = ["features"]
+FEATURES = 2048
 ONE_MODEL = True
 
 

@@ -41,7 +41,7 @@ def work(about, *, epochs: int, batch: int, freeze, **rest) -> dict:
 @dataclass
 class MSAD(Tuned):
     """The mean-shifted contrastive loss. For `scale` to `flip` see `augmentation`; `resize` is that
-    of the images that are embedded. For a ResNet-18 the authors `freeze` 0.0."""
+    of the images that are embedded. For a ResNet-18 the authors `freeze` 0.0 and are `bicubic`."""
 
     epochs: int = 20
     lr: float = 1e-5
@@ -56,12 +56,14 @@ class MSAD(Tuned):
     grey: float = 0.2
     blur: tuple[float, float] | None = (0.1, 2.0)  # of an input of 224 pixels; null: none
     flip: bool = True
+    bicubic: bool = False  # the images that are embedded are resized so; else bilinear
 
     def learn(self, given: Given) -> None:
         """Trains on pairs of random views of normal images. The centre is the mean of the
         pretrained network's features of the images as they are, also when a killed job goes on."""
         n, images = len(given.normal), given.normal.pixels
         self.net = net = self.open(given)
+        self.facts["view"] = list(self.how._replace(bicubic=self.bicubic))
         run, how = self.in_precision(Features(net)), self.how._replace(resize=self.how.crop)
         augment = augmentation(how.crop, self.scale, self.jitter, self.grey, self.blur, self.flip)
         before = self.embed(images)["features"]  # (N, D)

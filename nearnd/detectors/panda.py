@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from timm.models import load_state_dict
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -22,8 +21,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from nearnd.detectors._trained import Given
 from nearnd.detectors._tuned import Tuned, change
 from nearnd.files.fetch import verify
+from nearnd.files.weights import state_dict
 from nearnd.jobs.device import device
-from nearnd.networks.backbone import Features
+from nearnd.networks.backbone import Features, width
 from nearnd.networks.batches import batch_rows
 from nearnd.networks.transform import View, view
 
@@ -134,7 +134,7 @@ def fisher_of_features(
     on = next(model.parameters()).device
     trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
     random = torch.Generator().manual_seed(seed)
-    d = model.num_features
+    d = width(model)
 
     def log_p(weights: dict[str, Tensor], x: Tensor, v: Tensor) -> Tensor:
         h = functional_call(
@@ -156,7 +156,7 @@ def fisher_from_file(path: Path, sha256: str | None, model: nn.Module) -> dict[s
     ValueError if the file lacks one, or it has another shape or a negative value.
     """
     verify(path, sha256)
-    there = load_state_dict(str(path), weights_only=True)
+    there = state_dict(path)
     found = {}
     for name, p in model.named_parameters():
         if not p.requires_grad:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._trained import Given
 from nearnd.detectors._tuned import Tuned
+from nearnd.files.header import extended, whole
 from nearnd.jobs.device import device
 from nearnd.networks.batches import batch_rows, steps_per_epoch
 from nearnd.networks.transform import view
@@ -40,6 +41,8 @@ class PandaOE(Tuned):
     weight_decay: float = 0.0
     clip: float = 1e-3  # of the global gradient norm
     batch: int = 32  # normal images, and as many outliers
+
+    FACTS = extended(Tuned.FACTS, classes=whole(1, 1))
 
     def learn(self, given: Given) -> None:
         """Trains on batches of half normal images (label 0), half outliers (label 1)."""

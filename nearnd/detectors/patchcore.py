@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._patches import levels, patches, prune
 from nearnd.detectors._trained import Given, OnBackbone, batched
+from nearnd.files.header import extended, number, several, whole
 from nearnd.jobs.device import device
-from nearnd.networks.backbone import create
 from nearnd.networks.coreset import coreset, share_of
 from nearnd.networks.nearest import nearest
 from nearnd.networks.precision import autocast, dtype, for_inference
@@ -64,6 +64,12 @@ class PatchCore(OnBackbone):
     # used; null: all. It is ours: every category of MVTec AD stays below it, of 5,000 images it
     # takes 64 patches each
 
+    FACTS = extended(
+        OnBackbone.FACTS, dimension=whole(), neighbourhood=whole(most=99), k=whole(most=10**9),
+        levels=several(whole(0, 1000)), map_share=number(0, 1),
+        bank=several(whole(most=10**9), 2, 2),
+    )  # fmt: skip
+
     def __post_init__(self):
         for name in ("dimension", "k", "limit"):
             if (value := getattr(self, name)) is not None and value < 1:
@@ -94,7 +100,7 @@ class PatchCore(OnBackbone):
         self.net = Memory(model, torch.from_numpy(rows[np.sort(keep)]).to(device()))  # (n, D)
 
     def untrained(self) -> Memory:
-        backbone = prune(create(self.facts["backbone"]), self.facts["levels"])
+        backbone = prune(self.bare(), self.facts["levels"])
         return Memory(backbone, torch.zeros(self.facts["bank"]))
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:

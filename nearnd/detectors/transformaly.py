@@ -115,7 +115,7 @@ class Transformaly(OnBackbone):
 
     def untrained(self, teacher: nn.Module | None = None) -> Imitation:
         facts = self.facts["backbone"]
-        return Imitation(teacher or create(facts), facts)
+        return Imitation(teacher or self.bare(), facts)
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"features": float32 (N, D), as in `frozen`; "errors": float32 (N, blocks), each

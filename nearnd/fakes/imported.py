@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nearnd.contracts import Fit
 from nearnd.files.arrays import load_array
-from nearnd.files.image_folders import nothing, parts, pictures, walk
+from nearnd.files.image_folders import nothing, parts, pictures, walk, warn_of_others
 
 READY_MADE = True
 FILES = {
@@ -30,12 +31,14 @@ class Imported:
     for CIFAR-10, 2500 for CIFAR-100's 20 super-classes). A path, a link, or a name to look for in
     `mirrors`; its `sha256` is checked if given.
     folder: images, the same ones for every class, or in one folder for each class, of its name.
+    fit: what becomes of those that are not square (files/picture.py); as the dataset's.
     """
 
     file: str | None = None
     folder: str | None = None
     per_class: int | None = None
     sha256: str | None = None
+    fit: Fit = "squash"
 
     def __post_init__(self):
         _check(self.file, self.folder, self.per_class)
@@ -57,7 +60,9 @@ class Imported:
             verify(self.file, self.sha256)
             array, there = _class_rows(self.file, self.per_class, classes, channels)
         else:
-            there = _images(Path(self.folder).expanduser(), classes)
+            root = Path(self.folder).expanduser()
+            there = _images(root, classes)
+            warn_of_others(root)
         if len(there) < n:
             log.warning(
                 f"imported: {self.file or self.folder} has {len(there)} images for this task,"
@@ -68,7 +73,8 @@ class Imported:
             fakes = resize(array[there[rows]], size)  # (n, H, W, C)
         else:
             sources = [(str(there[i]), there[i]) for i in rows]
-            fakes = decode(sources, size, "RGB" if channels == 3 else "L")  # (n, H, W, C)
+            mode = "RGB" if channels == 3 else "L"
+            fakes = decode(sources, size, mode, fit=self.fit)  # (n, H, W, C)
         return fakes, {}
 
 

@@ -1,22 +1,25 @@
 """Fakes drawn from an early-stopped generator: FITYMI's near anomalies."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from nearnd.files.snapshots import snapshot
-from nearnd.jobs.early_end import check_stop, choose, each, settled
+from nearnd.jobs.early_end import check_measure, check_stop, choose, each, settled
 from nearnd.jobs.seeds import image_seeds
 
 NEEDS = ["generator"]
+TOY = {"stop": {"step": 8}}
 LABEL = "fakes"
 
 
-def check(stop: dict | None = None, **rest) -> None:
+def check(stop: dict | None = None, measure: str | None = None, **rest) -> None:
     """See contracts.py."""
     if stop is None:
         raise ValueError("kind sampled needs a generator and a stop")
     check_stop(stop)
+    check_measure(stop, measure, "stop")
 
 
 @dataclass
@@ -25,8 +28,8 @@ class Sampled:
 
     `stop` defaults to the paper's rule of thumb, 5 times the distance of a converged run. A list
     of steps takes the same share from each: fakes from early and late in the training at once.
-    `measure`: the distance that the stop reads, out of those of the generator's monitor; "kid" has
-    units of its own, and no bias where there are few images.
+    `measure`: the distance that the stop reads, out of those of the generator's monitor; not for
+    `step`. Each has units of its own.
     `levels`: "own" leaves the images as drawn (the paper); "matched" gives the set the normal
     images' distribution of grey levels, which closes a shortcut between real and fake.
     `patience`: for `factor`, which otherwise needs the whole run: it counts as converged when the
@@ -34,8 +37,8 @@ class Sampled:
     """
 
     stop: dict | None = None
-    measure: str = "frechet"
-    levels: str = "own"
+    measure: str | None = None
+    levels: Literal["own", "matched"] = "own"
     patience: int | None = None
 
     def __post_init__(self):

@@ -2,21 +2,19 @@
 
 import numpy as np
 
-from nearnd.contracts import Fidelity
+from nearnd.contracts import configured
 from nearnd.fidelity._radii import inside
 
 UNIT = "share of real images"
 
 
-def build(k: int = 5) -> Fidelity:  # the example of the paper's own code; FITYMI does not state k
+@configured
+def build(real: np.ndarray, fake: np.ndarray, /, k: int = 5) -> float:
     """coverage = share of real images with at least one fake in their ball, in [0, 1].
 
     Measures diversity: fakes of the real images' law reach about 1 - 2**-k for as many fakes as
-    real images. Naeem et al. (2020), eq. 6.
+    real images. Naeem et al. (2020), eq. 6; k is
+    the example of their code, FITYMI does not state it.
     """
-
-    def coverage(real: np.ndarray, fake: np.ndarray) -> float:
-        reached = sum(int(block.any(axis=1).sum()) for block in inside(real, fake, k))
-        return reached / len(real)
-
-    return coverage
+    reached = sum(int(block.any(axis=1).sum()) for block in inside(real, fake, k))
+    return reached / len(real)

@@ -5,6 +5,7 @@ import numpy as np
 LABEL = "Fréchet distance"
 UNIT = "squared feature units"
 DISTANCE = True
+SINGULAR = True
 
 
 class Frechet:

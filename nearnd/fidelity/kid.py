@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nearnd.contracts import Fidelity
+from nearnd.contracts import configured
 
 LABEL = "KID"
 UNIT = "kernel units"
@@ -10,7 +10,8 @@ DISTANCE = True
 BUDGET = 1 << 26  # bytes of one block of the kernel matrix
 
 
-def build(degree: int = 3) -> Fidelity:  # Bińkowski et al. (2018)
+@configured
+def build(real: np.ndarray, fake: np.ndarray, /, degree: int = 3) -> float:
     """Squared maximum mean discrepancy with the kernel k(x, y) = (x.y / D + 1) ** degree ("KID" if
     the features are Inception's).
 
@@ -19,16 +20,12 @@ def build(degree: int = 3) -> Fidelity:  # Bińkowski et al. (2018)
     images are used: papers average over random subsets of 1,000 to save time, which has the same
     expectation and more noise. Bińkowski et al. (2018), arXiv 1801.01401, eq. 4.
     """
-
-    def kid(real: np.ndarray, fake: np.ndarray) -> float:
-        n, m = len(real), len(fake)
-        if min(n, m) < 2:
-            raise ValueError(f"KID needs two images or more, not {n} real and {m} fake")
-        x, y = np.asarray(real, np.float64), np.asarray(fake, np.float64)  # (N, D), (M, D)
-        within = _others(x, degree) / (n * (n - 1)) + _others(y, degree) / (m * (m - 1))
-        return float(within - 2 * _total(x, y, degree) / (n * m))
-
-    return kid
+    n, m = len(real), len(fake)
+    if min(n, m) < 2:
+        raise ValueError(f"KID needs two images or more, not {n} real and {m} fake")
+    x, y = np.asarray(real, np.float64), np.asarray(fake, np.float64)  # (N, D), (M, D)
+    within = _others(x, degree) / (n * (n - 1)) + _others(y, degree) / (m * (m - 1))
+    return float(within - 2 * _total(x, y, degree) / (n * m))
 
 
 def _total(x: np.ndarray, y: np.ndarray, degree: int) -> float:

@@ -14,8 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from nearnd.files.paths import lineage
+from nearnd.files.regular import regular
+
 CHUNK = 1 << 26  # bytes copied at a time
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a quota, a limit of file sizes
+FACTS = 1 << 16  # bytes of facts that a .npy may have after its numbers
+LINEAGE = "of"  # the fact that says which result a file is
 AGAIN = "; if the pipeline made it, delete it and run again"
 
 
@@ -68,8 +73,9 @@ def _errno(error: Exception) -> int | None:
     return getattr(error, "errno", None) or (int(found[1]) if found else None)
 
 
-def save_array(path: str | Path, array: np.ndarray) -> None:
-    """Writes .npy in chunks, so that a memory map is copied without being loaded."""
+def save_array(path: str | Path, array: np.ndarray, **facts) -> None:
+    """Writes .npy in chunks, so that a memory map is copied without being loaded; `facts` (JSON
+    values) stand after the numbers, where readers of .npy do not look."""
     header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "shape": array.shape}
     rows = max(1, CHUNK // max(1, array[:1].nbytes))
     with replacing(path) as part, open(part, "wb") as file:
@@ -77,6 +83,8 @@ def save_array(path: str | Path, array: np.ndarray) -> None:
         for i in range(0, len(array), rows):
             file.write(np.ascontiguousarray(array[i : i + rows]))
             release(array)
+        if facts := _signed(path, facts):
+            file.write(json.dumps(facts).encode())
 
 
 def scratch(shape: tuple[int, ...]) -> np.ndarray:
@@ -119,7 +127,10 @@ def release(array: np.ndarray) -> None:
 def load_array(path: str | Path, ndim: int | None = None, dtype: str | None = None) -> np.ndarray:
     """A read-only memory map of a .npy file; ValueError if it is not what was asked for."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(regular(path), mmap_mode="r", allow_pickle=False)
+        _check_lineage(path, array_facts(path, array))
+    except _Misplaced:
+        raise
     except Exception as error:  # a damaged header raises errors of many types
         raise ValueError(f"{path} is not a readable .npy file: {error}{AGAIN}") from error
     if (ndim and array.ndim != ndim) or (dtype and array.dtype != np.dtype(dtype)):
@@ -128,6 +139,16 @@ def load_array(path: str | Path, ndim: int | None = None, dtype: str | None = No
             f" with {ndim or 'any number of'} axes{AGAIN}"
         )
     return array
+
+
+def array_facts(path: str | Path, array: np.memmap) -> dict:
+    """The facts of a .npy file that was loaded; none of a file that somebody else wrote."""
+    with open(path, "rb") as file:
+        file.seek(array.offset + array.nbytes)
+        try:
+            return _facts(file.read(FACTS).decode() or "{}")
+        except ValueError:  # of another program
+            return {}
 
 
 def save_json(path: str | Path, facts) -> None:
@@ -140,15 +161,35 @@ def save_tensors(path: str | Path, arrays: dict[str, np.ndarray], **facts) -> No
     """Writes a safetensors file; `facts` (JSON values) go into its header."""
     from safetensors.numpy import save_file
 
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with replacing(path) as part:
-        save_file(arrays, part, metadata={"nearnd": json.dumps(facts, sort_keys=True)})
+        text = json.dumps(_signed(path, facts), sort_keys=True, allow_nan=False)
+        save_file(arrays, part, metadata={"nearnd": text})
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays and the facts of a safetensors file."""
     with _safetensors(path) as (file, facts):
         return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+
+
+def load_rows(path: str | Path, n: int | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file that has a row for each image, (N, ...).
+
+    ValueError, which names the file, if they are of different lengths or not of the `n` images that
+    are wanted, or a number is not finite.
+    """
+    arrays, _ = load_tensors(path)
+    for name, array in arrays.items():
+        n = array.shape[0] if n is None and array.ndim else n
+        if array.shape[:1] != (n,):
+            raise ValueError(f"{path}: {name} is {array.shape}, not of {n} images{AGAIN}")
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise ValueError(
+                f"{path}: {name} is {array.dtype} and has entries that are no finite numbers; see"
+                f" the log of the detector's training{AGAIN}"
+            )
+    return arrays
 
 
 def load_facts(path: str | Path) -> dict:
@@ -162,17 +203,46 @@ def _safetensors(path: str | Path) -> Iterator[tuple]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "np") as file:
-            yield file, _facts(path, (file.metadata() or {}).get("nearnd", "{}"))
-    except (SafetensorError, OSError) as error:
+        with safe_open(regular(path), "np") as file:
+            facts = _facts((file.metadata() or {}).get("nearnd", "{}"))
+            _check_lineage(path, facts)
+            yield file, {name: value for name, value in facts.items() if name != LINEAGE}
+    except _Misplaced:
+        raise
+    except (SafetensorError, OSError, ValueError, TypeError, LookupError, MemoryError) as error:
+        # numpy has no name for some of the file's types, and no room for some of its sizes
         raise ValueError(f"{path} is not a readable safetensors file: {error}{AGAIN}") from error
 
 
-def _facts(path: str | Path, text: str) -> dict:
+def _facts(text: str) -> dict:
+    """The JSON object; ValueError for anything else."""
+
+    def refused(word: str):
+        raise ValueError(f"{word} is no number of JSON")
+
     try:
-        facts = json.loads(text)
-        if not isinstance(facts, dict):
-            raise ValueError(f"its facts are {text!r}")
-    except ValueError as error:
-        raise ValueError(f"{path} is not a readable safetensors file: {error}{AGAIN}") from error
+        facts = json.loads(text, parse_constant=refused)
+    except RecursionError as error:
+        raise ValueError("its facts are too deep") from error
+    if not isinstance(facts, dict):
+        raise ValueError(f"its facts are {text[:80]!r}")
     return facts
+
+
+# ---- what a file is of: a whole file of the same shape may have got into the place of another ----
+
+
+class _Misplaced(ValueError):
+    """The file of another result."""
+
+
+def _signed(path: str | Path, facts: dict) -> dict:
+    """The facts, with the lineage of a result."""
+    of = lineage(path)
+    return facts | {LINEAGE: of} if of else facts
+
+
+def _check_lineage(path: str | Path, facts: dict) -> None:
+    written, of = facts.get(LINEAGE), lineage(path)
+    if written is not None and of is not None and written != of:
+        raise _Misplaced(f"{path} is another result's file: it was written as {written}{AGAIN}")

@@ -1,12 +1,16 @@
 """Tables between stages: csv, written whole or not at all, columns checked when read."""
 
+import csv
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from nearnd.contracts import Images
-from nearnd.files.arrays import AGAIN, load_array, replacing, save_array
+from nearnd.files.arrays import AGAIN, array_facts, load_array, replacing, save_array
+from nearnd.files.regular import regular
 from nearnd.tasks import Normal
 
 NAMES = {
@@ -18,14 +22,17 @@ NAMES = {
 def save_table(path: str | Path, table: pd.DataFrame) -> None:
     """Writes csv with nine significant digits, enough to give float32 back exactly; .tsv with tabs,
     for measured times, as snakemake's benchmarks."""
+    text = table.select_dtypes(["object", "string"]).astype(str)
+    odd = any(text[column].str.contains("\r", regex=False).any() for column in text)
+    quoting = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL  # which leaves a bare \r as it is
     with replacing(path) as part:
-        table.to_csv(part, sep=_separator(path), index=False, float_format="%.9g")
+        table.to_csv(part, sep=_separator(path), index=False, float_format="%.9g", quoting=quoting)
 
 
 def load_table(path: str | Path, *columns: str) -> pd.DataFrame:
     """Reads csv or tsv; the columns in NAMES stay text even if they look like numbers."""
     try:
-        header = pd.read_csv(path, sep=_separator(path), nrows=0).columns
+        header = pd.read_csv(regular(path), sep=_separator(path), nrows=0).columns
         numbers = [column for column in header if column not in NAMES]
         table = pd.read_csv(
             path,
@@ -52,31 +59,49 @@ def save_images(folder: str | Path, split: str, images: Images, classes: list[st
     folder, (height, width) = Path(folder), images.pixels.shape[1:3]
     names = np.asarray(classes, dtype=object)[images.labels]
     masks = np.zeros((0, height, width), np.uint8) if images.masks is None else images.masks
-    save_array(folder / f"{split}.npy", images.pixels)
+    table = folder / f"{split}.csv"
+    save_table(table, pd.DataFrame({"id": images.ids, "label": images.labels, "class": names}))
+    save_array(folder / f"{split}.npy", images.pixels, table=_digest(table))
     save_array(folder / f"{split}_masks.npy", masks)
-    save_table(
-        folder / f"{split}.csv",
-        pd.DataFrame({"id": images.ids, "label": images.labels, "class": names}),
-    )
 
 
 def load_names(pixels: str | Path) -> pd.DataFrame:
     """id and class of the images at `pixels`, without their pixels."""
-    return load_table(Path(pixels).with_suffix(".csv"), "id", "class")
+    return _table_of(Path(pixels))[0]
+
+
+def _table_of(pixels: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """The table of a stored set and its pixels; ValueError unless they were written together."""
+    file, array = pixels.with_suffix(".csv"), load_array(pixels, ndim=4, dtype="uint8")
+    table = load_table(file, "id", "label", "class")
+    if len(table) != len(array):
+        raise ValueError(
+            f"{pixels} has {len(array)} images, its table {file.name} {len(table)} rows{AGAIN}"
+        )
+    if array_facts(pixels, array).get("table") not in (None, _digest(file)):
+        raise ValueError(f"{file} is not the table that was written with {pixels.name}{AGAIN}")
+    return table, array
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def load_images(pixels: str | Path) -> Images:
     """The image set at `pixels` (.npy, its .csv and masks beside it), with its class names."""
     pixels = Path(pixels)
-    table = load_table(pixels.with_suffix(".csv"), "id", "label", "class")
-    array = load_array(pixels, ndim=4, dtype="uint8")
-    if len(table) != len(array):
-        file = pixels.with_suffix(".csv").name
-        raise ValueError(
-            f"{pixels} has {len(array)} images, its table {file} {len(table)} rows{AGAIN}"
-        )
+    table, array = _table_of(pixels)
     labels, ids = table["label"].to_numpy(np.int64), table["id"].to_numpy(str)
     return Images(array, labels, ids, _masks(pixels, len(array)), table["class"].to_numpy(str))
+
+
+def load_splits(train: str | Path, test: str | Path) -> dict[str, Images]:
+    """Both splits of a stored set; ValueError unless their images are of one shape."""
+    found = {"train": load_images(train), "test": load_images(test)}
+    one, other = (images.pixels.shape[1:] for images in found.values())
+    if one != other:
+        raise ValueError(f"{train} has images of {one}, {test} of {other}{AGAIN}")
+    return found
 
 
 def load_task(pixels: str | Path, normal: str) -> Images:
@@ -98,15 +123,40 @@ def one_row(facts: dict) -> pd.DataFrame:
     return pd.DataFrame([facts])
 
 
+# What LaTeX reads as something else. A row that begins with [ or * would belong to the \\\\ before.
+TEX = {c: "\\" + c for c in "%&_#${}"} | {"±": r"$\pm$", "[": "{[}", "*": "{*}", "|": r"\textbar{}"}
+TEX |= {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+TEX |= {
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    '"': r"\textquotedbl{}",
+    "`": "{`}",
+    "-": "{-}",
+}
+MARKDOWN = {c: "\\" + c for c in "\\`*_[]<>|&~$#"}
+
+
 def to_latex(table: pd.DataFrame, note: str = "") -> str:
     """A booktabs table to \\input, the note below it."""
-    text = table.map(lambda cell: "" if pd.isna(cell) else _escape(str(cell)))
-    text = text.rename(columns=_escape)
-    lines = text.to_latex(index=False, escape=False)
-    return lines + (f"% {note}\n" if note else "")
+    lines = _texts(table, TEX).to_latex(index=False, escape=False)
+    return lines + (f"% {' '.join(note.split())}\n" if note else "")
 
 
-def _escape(text: str) -> str:
-    for plain, tex in [("%", r"\%"), ("&", r"\&"), ("_", r"\_"), ("#", r"\#"), ("±", r"$\pm$")]:
-        text = text.replace(plain, tex)
-    return text
+def to_markdown(table: pd.DataFrame, note: str = "") -> str:
+    """A table of Markdown with pipes, the note below it. A name stays what it is, also 007."""
+    aligned = ["right" if is_numeric_dtype(kind) else "left" for kind in table.dtypes]
+    text = _texts(table, MARKDOWN)
+    lines = text.to_markdown(index=False, disable_numparse=True, colalign=aligned)
+    return lines + (f"\n\n{note}\n" if note else "\n")
+
+
+def _texts(table: pd.DataFrame, escaped: dict[str, str]) -> pd.DataFrame:
+    """Cells and names of columns as texts in a language with special characters; what cannot be
+    printed, a line break too, is a space."""
+
+    def text(cell) -> str:
+        if not isinstance(cell, str):
+            cell = "" if pd.isna(cell) else f"{cell:g}" if isinstance(cell, float) else str(cell)
+        return "".join(escaped.get(c, c if c.isprintable() else " ") for c in cell)
+
+    return table.astype(object).map(text).rename(columns=text)

@@ -4,14 +4,13 @@ The file is {optimizer, model, ema, step}. `model` is a state dict, its names be
 `ema` has the averaged weights as a list without names, and without what is not trained.
 """
 
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from nearnd.files.weights import read_weights
 from nearnd.generators._reference import FREQUENCIES
 
 ALIKE = 0.8  # cosine from which two weight tensors are the same one at different times
@@ -59,25 +58,7 @@ def read_step(file: str | Path) -> int:
 
 def _load(file: Path) -> dict[str, Any]:
     """The file's content: a dict with model, ema and a whole step, the rest unchecked."""
-    zipped = zipfile.is_zipfile(file)
-    try:
-        with torch.serialization.safe_globals([(_Ignored, name) for name in NUMPY]):
-            # mapped, so that the optimizer's half of the file is never read
-            content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
-    except FileNotFoundError:
-        raise ValueError(f"there is no file {file}") from None
-    except pickle.UnpicklingError as error:
-        wants = torch.serialization.get_unsafe_globals_in_checkpoint(file) if zipped else []
-        wants = sorted(set(wants) - set(NUMPY))
-        reason = f"it wants to use {', '.join(wants)}" if wants else str(error).splitlines()[0]
-        raise ValueError(
-            f"{file} is refused, nothing in it was run: {reason}. A checkpoint may hold tensors,"
-            " numbers and containers of them"
-        ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{file} cannot be read, it is cut off, damaged or no checkpoint of torch: {error}"
-        ) from error
+    content = read_weights(file, [(_Ignored, name) for name in NUMPY])
     found = content if isinstance(content, dict) else {}
     if missing := [key for key in ("model", "ema", "step") if key not in found]:
         keys = ", ".join(map(str, list(found)[:10])) or type(content).__name__

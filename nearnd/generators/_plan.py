@@ -4,29 +4,19 @@ import numpy as np
 import torch
 
 from nearnd.contracts import Plan
+from nearnd.files.snapshots import due
 from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators._sde import over
 from nearnd.generators.score_sde import ScoreSDE
-from nearnd.jobs.training_loop import snapshot_steps
 
 SPREAD = 0.25  # standard deviation of the pixels of the images that stand in
 
 
 def plan(model: ScoreSDE) -> Plan:
     """Of the training that `train_score` would do."""
-    due = snapshots_of(model.recipe)
-    return Plan(due[-1], due, model.recipe["batch"], calls(model))
-
-
-def snapshots_of(recipe: dict) -> list[int]:
-    """The steps after which a snapshot is taken, rising; training ends with the last one."""
-    due, steps = recipe["snapshots"], recipe["steps"]
-    given = snapshot_steps(steps, due) if isinstance(due, int) else due
-    found = sorted({step for step in given if 0 < step <= steps})
-    if not found:
-        raise ValueError(f"snapshots is {due}; none is a step from 1 to steps: {steps}")
-    return found
+    steps = due(model.recipe["steps"], model.recipe["snapshots"])
+    return Plan(steps[-1], steps, model.recipe["batch"], calls(model))
 
 
 def calls(model: ScoreSDE) -> float:

@@ -5,8 +5,7 @@ inside a block its parameters have the names below. Its attention has separate q
 matrices, stored (in, out).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, count
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -24,14 +23,8 @@ ENTRIES = (
     *(Fourier, ResBlock, PixelAttention, DownConv, UpConv, Resample),
     *(nn.Conv2d, nn.Linear, nn.GroupNorm),
 )
-RES = {
-    "norm0": "GroupNorm_0",
-    "conv0": "Conv_0",
-    "dense": "Dense_0",
-    "norm1": "GroupNorm_1",
-    "conv1": "Conv_1",
-    "skip": "Conv_2",
-}
+RES = {"norm0": "GroupNorm_0", "conv0": "Conv_0", "dense": "Dense_0", "norm1": "GroupNorm_1",
+       "conv1": "Conv_1", "skip": "Conv_2"}  # fmt: skip
 
 
 class Slot(NamedTuple):
@@ -54,12 +47,6 @@ def slots(net: UNet) -> list[Slot]:
         for i, (path, module) in enumerate(_modules(net))
         for name, target, matrix in _inside(path, module)
     ]
-
-
-def copy_weights(net: UNet, tensors: Iterable[Tensor]) -> None:
-    """Fills `net` from the reference's tensors in its order; ValueError if one does not fit."""
-    names = chain((slot.name for slot in slots(net)), (f"tensor {i}" for i in count()))
-    copy_named(net, dict(zip(names, tensors, strict=False)))
 
 
 @torch.no_grad()

@@ -1,19 +1,29 @@
 """Images from a snapshot of a score network, each from a seed of its own."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from nearnd.files import header
 from nearnd.files.arrays import load_tensors
+from nearnd.files.header import WORDS, number, one_of, record, whole
 from nearnd.generators._data import to_uint8
 from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators._precision import in_precision
 from nearnd.generators.score_sde import ScoreSDE
 from nearnd.jobs.device import device
+from nearnd.networks.backbone import rebuilt
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.unet import UNet
+
+FACTS = record(
+    sde=one_of("ve", "vp", "subvp"),
+    process={"type": "object", "additionalProperties": number(0)},
+    network=record(size=whole(), channels=whole(most=64)) | {"additionalProperties": WORDS},
+)
 
 
 def sample(model: ScoreSDE, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
@@ -46,6 +56,9 @@ def load_snapshot(snapshot: Path) -> tuple:
     arrays, facts = load_tensors(snapshot)
     if facts.get("kind") != "score_sde":
         raise ValueError(f"{snapshot} is not a snapshot of a score_sde generator")
-    net = UNet(**facts["network"])
-    net.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
-    return make(facts["sde"], facts["process"]), net, facts
+    header.check(facts, FACTS, snapshot)
+    try:
+        sde = make(facts["sde"], facts["process"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{snapshot} names no process of its sde: {error}") from error
+    return sde, rebuilt(snapshot, arrays, partial(UNet, **facts["network"])), facts

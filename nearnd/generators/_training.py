@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nearnd.contracts import Progress
+from nearnd.contracts import Progress, silent
+from nearnd.files import snapshots
 from nearnd.files.arrays import save_tensors
 from nearnd.files.snapshots import snapshot
 from nearnd.generators._data import largest_distance, to_float
 from nearnd.generators._discrete import make
 from nearnd.generators._loss import training_loss
-from nearnd.generators._plan import snapshots_of
 from nearnd.generators._precision import in_precision
 from nearnd.generators.score_sde import ScoreSDE
 from nearnd.jobs.device import device
@@ -30,7 +30,7 @@ def train_score(
     seed: int,
     folder: Path,
     monitor: Callable[[int, Path], bool],
-    progress: Progress,
+    progress: Progress = silent,
 ) -> None:
     """Fits uint8 (N, S, S, C) and writes snapshots of the averaged weights into `folder`, until
     `monitor` returns True or all are made."""
@@ -48,7 +48,8 @@ def train_score(
         (p for p in net.parameters() if p.requires_grad), recipe["lr"], fused=True
     )
     run = in_precision(net, dev, model.precision)
-    batch, warmup, due = recipe["batch"], recipe["warmup"], snapshots_of(recipe)
+    batch, warmup = recipe["batch"], recipe["warmup"]
+    due = snapshots.due(recipe["steps"], recipe["snapshots"])
     micro = MicroBatch(recipe["micro_batch"] or batch)
 
     def loss(step: int):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nearnd.contracts import Plan, Progress, silent
+from nearnd.contracts import Plan
 from nearnd.generators import score_sde
 
 FILES = {
@@ -50,16 +50,7 @@ class Checkpoint:
         step = read_step(self.weights)
         return Plan(step, [step], 0, calls(self.like))
 
-    def train(
-        self,
-        pixels: np.ndarray,
-        *,
-        labels: np.ndarray | None = None,
-        seed: int,
-        folder: Path,
-        monitor: Callable[[int, Path], bool],
-        progress: Progress = silent,
-    ) -> None:
+    def train(self, pixels: np.ndarray, *, folder: Path, monitor: Callable, **rest: Any) -> None:
         """Writes the checkpoint as the one snapshot. uint8 (N, S, S, C) gives the network's size
         and channels, nothing else is taken from the images. ValueError, which names the tensor, if
         the file is not of exactly this network."""

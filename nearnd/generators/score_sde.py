@@ -1,6 +1,6 @@
 """A score network with a stochastic differential equation: the generator of FITYMI."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nearnd import plugins
-from nearnd.contracts import Plan, Progress, Sampler, silent
+from nearnd.contracts import Plan, Sampler
+from nearnd.files.snapshots import due
 
 # what the contract tests train
 TOY = {
@@ -100,18 +101,12 @@ def build(
     plugins.call("samplers", {**sampler, "sde": sde, "continuous": continuous}, "check")
     ve = sde == "ve"
     plain = {
-        "nf": nf,
-        "channel_mult": list(channel_mult),
-        "blocks": blocks,
-        "attention": list(attention),
-        "dropout": dropout,
-        "fir": fir,
-        "inner": inner,
-        "outer": outer,
-        "centered": not ve,
+        "nf": nf, "channel_mult": list(channel_mult), "blocks": blocks,
+        "attention": list(attention), "dropout": dropout, "fir": fir, "inner": inner,
+        "outer": outer, "centered": not ve,
         "by_sigma": ve and continuous,  # a discrete network is divided by sigma outside
         "embedding": "fourier" if ve and continuous else "positional",
-    }
+    }  # fmt: skip
     if not isinstance(network, Mapping | None):
         raise ValueError(f"network is {network!r}; it may be arguments of UNet by name")
     if twice := sorted(plain.keys() & (network or {}).keys()):
@@ -119,25 +114,16 @@ def build(
             f"network: {', '.join(twice)} stand beside network or follow from sde and continuous;"
             " they cannot be set in it"
         )
-    process = (
-        {"sigma_min": sigma_min, "sigma_max": sigma_max}
-        if ve
-        else {"beta_min": beta_min, "beta_max": beta_max}
-    )
+    process = {"sigma_min": sigma_min, "sigma_max": sigma_max}
+    if not ve:
+        process = {"beta_min": beta_min, "beta_max": beta_max}
     if not continuous:
         process["num_scales"] = num_scales or 1000
     recipe = {
-        "lr": lr,
-        "warmup": warmup,
-        "clip": clip,
-        "ema": ema,
-        "batch": batch,
-        "micro_batch": micro_batch,
-        "steps": steps,
-        "snapshots": snapshots,
-        "flip": flip,
+        "lr": lr, "warmup": warmup, "clip": clip, "ema": ema, "batch": batch,
+        "micro_batch": micro_batch, "steps": steps, "snapshots": snapshots, "flip": flip,
         "likelihood": likelihood,
-    }
+    }  # fmt: skip
     whole = plain | dict(network or {})
     return ScoreSDE(sde, process, whole, recipe, draw, sample_batch, precision)
 
@@ -145,12 +131,18 @@ def build(
 def check(**arguments: Any) -> None:
     """ValueError if an entry cannot work; for the check of a config before any job, without
     torch."""
-    build(**arguments)
+    recipe = build(**arguments).recipe
+    due(recipe["steps"], recipe["snapshots"])
 
 
 def training_steps(*, steps: int, **rest: Any) -> int:
     """See contracts.py."""
     return steps
+
+
+def snapshots(*, steps: int, snapshots: int | Sequence[int], **rest: Any) -> list[int]:
+    """See contracts.py."""
+    return due(steps, snapshots)
 
 
 def work(about, **arguments: Any) -> dict[str, Any]:
@@ -185,21 +177,12 @@ class ScoreSDE:
 
         return plan(self)
 
-    def train(
-        self,
-        pixels: np.ndarray,
-        *,
-        labels: np.ndarray | None = None,
-        seed: int,
-        folder: Path,
-        monitor: Callable[[int, Path], bool],
-        progress: Progress = silent,
-    ) -> None:
+    def train(self, pixels: np.ndarray, *, labels: np.ndarray | None = None, **given: Any) -> None:
         """See the contract; uint8 (N, S, S, C), C = 1 or 3. Labels are not looked at: the network
         learns the images of all classes together."""
         from nearnd.generators._training import train_score
 
-        train_score(self, pixels, seed=seed, folder=folder, monitor=monitor, progress=progress)
+        train_score(self, pixels, **given)
 
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """See the contract: needs the snapshot and this entry's sampler, nothing else."""

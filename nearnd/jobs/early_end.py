@@ -6,6 +6,7 @@ the choice is the same however far the training went on.
 """
 
 import logging
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +31,18 @@ def check_stop(stop: dict) -> None:
         raise ValueError(f"stop {rule} is {value}; it may be {good[rule]}")
 
 
+def check_measure(rule: dict, measure: Any, who: str) -> None:
+    """ValueError if a rule that reads a distance does not say which."""
+    if "step" not in rule and not isinstance(measure, str):
+        raise ValueError(
+            f"{who} is {rule}, but the entry does not say of which distance: add `measure`, one of"
+            " those that the generator's monitor has (monitors: measures)"
+        )
+
+
 def check_until(until: dict) -> None:
     """ValueError if a training cannot end so: {"fid": 40}, {"window": [30, 50]}, {"step": 300},
-    {"factor": 5, "patience": 6} or {"patience": 6}, each with a `measure` that it reads."""
+    {"factor": 5, "patience": 6} or {"patience": 6}, each but `step` with the `measure` it reads."""
     rule = {key: v for key, v in until.items() if key not in ("measure", "patience")}
     patience = until.get("patience")
     good = isinstance(patience, int) and not isinstance(patience, bool) and patience >= 2
@@ -50,6 +60,7 @@ def check_until(until: dict) -> None:
             raise ValueError(f"stop step is {rule['step']}; it may be a number")
     except ValueError as error:
         raise ValueError(str(error).replace("stop", "until", 1)) from None
+    check_measure(until, until.get("measure"), "until")
 
 
 def ended(rows: list[dict], until: dict | None) -> bool:
@@ -61,11 +72,11 @@ def ended(rows: list[dict], until: dict | None) -> bool:
     if until is None:
         return False
     rule = {key: v for key, v in until.items() if key not in ("measure", "patience")}
-    return enough(rows, rule or HALVED, until.get("measure", "frechet"), until.get("patience"))
+    return enough(rows, rule or HALVED, until.get("measure"), until.get("patience"))
 
 
 def enough(
-    rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
+    rows: list[dict], stop: dict, measure: str | None = None, patience: int | None = None
 ) -> bool:
     """Whether the rows settle what `choose` takes.
 
@@ -110,7 +121,7 @@ def converged(distance: np.ndarray, patience: int) -> bool:
 
 
 def settled(
-    rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
+    rows: list[dict], stop: dict, measure: str | None = None, patience: int | None = None
 ) -> list[dict]:
     """The rows up to the one that settles the stop; all of them if none does."""
     for end in range(1, len(rows)):
@@ -120,13 +131,14 @@ def settled(
 
 
 def choose(
-    rows: list[dict], stop: dict, measure: str = "frechet", patience: int | None = None
+    rows: list[dict], stop: dict, measure: str | None = None, patience: int | None = None
 ) -> dict:
     """The row of the fidelity table at which to stop.
 
     rows      dicts with "step" and `measure`, in order of training
     stop      one of {"fid": x}, {"factor": x}, {"window": [low, high]}, {"step": n}
-    measure   the distance that is read; a `remark` of the table about it becomes a warning
+    measure   the distance that is read, None for `step`; a `remark` of the table about it becomes
+              a warning
     patience  see `enough`
     Raises ValueError if no snapshot will do.
     """

@@ -110,7 +110,8 @@ def loop(
     done = 0
     if state is not None and state.exists():
         done = load_state(state, kept)
-        log.info(f"goes on from step {done} of {steps}, found in {state}")
+        found = f"goes on from step {done} of {steps}, found in {state}"
+        log.info(found, extra={"shown": True})
     saved = time.monotonic()
 
     def save() -> None:
@@ -196,10 +197,3 @@ def stages(folder: str | Path | None, progress: Progress, **steps: int) -> list[
 def step_seed(seed: int, step: int) -> int:
     """A seed for one step, unrelated to those of its neighbours."""
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
-
-
-def snapshot_steps(steps: int, count: int) -> list[int]:
-    """About `count` steps from a hundredth of `steps` (at least 50) to `steps`, each a fixed factor
-    after the one before."""
-    first = min(max(50, steps // 100), steps)
-    return sorted({round(s) for s in np.geomspace(first, steps, count)} | {steps})

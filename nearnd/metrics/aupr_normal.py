@@ -2,17 +2,13 @@
 
 import numpy as np
 
-from nearnd.contracts import Metric
+from nearnd.contracts import configured
 from nearnd.metrics._checks import average_precision, groups
 
 
-def build() -> Metric:
-    """AUPR ("AUPR-in") in [0, 1]; chance is the share of normal images in the test set."""
-    return aupr_normal
-
-
-def aupr_normal(scores: np.ndarray, is_anomaly: np.ndarray) -> float:
-    """Average precision of calling images with a low score normal. ValueError if a group is
-    empty."""
+@configured
+def build(scores: np.ndarray, is_anomaly: np.ndarray, /) -> float:
+    """AUPR ("AUPR-in") in [0, 1]: average precision of calling images with a low score normal;
+    chance is the share of normal images in the test set. ValueError if a group is empty."""
     normal, anomaly = groups(scores, is_anomaly)
     return average_precision(-normal, -anomaly)

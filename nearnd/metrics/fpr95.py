@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from nearnd.contracts import Metric
+from nearnd.contracts import configured
 from nearnd.metrics._checks import groups
 
-
-def build() -> Metric:
-    """FPR@95TPR in [0, 1], lower is better."""
-    return fpr95
+LABEL = "fpr95 (positive: normal)"  # others call the anomaly so; the values differ by up to 0.44
 
 
-def fpr95(scores: np.ndarray, is_anomaly: np.ndarray) -> float:
-    """The share of anomalies that are taken for normal when 95 % of the normal images are.
+@configured
+def build(scores: np.ndarray, is_anomaly: np.ndarray, /) -> float:
+    """FPR@95TPR in [0, 1], lower is better: the share of anomalies that are taken for normal when
+    95 % of the normal images are.
 
     As in the out-of-distribution literature, *positive* means "accepted as normal". An image is
     accepted if score <= t; t is the smallest normal score that accepts at least 95 % of the normal

@@ -9,6 +9,8 @@ from unittest.mock import patch
 
 import numpy as np
 
+from nearnd.files.weights import state_dict
+
 URL = (  # where torch-fidelity takes it from; the name ends in the start of the file's sha256
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
     "weights-inception-2015-12-05-6726825d.pth"
@@ -39,7 +41,9 @@ def inception_features(pixels: np.ndarray, weights: Path, batch: int = 64) -> np
 def _model(weights: Path):
     import torch_fidelity.feature_extractor_inceptionv3 as port
 
-    tensors = read_weights(weights)
+    if not weights.exists():
+        raise ValueError(f"there is no Inception weights file {weights}; it can be had from {URL}")
+    tensors = state_dict(weights)
     # The port reads a local file with an unrestricted unpickler. It is told to download instead,
     # and handed the tensors that were read safely.
     try:
@@ -47,21 +51,3 @@ def _model(weights: Path):
             return port.FeatureExtractorInceptionV3("inception", ["2048"])
     except RuntimeError as error:
         raise ValueError(f"{weights} is not the Inception of {URL}: {error}") from error
-
-
-def read_weights(weights: Path) -> dict:
-    """The tensors by name; ValueError if the file is missing or something else."""
-    import pickle
-
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not weights.is_file():
-        raise ValueError(f"there is no Inception weights file {weights}; it can be had from {URL}")
-    try:
-        if weights.suffix in (".pth", ".pt"):
-            return torch.load(weights, map_location="cpu", weights_only=True)  # tensors, no code
-        return load_file(weights)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{weights} is not the file at {URL}: {error}") from error

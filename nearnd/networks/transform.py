@@ -4,11 +4,15 @@ Whole batches at once, with a crop, shift and flip of its own for each image. On
 resized image is the one that PIL gives, to one grey level (FITYMI trap C12).
 """
 
+import logging
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+log = logging.getLogger("nearnd")
 
 
 class View(NamedTuple):
@@ -20,6 +24,7 @@ class View(NamedTuple):
     std: tuple[float, ...]
     shift: int = 0  # training: moves each image by up to so many resized pixels
     flip: bool = False  # training: mirrors every second image
+    bicubic: bool = False  # how images are resized; else bilinear
 
     def check(self) -> "View":
         """Itself, or ValueError if the crop does not fit into the resized image."""
@@ -50,19 +55,38 @@ def view(pixels: np.ndarray, how: View, *, random: bool = False) -> Tensor:
     Centre crop, or with `random` a random crop, shift and flip per image, drawn from torch's
     global generator.
     """
-    x = resized(pixels, how.resize)
+    if not random:
+        _tell(min(pixels.shape[1:3]), how.resize, how.crop)
+    x = resized(pixels, how.resize, how.bicubic)
     x = x[_random_window(x.shape, how) if random else _centre(x.shape, how.crop)]
     x = _with_channels(x.float(), len(how.mean))  # (N, channels, crop, crop)
     mean, std = (255 * torch.tensor(v)[:, None, None] for v in (how.mean, how.std))
     return (x - mean).div_(std)  # (N, channels, crop, crop)
 
 
-def resized(pixels: np.ndarray, side: int) -> Tensor:
-    """uint8 (N, H, W, C) to uint8 (N, C, h, w) with min(h, w) = side: bilinear, antialiased."""
+@cache  # once a job
+def _tell(side: int, resize: int, crop: int) -> None:
+    """Warns of what a network cannot see of images with that side."""
+    if side > resize:
+        log.warning(
+            f"images of {side} pixels are shrunk to {resize} before the network sees them: a `size`"
+            f" of the dataset above {resize} shows it no more; take a backbone with a larger input"
+        )
+    if crop < min(side, resize):
+        log.warning(
+            f"the network sees the middle {crop} of {resize} pixels, {(crop / resize) ** 2:.0%} of"
+            f" an image; where the border counts, set `resize: {crop}` in the detector's entry"
+        )
+
+
+def resized(pixels: np.ndarray, side: int, bicubic: bool = False) -> Tensor:
+    """uint8 (N, H, W, C) to uint8 (N, C, h, w) with min(h, w) = side: antialiased, bilinear or
+    bicubic."""
     from torchvision.transforms.v2.functional import InterpolationMode, resize
 
     x = torch.from_numpy(np.array(pixels)).movedim(-1, 1)  # (N, C, H, W)
-    return resize(x, [side], InterpolationMode.BILINEAR, antialias=True)  # (N, C, h, w)
+    how = InterpolationMode.BICUBIC if bicubic else InterpolationMode.BILINEAR
+    return resize(x, [side], how, antialias=True)  # (N, C, h, w)
 
 
 def _centre(shape: torch.Size, crop: int) -> tuple[slice, ...]:

@@ -80,43 +80,21 @@ class UNet(nn.Module):
         skips = [c]  # widths of the maps that wait for the decoder
         self.encoder = nn.ModuleList()
         for i, mult in enumerate(channel_mult):
-            level = EncoderLevel(
-                c,
-                nf * mult,
-                image,
-                width,
-                blocks,
-                size >> i in attention,
-                i == levels - 1,
-                variant,
-            )
+            attend, last = size >> i in attention, i == levels - 1
+            level = EncoderLevel(c, nf * mult, image, width, blocks, attend, last, variant)
             self.encoder.append(level)
             skips += level.widths
             c, image = skips[-1], level.image_width
 
-        self.middle = nn.ModuleList(
-            [
-                variant.block(c, c, width),
-                variant.attention(c),
-                variant.block(c, c, width),
-            ]
-        )
+        middle = [variant.block(c, c, width), variant.attention(c), variant.block(c, c, width)]
+        self.middle = nn.ModuleList(middle)
 
         image = 0
         self.decoder = nn.ModuleList()
         for i in reversed(range(levels)):
             out, own = nf * channel_mult[i], [skips.pop() for _ in range(blocks + 1)]
-            level = DecoderLevel(
-                c,
-                own,
-                out,
-                image,
-                channels,
-                width,
-                size >> i in attention,
-                i == 0,
-                variant,
-            )
+            attend, last = size >> i in attention, i == 0
+            level = DecoderLevel(c, own, out, image, channels, width, attend, last, variant)
             self.decoder.append(level)
             c = image = out
         self.norm = self.head = None

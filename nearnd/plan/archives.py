@@ -20,8 +20,17 @@ ARCHIVES = RESULTS / "archives"  # <kind>/<name of the file>, and <name>.json wh
 def records(config: dict[str, Any], dataset: str) -> dict[str, str]:
     """{name of an archive of a dataset: the record that it was fetched}"""
     kind = config["datasets"][dataset]["kind"]
-    archives = plugins.constant("datasets", kind, "ARCHIVES", [])
-    return {a["name"]: path("archive", kind=kind, archive=a["name"]) for a in archives}
+    return {a["name"]: path("archive", kind=kind, archive=a["name"]) for a in stated(kind)}
+
+
+def stated(kind: str) -> list[dict[str, Any]]:
+    """What a kind of dataset states about each of its archives, with the name, links and checksum
+    that they have if nothing is said of them."""
+    folders = plugins.constant("datasets", kind, "LINKS", [])
+    return [
+        {"name": name, "urls": [folder + name for folder in folders], "sha256": None} | facts
+        for name, facts in plugins.constant("datasets", kind, "ARCHIVES", {}).items()
+    ]
 
 
 def about(config: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
@@ -31,8 +40,7 @@ def about(config: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
         section, entry = kind.rsplit("-", 1)[0].split("-", 1)
         files = outside(config, section, entry).values()
         return next(archive for file, archive in files if archive and Path(file).name == name)
-    archives = plugins.constant("datasets", kind, "ARCHIVES", [])
-    archive = next(archive for archive in archives if archive["name"] == name)
+    archive = next(archive for archive in stated(kind) if archive["name"] == name)
     return {"hint": advice(kind)} | archive
 
 
@@ -87,7 +95,7 @@ def check(config: dict[str, Any], datasets: list[str], archives: Path = ARCHIVES
         kind = config["datasets"][dataset]["kind"]
         missing = [
             archive
-            for archive in plugins.constant("datasets", kind, "ARCHIVES", [])
+            for archive in stated(kind)
             if not archive["urls"]
             and not (archives / kind / archive["name"]).is_file()
             and not (archives / kind / f"{archive['name']}.json").is_file()

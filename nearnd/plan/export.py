@@ -1,60 +1,117 @@
 """A trained method of a run into a folder of its own (report/model_folder.py)."""
 
+import json
+import shlex
 import shutil
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from nearnd import __version__, plugins
 from nearnd import config as settings
 from nearnd.files.arrays import load_array, replacing, save_json
 from nearnd.files.paths import path
-from nearnd.files.tables import load_table
+from nearnd.files.picture import Form
+from nearnd.files.tables import load_names, load_table
+from nearnd.plan import lineage, resources
 from nearnd.plan.run import Run
-from nearnd.report.model_folder import BANK, DETECTOR, MODEL
+from nearnd.report.conformal import promise
+from nearnd.report.model_folder import BANK, DETECTOR, MODEL, STAGES, VERSION, named, scorer, sha256
+from nearnd.tasks import Normal
 
-FEW = 20  # held-out normal images: with fewer, one in twenty cannot be told
+GIVEN = "the config (is --configfile that of the run?)"
+AGAIN = 8  # held-out images that are scored once more
+NEAR = 0.5  # deviations of held-out scores between two devices, at most; other weights: more
 
 
 def export(
-    run: Run, dataset: str, normal: str, method: str, seed: int, folder: Path, root: Path = Path()
-) -> str:
+    run: Run, dataset: str, normal: str, method: str, seed: int, folder: Path,
+    root: Path = Path(), command: str = "snakemake --cores all",
+) -> str:  # fmt: skip
     """Copies what the method needs into `folder`; returns words about it.
 
-    root: where results/ lies. ValueError if a name is unknown or a part has not been made.
+    root: where results/ lies; command: what makes them. ValueError if a name is unknown, a part has
+    not been made, or was made with other entries than those of the run.
     """
-    spec = settings.lookup(run.config, "methods", method, "export")
-    settings.lookup(run.config, "datasets", dataset, "export")
+    spec = settings.lookup(run.config, "methods", method, GIVEN)
+    settings.lookup(run.config, "datasets", dataset, GIVEN)
     task = {"dataset": dataset, "normal": normal, "detector": spec["detector"], "seed": seed}
     files = {DETECTOR: run.detector(**task)}
     if spec["bank"] != "none":
         files[BANK] = path("bank", **task, bank=spec["bank"])
     scores = path("scores", **task, method=method, images="test")
-    pixels = path("images", dataset=dataset, split="test")
-    missing = [name for name in (*files.values(), scores, pixels) if not (root / name).exists()]
-    if missing:
+    made = str(Path(scores).with_suffix(".json"))
+    pixels = {split: path("images", dataset=dataset, split=split) for split in ("train", "test")}
+    wanted = [*files.values(), scores, *pixels.values()]
+    missing = [name for name in wanted if not (root / name).exists()]
+    if missing or not (root / made).exists():
+        missing = missing or [made]
         raise ValueError(
             f"{method} on {dataset} ({normal}, seed {seed}) is not finished: there is no"
-            f" {root / missing[0]}. Run it first, with the same configfile, and check the names"
+            f" {root / missing[0]}. If the names are right: {command} -- {shlex.join(missing)}"
+        )
+    with named(root / made):
+        record = json.loads((root / made).read_text())
+        other = _differ(record["parts"], lineage.parts(run, dataset, method))
+    if other:
+        raise ValueError(
+            f"{root / scores} was made with other settings of {', '.join(other)} than those given"
+            " now. Give the --configfile and --config of that run; or make it with these:"
+            f" {command} -- {shlex.quote(scores)}"
         )
     table = load_table(root / scores, "is_anomaly", "score")
-    held_out = np.sort(table["score"][~table["is_anomaly"].astype(bool)].to_numpy())
-    if not len(held_out):
+    normals = np.flatnonzero(~table["is_anomaly"].astype(bool))
+    if not len(normals):
         raise ValueError(
             f"{root / scores} has no normal image, so nothing says what is unusual: the test"
             " split needs normal images"
         )
-    _, size, _, channels = load_array(root / pixels, ndim=4).shape
+    held_out = table["score"].to_numpy(np.float32)[normals]
+    images = load_array(root / pixels["test"], ndim=4)
+    facts = {
+        "version": VERSION,
+        "nearnd": __version__,
+        "date": date.today().isoformat(),
+        "made_from": {"dataset": dataset, "normal": normal, "method": method, "seed": seed},
+        "training_images": int(
+            Normal.parse(normal).of(load_names(root / pixels["train"])["class"]).sum()
+        ),
+        "detector": settings.arguments(run.config, "detectors", spec["detector"]),
+        "score": settings.arguments(run.config, "scores", spec["score"]),
+        "seed": record["seed"],
+        "threads": resources.threads(run, dataset),
+        "images": _read_as(run, dataset, images.shape),
+    }
+    facts["code"] = {stage: plugins.digest(f"{stage}s", facts[stage]["kind"]) for stage in STAGES}
+    rows = normals[np.linspace(0, len(normals) - 1, min(AGAIN, len(normals))).astype(int)]
+    with named(root / files[DETECTOR]):
+        score = scorer(facts, *(root / file for file in files.values()))
+        off = np.abs(score(images[rows]) - table["score"].to_numpy(np.float32)[rows])
+    if not (off <= NEAR * held_out.std() + 1e-3 * np.abs(held_out).max()).all():
+        raise ValueError(
+            f"{root / scores} was not made with {' and '.join(map(str, files.values()))} as they"
+            f" are now: the same images get other scores, by up to {off.max():.3g}. To make them"
+            f" again: {command} --forcerun features bank score -- {scores}"
+        )
+    (folder / MODEL).unlink(missing_ok=True)  # there is none until all is there
     for name, file in files.items():
         with replacing(folder / name) as part:
             shutil.copyfile(root / file, part)
-    facts = {
-        "made_from": {"dataset": dataset, "normal": normal, "method": method, "seed": seed},
-        "detector": settings.arguments(run.config, "detectors", spec["detector"]),
-        "score": settings.arguments(run.config, "scores", spec["score"]),
-        "size": size,
-        "mode": "RGB" if channels == 3 else "L",
-        "held_out": [float(value) for value in held_out],
-    }
+    facts["files"] = {name: sha256(folder / name) for name in files}
+    facts["held_out"] = [float(value) for value in np.sort(held_out)]
     save_json(folder / MODEL, facts)
-    few = f"; with fewer than {FEW} the threshold is rough" if len(held_out) < FEW else ""
-    return f"{folder}: {method}, {len(held_out)} held-out normal images{few}"
+    return f"{folder}: {method} on {dataset} ({normal}); {promise(held_out, 0.95)}"
+
+
+def _differ(made: dict[str, str], now: dict[str, str]) -> list[str]:
+    return sorted(key for key in made.keys() | now.keys() if made.get(key) != now.get(key))
+
+
+def _read_as(run: Run, dataset: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    """How new pictures are read: as the dataset's entry says, the fields of a Form."""
+    entry = settings.arguments(run.config, "datasets", dataset)
+    given = plugins.defaults("datasets", entry["kind"]) | entry
+    as_said = {key: given[key] for key in Form._fields if key in given}
+    return as_said | {"size": shape[1], "mode": "RGB" if shape[3] == 3 else "L"}

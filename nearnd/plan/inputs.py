@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from nearnd import plugins
+from nearnd.files.image_folders import pictures
 from nearnd.files.paths import path
 from nearnd.plan import archives
 from nearnd.plan.run import Run
@@ -13,12 +15,12 @@ from nearnd.tasks import TestSet
 
 
 def images(run: Run, w) -> dict[str, Any]:
-    """The archives, the user's own folders, and the clean test images of a changed copy."""
+    """The archives, and the clean test images of a changed copy; the user's own pictures are told
+    by `stamp`: a folder's time changes with every file in it, also one that nobody reads."""
     spec = run.config["datasets"][w.dataset]
     copied = "of" in run.literal("datasets", w.dataset, "NEEDS", [])
     return {
         "archives": list(archives.records(run.config, w.dataset).values()),
-        "folders": folders(run, "datasets", w.dataset),
         "clean": [run.pixels(spec["of"], "test")] if copied else [],
     }
 
@@ -62,7 +64,7 @@ def fakes(run: Run, w) -> dict[str, Any]:
         files |= {"snapshots": f"{place}/snapshots", "fidelity": f"{place}/fidelity.csv"}
     if "dataset" in spec:
         files["others"] = run.pixels(spec["dataset"], "train")
-    files["outside"] = outside(run, "fakes", w.fakes) + folders(run, "fakes", w.fakes)
+    files["outside"] = outside(run, "fakes", w.fakes)
     return files
 
 
@@ -72,7 +74,7 @@ def detector(run: Run, w) -> dict[str, Any]:
     if not run.shared(w.detector):
         files["pixels"] = run.pixels(w.dataset, "train")
     if "backbone" in spec:
-        files["backbone"] = path("backbone", backbone=spec["backbone"])
+        files["backbone"] = run.backbone(spec["backbone"], w.seed)
     if "outliers" in spec:
         task = {"dataset": w.dataset, "normal": w.normal, "seed": w.seed}
         files["outliers"] = path("fakes", **task, fakes=spec["outliers"])
@@ -118,7 +120,8 @@ def score(run: Run, w) -> dict[str, Any]:
 
 
 def closeness(run: Run, w) -> dict[str, Any]:
-    """The training images of the dataset and of the anomalies' one, with their features."""
+    """The training images of the dataset and of the anomalies' one, with their features. Of seed 0,
+    whatever the run's: which class is near is a definition, and no part of the spread."""
     watcher = run.config["closeness"][w.closeness]["detector"]
     other = TestSet.parse(w.images).dataset(w.dataset)
     return {
@@ -144,7 +147,8 @@ RULES = {
 
 
 def folders(run: Run, section: str, name: str) -> list[str]:
-    """The user's own files behind an entry: a change in them makes its images again."""
+    """The user's own folders behind an entry: a change of a picture in them makes its images
+    again."""
     return plugins.call(section, run.entry(section, name), "inputs") or []
 
 
@@ -155,13 +159,13 @@ def outside(run: Run, section: str, name: str) -> list[str]:
 
 
 def stamp(folders: list[str]) -> str:
-    """A hash of the names, sizes and times of the files in folders. As a param it runs a job again
-    when an image is overwritten in place, which leaves the folders' own times as they were."""
+    """A hash of the names, sizes and times of the pictures in folders. As a param it runs a job
+    again when one comes, goes or is overwritten in place."""
     found = [
-        (file.path, file.stat().st_size, file.stat().st_mtime_ns)
+        (os.fspath(file), file.stat().st_size, file.stat().st_mtime_ns)
         for folder in folders
         if os.path.isdir(folder)
-        for file in os.scandir(folder)
+        for file in pictures(Path(folder), deep=False)
         if file.is_file()
     ]
     return hashlib.sha256(json.dumps(sorted(found)).encode()).hexdigest()[:12]

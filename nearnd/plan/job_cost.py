@@ -98,10 +98,7 @@ class JobCost:
     ) -> tuple[Work, Network]:
         """Of a detector: what fitting takes, and the network that it embeds with."""
         entry, backbone = self.config["detectors"][detector], None
-        side, channels = (
-            32,
-            3,
-        )  # of any dataset: only weights are asked for, which seldom depend on it
+        side, channels = 32, 3  # of any dataset: weights, all that is asked, seldom depend on it
         if dataset != "any":
             side, channels = self.counts.size(dataset)[2:4]
         if "backbone" in entry:
@@ -121,8 +118,8 @@ class JobCost:
         return Cost([], images=n, kept=n * s.side**2 * s.channels)
 
     def _fetch(self, kind: str, archive: str) -> Cost:
-        files = plugins.constant("datasets", kind, "ARCHIVES", []) if "-" not in kind else []
-        return Cost([], kept=sum(f.get("bytes") or 0 for f in files if f["name"] == archive))
+        files = plugins.constant("datasets", kind, "ARCHIVES", {}) if "-" not in kind else {}
+        return Cost([], kept=files.get(archive, {}).get("bytes", 0))
 
     def _backbone(self, backbone: str) -> Cost:
         dataset = self.config["backbones"][backbone].get("dataset")

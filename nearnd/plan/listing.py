@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nearnd import plugins
-from nearnd.plan.archives import ARCHIVES, advice, in_mirror
+from nearnd.plan.archives import ARCHIVES, advice, in_mirror, stated
 
 NAMES = 3  # entries of one kind that are named
 WIDTHS = {"entries": 26, "licence": 34}  # of columns that are wrapped
@@ -31,7 +31,7 @@ def listing(config: dict[str, Any], archives: Path = ARCHIVES) -> pd.DataFrame:
         kinds.setdefault(spec["kind"], []).append(entry)
     rows = []
     for kind in sorted(kinds):
-        files = plugins.constant("datasets", kind, "ARCHIVES", [])
+        files = stated(kind)
         states = Counter(state(file, kind, config, archives) for file in files)
         rows.append(
             {
@@ -67,7 +67,7 @@ def state(file: dict[str, Any], kind: str, config: dict[str, Any], archives: Pat
     if place.is_file() and record.is_file():
         if place.stat().st_mtime > record.stat().st_mtime:
             return CHANGED
-        return VERIFIED if file.get("sha256") or file.get("md5") else RECORDED
+        return VERIFIED if {"sha256", "md5", "sha1"} & {k for k in file if file[k]} else RECORDED
     local = [m for m in config["mirrors"] if not m.startswith(("http://", "https://"))]
     if place.is_file() or in_mirror(file["name"], local):
         return UNCHECKED

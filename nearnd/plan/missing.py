@@ -4,7 +4,7 @@ import logging
 
 from nearnd import plugins
 from nearnd.plan import archives
-from nearnd.plan.dataset_sizes import Counts
+from nearnd.plan.dataset_sizes import Counts, options
 from nearnd.plan.run import Run
 
 log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users see it
@@ -16,7 +16,7 @@ def stop_if_missing(run: Run) -> None:
         return
     if sentences := missing_files(run):
         raise ValueError("config: " + "\n".join(sentences))
-    for sentence in few_fakes(run):
+    for sentence in (*few_fakes(run), *unseen(run)):
         log.warning(sentence)
     run.complete = True
 
@@ -79,3 +79,33 @@ def few_fakes(run: Run) -> list[str]:
                     f" {asked[few[0]]} (ratio {ratio}). All will be used; add images or lower ratio"
                 )
     return sentences
+
+
+def unseen(run: Run) -> list[str]:
+    """One sentence for each dataset that is stored at twice the size, or more, that a detector
+    works with."""
+    images, found = Counts(run.config), {}
+    for experiment in run.experiments:
+        spec = run.experiment(experiment)
+        side = images.size(spec["dataset"]).side
+        for method in spec["methods"]:
+            name = run.config["methods"][method]["detector"]
+            sees = seen(run.config, name)
+            if sees and side >= 2 * sees:
+                found.setdefault(spec["dataset"], {})[name] = sees
+    return [
+        f"datasets: {dataset}: images have {images.size(dataset).side} pixels a side, but "
+        + ", ".join(f"{name} makes them {sees}" for name, sees in names.items())
+        + " first: the rest costs time and changes little. Set a smaller `size`, or take another"
+        " backbone"
+        for dataset, names in found.items()
+    ]
+
+
+def seen(config: dict, detector: str) -> int | None:
+    """The side in pixels to which a detector resizes images, if the kinds say so."""
+    spec = options(config, "detectors", detector)
+    backbone = config["detectors"][detector].get("backbone")
+    if spec.get("resize") or backbone is None:
+        return spec.get("resize")
+    return plugins.call("backbones", options(config, "backbones", backbone), "sees")

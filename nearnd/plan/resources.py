@@ -1,38 +1,25 @@
 """What a job asks for: threads, memory, time, a GPU. Generous guesses; profiles set the limits."""
 
 import shutil
-from functools import cache
 from typing import Any
 
 from nearnd.plan.run import Run
 
 
-def size(config: dict[str, Any], dataset: str) -> int:
+def size(config: dict[str, Any], dataset: str | None) -> int:
     """Pixels along a side; of a detector that no dataset trains, those of the smallest."""
     spec = config["datasets"].get(dataset, {})
     return size(config, spec["of"]) if "of" in spec else spec.get("size", 8)
 
 
-def threads(run: Run, dataset: str) -> int:
-    """Small images leave cores idle, so that tasks run beside each other instead: always up to 16
-    pixels, and up to 64 where this machine has fewer cores than the run has tasks. Larger ones
-    would not fit into memory so."""
+def threads(run: Run, dataset: str | None) -> int:
+    """In how many threads a job computes: a number of the image size alone, because the result
+    depends on it. More leave cores idle where images are small, so that tasks run beside each
+    other instead. On fewer cores the threads take turns.
+
+    dataset: None where nothing is trained."""
     side = size(run.config, dataset)
-    if side > 64:
-        return 4
-    return 1 if side <= 16 else max(1, min(4, cores_for_each(run, dataset)))
-
-
-@cache
-def cores_for_each(run: Run, dataset: str) -> int:
-    """Cores of this machine for each task of a dataset, 4 on a cluster."""
-    tasks = {
-        (task["normal"], task["seed"])
-        for name in run.experiments
-        for task in run.tasks(name)
-        if task["dataset"] == dataset
-    }
-    return 4 if run.cores is None else run.cores // max(1, len(tasks))
+    return 1 if side <= 16 else 2 if side <= 64 else 4
 
 
 def memory(run: Run, dataset: str, attempt: int = 1) -> int:

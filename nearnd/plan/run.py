@@ -7,15 +7,15 @@ from nearnd import config as settings
 from nearnd import plugins
 from nearnd.files.paths import path
 from nearnd.plan import archives
+from nearnd.plan.dataset_sizes import options
 from nearnd.tasks import Normal, TestSet
 
 
 class Run:
     """The answers for one config, whole and checked. Names of entries are as in the config."""
 
-    def __init__(self, config: dict[str, Any], cores: int | None = None):
-        """cores: of this machine; None on a cluster, where each job has its own."""
-        self.config, self.cores = config, cores
+    def __init__(self, config: dict[str, Any]):
+        self.config = config
         self.complete = False  # files that have to be there are known to be, or not asked for
 
     # ---- entries ----
@@ -42,6 +42,12 @@ class Run:
     def shared(self, detector: str) -> bool:
         """Whether all tasks of a dataset share the detector and its features."""
         return self.literal("detectors", detector, "ONE_MODEL", False)
+
+    @cache  # noqa: B019
+    def seeded(self, backbone: str) -> bool:
+        """Whether each seed of the run has a backbone of its own."""
+        entry = options(self.config, "backbones", backbone)
+        return bool(plugins.call("backbones", entry, "seeded"))
 
     def monitor(self, generator: str) -> dict[str, Any]:
         """The entry that says how a generator is watched."""
@@ -189,6 +195,18 @@ class Run:
         return list(dict.fromkeys(names))
 
     @cached_property
+    def light(self) -> list[tuple[str, str]]:
+        """(section, entry) of all in stages whose kinds load no torch."""
+        specs = [self.config["experiments"][name] for name in self.experiments]
+        methods = [self.config["methods"][m] for spec in specs for m in spec["methods"]]
+        found = [("datasets", name) for name in self.datasets]
+        found += [("fakes", name) for name in self.fakes]
+        found += [("closeness", spec["closeness"]) for spec in specs if "closeness" in spec]
+        found += [("scores", method["score"]) for method in methods]
+        found += [("banks", method["bank"]) for method in methods if method["bank"] != "none"]
+        return list(dict.fromkeys(found))
+
+    @cached_property
     def named(self) -> list[tuple[str, str]]:
         """(section, entry) of all that may name a file from outside."""
         sections = ("backbones", "fakes", "generators", "detectors")
@@ -218,10 +236,19 @@ class Run:
         other = TestSet.parse(images).dataset(dataset)
         return other == dataset or self.config["datasets"][other].get("of") == dataset
 
+    def backbone(self, backbone: str, seed: int | str) -> str:
+        """The file of a backbone: one for all seeds if the seed changes nothing."""
+        return path("backbone", backbone=backbone, seed=seed if self.seeded(backbone) else 0)
+
+    def shared_seed(self, detector: str, seed: int | str) -> int | str:
+        """The seed of a shared detector: that of its backbone."""
+        backbone = self.config["detectors"][detector].get("backbone")
+        return seed if backbone and self.seeded(backbone) else 0
+
     def detector(self, dataset: str, normal: str, detector: str, seed: int | str) -> str:
         """The file of a trained detector."""
         if self.shared(detector):
-            dataset, normal, seed = "any", "any", 0
+            dataset, normal, seed = "any", "any", self.shared_seed(detector, seed)
         return path("detector", dataset=dataset, normal=normal, detector=detector, seed=seed)
 
     def features(
@@ -231,6 +258,6 @@ class Run:
         if self.shared(detector):
             if images != "train":
                 dataset, images = TestSet.parse(images).dataset(dataset), "test"
-            normal, seed = "any", 0
+            normal, seed = "any", self.shared_seed(detector, seed)
         task = {"dataset": dataset, "normal": normal, "seed": seed}
         return path("features", **task, detector=detector, images=images)

@@ -1,12 +1,19 @@
 """From snakemake's config to a run: laid over the catalog, checked, told to the jobs."""
 
 import json
+import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
-from nearnd import catalog
+from nearnd import catalog, plugins, values
 from nearnd.plan.run import Run
+
+log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users see it
+# Threads that wait for each other let others work, or beside a busy process training has a quarter
+# of its pace. Read when torch is loaded.
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
 
 def start(workflow, config: dict[str, Any]) -> Run:
@@ -14,24 +21,56 @@ def start(workflow, config: dict[str, Any]) -> Run:
 
     Machine settings go to jobs through the environment: a change of them re-runs nothing.
     """
-    from snakemake.exceptions import WorkflowError
-
     base = Path(workflow.basedir)
     try:
-        whole = catalog.whole(base / "config" / "catalog", config)
+        whole = catalog.whole(base / "config" / "catalog", as_written(workflow, config))
         if workflow.is_main_process:  # not again in every job
             check_whole(whole, base)
-    except ValueError as error:
-        raise WorkflowError(f"config: {error}") from None
+    except ValueError as error:  # an exception would print where it was raised
+        log.error(f"config: {error}")
+        sys.exit(1)
     os.environ.update(NEARND_DEVICE=whole["device"], NEARND_MIRRORS=json.dumps(whole["mirrors"]))
-    return Run(whole, None if workflow.remote_exec else workflow.resource_settings.cores)
+    for name, value in PATIENT.items():
+        os.environ.setdefault(name, value)
+    return Run(whole)
+
+
+def as_written(workflow, config: dict[str, Any]) -> dict[str, Any]:
+    """The config, with `--config` read as a file would be: snakemake makes texts of all that is
+    nested in it. The files are laid over each other once more, so that none of them is left."""
+    from snakemake.common.configfile import load_configfile
+    from snakemake.utils import update_config
+
+    given = workflow.config_settings
+    if not given.config_args:
+        return config
+    own = Path(workflow.basedir) / "config" / "config.yaml"
+    found: dict[str, Any] = {}
+    for file in [*([] if given.replace_workflow_config else [own]), *given.configfiles]:
+        update_config(found, load_configfile(file))
+    update_config(found, catalog.from_arguments(given.config_args))
+    return found
 
 
 def check_whole(config: dict[str, Any], base: Path) -> None:
-    """Errors of snakemake's schema, or ValueError with one sentence, if a config cannot work."""
-    from snakemake.utils import validate
-
+    """ValueError with one sentence if a config does not follow the schema or cannot work."""
     from nearnd.plan.check import check
 
-    validate(config, str(base / "workflow" / "schemas" / "config.schema.yaml"))
+    check_schema(config, base)
     check(config)
+
+
+def check_schema(config: dict[str, Any], base: Path) -> None:
+    """ValueError with one sentence if a config does not follow the schema."""
+    from jsonschema.exceptions import best_match
+
+    schema = catalog.load(base / "workflow" / "schemas" / "config.schema.yaml")
+    if error := best_match(values.problems(config, schema)):
+        where = ": ".join(map(str, error.absolute_path))
+        if error.validator == "additionalProperties":
+            known = error.schema.get("properties", {})
+            wrong = next(key for key in error.instance if key not in known)
+            raise plugins.unknown("key", wrong, known, where or "the whole")
+        schemas = [one.schema for one in (error, error.parent) if one]
+        words = next((f"; it may be {s['description']}" for s in schemas if "description" in s), "")
+        raise ValueError(f"{where}: {error.message}{words}")

@@ -107,5 +107,5 @@ def fetched(run: Run) -> list[str]:
     named = [f"{place}.json" for place, archive in outside if archive]
     records = [r for name in run.datasets for r in archives.records(run.config, name).values()]
     fetched = [n for n in run.backbones if "dataset" not in run.config["backbones"][n]]
-    weights = [path("backbone", backbone=name) for name in fetched]
+    weights = [run.backbone(name, 0) for name in fetched]
     return named + records + weights

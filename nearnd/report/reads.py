@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nearnd import plugins
+from nearnd.config import constant
 from nearnd.files.paths import path
 from nearnd.tasks import Normal
 
@@ -149,19 +151,34 @@ def _images(run, experiment: str) -> list[Source]:
     return [{"dataset": dataset, "images": i, "file": run.pixels(dataset, i)} for i in sets]
 
 
+def has_map(config: dict[str, Any], method: str) -> bool:
+    """Whether a method says where an image is anomalous: its score, or else its detector."""
+    spec = config["methods"][method]
+    embeds = constant(config, "detectors", spec["detector"], "EMBEDS", [])
+    return "map" in embeds or constant(config, "scores", spec["score"], "MAP", False)
+
+
 def _maps(run, experiment: str) -> list[Source]:
-    """Of the dataset's own test images, by the detectors that have some."""
+    """Of the dataset's own test images, by the methods that have some."""
     found = []
     for each in run.runs(experiment):
-        detector = run.config["methods"][each["method"]]["detector"]
-        if each["images"] == "test" and "map" in run.literal("detectors", detector, "EMBEDS", []):
-            task = {key: each[key] for key in ("dataset", "normal", "seed")}
-            files = {
-                "maps": run.features(**task, detector=detector, images="test"),
-                "images": run.pixels(each["dataset"], "test"),
-                "detector": run.detector(**task, detector=detector),
-            }
-            found.append(task | {"method": each["method"], "file": files})
+        if each["images"] != "test" or not has_map(run.config, each["method"]):
+            continue
+        method = run.config["methods"][each["method"]]
+        task = {key: each[key] for key in ("dataset", "normal", "seed")}
+        behind = task | {"detector": method["detector"]}
+        source = task | {"method": each["method"]}
+        files = {
+            "queries": run.features(**behind, images="test"),
+            "images": run.pixels(each["dataset"], "test"),
+            "detector": run.detector(**behind),
+        }
+        if run.literal("scores", method["score"], "MAP", False):
+            source["entry"] = run.entry("scores", method["score"])
+            files["scores"] = path("scores", **each)  # another code of the score draws again
+            if method["bank"] != "none":
+                files["bank"] = path("bank", **behind, bank=method["bank"])
+        found.append(source | {"file": files})
     return found
 
 
@@ -232,18 +249,27 @@ def _sample(source: Source) -> dict[str, Any]:
 
 
 def _map(source: Source) -> dict[str, Any]:
-    """The test images of a task with the anomaly maps of a method's detector."""
+    """The test images of a task with the anomaly maps of a method: those that its score gives, in
+    a job of its own from the same seed, or those of the detector."""
     from nearnd.files.arrays import load_facts, load_tensors
     from nearnd.files.tables import load_images
+    from nearnd.jobs.job import job_seed
 
-    images = load_images(source["file"]["images"])
+    files = source["file"]
+    images, (found, _) = load_images(files["images"]), load_tensors(files["queries"])
+    if "entry" in source:
+        found.pop("row")
+        bank = load_tensors(files["bank"])[0] if "bank" in files else {}
+        names = {k: str(source[k]) for k in ("dataset", "normal", "method", "seed")}
+        seed = job_seed(names["seed"], "score", names | {"images": "test"})
+        found = plugins.build("scores", source["entry"])(bank, found, seed=seed)
     return {
         "pixels": images.pixels,
         "masks": images.masks,
         "class": images.names,
         "is_anomaly": ~Normal.parse(source["normal"]).of(images.names),
-        "map": load_tensors(source["file"]["maps"])[0]["map"],
-        "share": load_facts(source["file"]["detector"]).get("map_share", 1.0),
+        "map": found["map"],
+        "share": load_facts(files["detector"]).get("map_share", 1.0),
     }
 
 
@@ -291,7 +317,8 @@ def _sheet(source: Source) -> dict[str, Any]:
 
 READS = {
     "metrics": Read(
-        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value",
+        "DataFrame dataset, normal, method, test, seed, metric, anomaly, value, n_normal,"
+        " n_anomaly",
         lambda run, experiment: [{"file": path("metrics", experiment=experiment)}],
     ),
     "slices": Read(
@@ -331,9 +358,9 @@ READS = {
         _each(_sheet),
     ),
     "maps": Read(
-        'list of dicts, one for each task and each method whose detector embeds a "map": dataset,'
-        " normal, method, seed; of the dataset's own test images pixels, masks (or None), class,"
-        " is_anomaly (N,), map (N, h, w), and share: the part of the image's side, around its"
+        "list of dicts, one for each task and each method whose score or detector gives maps:"
+        " dataset, normal, method, seed; of the dataset's own test images pixels, masks (or None),"
+        " class, is_anomaly (N,), map (N, h, w), and share: the part of the image's side, around its"
         " centre, that the map covers",
         _maps,
         _each(_map),

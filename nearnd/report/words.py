@@ -11,6 +11,11 @@ def label(stage: str, kind: str) -> str:
     return plugins.constant(stage, kind, "LABEL", kind)
 
 
+def metric(name: str) -> str:
+    """What a column of a metric is called; variants keep their names."""
+    return label("metrics", name) if name in plugins.available("metrics") else name
+
+
 def word(measure: str) -> str:
     """What a fidelity measure is called."""
     return label("fidelity", measure)

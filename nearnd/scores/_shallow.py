@@ -1,8 +1,12 @@
 """What the shallow scores share: scaled and reduced features."""
 
+import logging
 from collections.abc import Callable
 
 import numpy as np
+
+ALIKE = 1e-4
+log = logging.getLogger("nearnd")
 
 
 def check_pca(pca: float | int | None) -> None:
@@ -14,6 +18,27 @@ def check_pca(pca: float | int | None) -> None:
             f"pca is {pca!r}; it takes a share of the variance between 0 and 1, a whole number of"
             " components, or null"
         )
+
+
+def distinct(b: np.ndarray) -> np.ndarray:
+    """The rows (M', P) of a bank without those that repeat an earlier one: nearer to it than
+    ALIKE times the bank's standard deviation. The log says how many there were.
+
+    Where more images than neighbours are looked at are the same one, distances between normal
+    images are 0, and densities say nothing.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    first = np.sort(np.unique(b, axis=0, return_index=True)[1])  # most repetitions, quickly
+    radius = ALIKE * np.sqrt(b.var(axis=0).sum())
+    near = NearestNeighbors(radius=radius).fit(b[first]).radius_neighbors(return_distance=False)
+    keep = first[[bool((others > i).all()) for i, others in enumerate(near)]]
+    if len(keep) < len(b):
+        log.warning(
+            f"{len(b) - len(keep)} of {len(b)} normal training images repeat another one; where"
+            " distances between them count, each counts once"
+        )
+    return b[keep]
 
 
 def prepared(

@@ -6,6 +6,7 @@ from nearnd.contracts import Embedding, Score
 
 READS = ["map"]
 BANK = False
+MAP = True
 
 
 def build() -> Score:

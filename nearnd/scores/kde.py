@@ -6,7 +6,7 @@ import numpy as np
 
 from nearnd.contracts import Embedding, Score
 from nearnd.scores._features import in_chunks, pair
-from nearnd.scores._shallow import check_pca, prepared
+from nearnd.scores._shallow import check_pca, distinct, prepared
 
 READS = ["features"]
 GRID = tuple(2**power for power in np.linspace(0.5, 5, 10).tolist())  # Deep-SVDD's code
@@ -24,7 +24,8 @@ def build(
 
     That is the negative log density without its constant (D/2) log(2 pi h^2), which ranks nothing
     but would cost float32 the digits that tell images apart. `bandwidth`: a number, or a list from
-    which the held-out log density over five random parts of the bank chooses; null is the list
+    which the held-out log density over five random parts of the bank chooses (of images that
+    repeat each other one is asked: else the smallest would win); null is the list
     2^0.5, 2^1, ..., 2^5. The log says where the choice is at an end of the list. In many dimensions
     `standardise` and `pca` (see _shallow.prepared) make the list fit.
 
@@ -42,7 +43,7 @@ def build(
 
         b, x = pair(bank, queries, feature)
         b, same = prepared(b, standardise, pca, seed)  # (M, P)
-        h = _choose(b, sorted(widths), seed) if len(widths) > 1 else widths[0]
+        h = _choose(distinct(b), sorted(widths), seed) if len(widths) > 1 else widths[0]
 
         def minus_log_mean(x: np.ndarray) -> np.ndarray:
             squared = euclidean_distances(same(x), b, squared=True)  # (n, M)

@@ -4,7 +4,7 @@ import numpy as np
 
 from nearnd.contracts import Embedding, Score
 from nearnd.scores._features import in_chunks, pair
-from nearnd.scores._shallow import check_pca, prepared
+from nearnd.scores._shallow import check_pca, distinct, prepared
 
 READS = ["features"]
 
@@ -18,10 +18,10 @@ def build(
     """score(x) = LOF(x): the mean reachability density of the `n_neighbors` nearest bank images
     over that of x. About 1 where x lies as densely as they do, larger where it lies less so.
 
-    The densities are those among the bank's images, whatever the queries. Images that
-    come more than `n_neighbors` times in the bank have an infinite density; scikit-learn bounds it
-    and warns. `standardise`, `pca`: see _shallow.prepared. ValueError for a bank of `n_neighbors`
-    images or fewer.
+    The densities are those among the bank's images, whatever the queries. Images that repeat
+    another one are left out (_shallow.distinct): next to those that come more than `n_neighbors`
+    times every image would be an anomaly, for they have no distance. `standardise`, `pca`: see
+    _shallow.prepared. ValueError for a bank of `n_neighbors` different images or fewer.
     """
     if not isinstance(n_neighbors, int) or n_neighbors < 1:
         raise ValueError(f"n_neighbors is {n_neighbors!r}; it takes a whole number of at least 1")
@@ -31,12 +31,13 @@ def build(
         from sklearn.neighbors import LocalOutlierFactor
 
         b, x = pair(bank, queries, feature)
+        b, same = prepared(b, standardise, pca, seed)  # (M, P)
+        b = distinct(b)
         if len(b) <= n_neighbors:
             raise ValueError(
-                f"n_neighbors is {n_neighbors}, but the bank has only {len(b)} images: choose"
-                " fewer in the config's scores, or more normal training images"
+                f"n_neighbors is {n_neighbors}, but the bank has only {len(b)} different images:"
+                " choose fewer in the config's scores, or more normal training images"
             )
-        b, same = prepared(b, standardise, pca, seed)  # (M, P)
         factor = LocalOutlierFactor(n_neighbors=n_neighbors, novelty=True).fit(b)
         width = 3 * max(len(b), x.shape[1])
         return in_chunks(lambda x: -factor.score_samples(same(x)), x, width)  # (N,)

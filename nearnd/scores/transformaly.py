@@ -16,16 +16,18 @@ def build(
     parts: Sequence[str] = PARTS,
     variance: float = 0.9,  # authors' code
     first: int = 2,  # authors' code: ten of twelve blocks
+    scaled: bool = True,
 ) -> Score:
     """score(x) = -(log N(features) + log N(errors)), Gaussians fitted to the bank.
 
     "agnostic": features (N, D), whitened by as many principal components as come before the one
     at which their share of the variance passes `variance`, so that it stays below (as in the
     authors' code), but one for five bank images at most. "tuned": errors (N, blocks) of the
-    blocks from the index `first` on; they are scaled by the bank's deviation, which adds a constant
-    to the score and makes scikit-learn's 1e-6 on the covariance's diagonal mean the same for all
-    networks. `parts`: one of both, or both. ValueError for a bank of fewer than two images or a
-    network of no more than `first` blocks.
+    blocks from the index `first` on. If `scaled`, by the bank's deviation, which adds a constant to
+    the score and makes scikit-learn's 1e-6 on the covariance's diagonal mean the same for all
+    networks; the authors leave errors as they are, so that it damps blocks whose errors are
+    small, and ranks differ. `parts`: one of both, or both. ValueError for a bank of fewer than two
+    images or a network of no more than `first` blocks.
     """
     if not parts or not set(parts) <= set(PARTS):
         raise ValueError(f"parts is {parts!r}; transformaly takes one or both of {list(PARTS)}")
@@ -45,7 +47,7 @@ def build(
                     " one in the config's scores"
                 )
             std = b[:, first:].std(axis=0)  # (blocks - first,)
-            std[std == 0] = 1
+            std[(std == 0) | (not scaled)] = 1
             total -= _log_likelihood(b, x, lambda x: x[:, first:] / std)
         return total.astype(np.float32)
 

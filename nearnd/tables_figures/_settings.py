@@ -11,6 +11,13 @@ FAR = "far (one-vs-rest)"
 WORST = "near (bottom-1)"
 CLOSEST = "near (closest class)"
 LEFT_OUT = "against the class left out"
+# where one class is normal, as with own images and their defects, no class is nearer than another
+PLAIN = {
+    FAR: "all anomalies",
+    WORST: "hardest anomaly class",
+    CLOSEST: "closest anomaly class",
+}
+FEW = 10  # images; what is measured on fewer shows their number
 
 
 def name(data: dict, entry: str) -> str:
@@ -52,8 +59,8 @@ def settings(
     data: dict, methods: list[str] | None, far: str | None, near: str | None
 ) -> pd.DataFrame:
     """The AUROC of each run in each setting: columns of summary.RUN, value, setting (FAR, WORST,
-    CLOSEST, in this order), and anomaly for the near ones, which are left out where the experiment
-    has no such numbers."""
+    CLOSEST, in this order), least (images of the smaller group), and anomaly for the near ones,
+    which are left out where the experiment has no such numbers."""
     parts = []
     for _, own in chosen(data, methods).groupby("dataset", sort=False):
         first, last = test_sets(own, far, near, data.get("copies", ()))
@@ -65,18 +72,34 @@ def settings(
         close = data.get("closeness")  # of single classes: not of all but one, nor of all
         if close is not None and len(rows := clp(near_rows, close)):
             found[CLOSEST] = rows
-    return pd.concat([rows.assign(setting=s) for s, rows in found.items()], ignore_index=True)
+    rows = pd.concat([rows.assign(setting=s) for s, rows in found.items()], ignore_index=True)
+    return rows.assign(least=_least(rows, data["metrics"]))
+
+
+def _least(rows: pd.DataFrame, metrics: pd.DataFrame) -> list[float]:
+    """The images of the smaller of the two groups behind each row."""
+    measured = metrics[metrics["metric"] == "auroc"]
+    sizes = measured[["n_normal", "n_anomaly"]].min(axis=1)
+    known = dict(
+        zip(measured[[*RUN, "anomaly"]].itertuples(index=False, name=None), sizes, strict=True)
+    )
+    anomaly = rows["anomaly"].fillna(REST) if "anomaly" in rows else [REST] * len(rows)
+    keys = zip(rows[RUN].itertuples(index=False, name=None), anomaly, strict=True)
+    return [known[(*run, each)] for run, each in keys]
 
 
 def told_apart(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     """The settings that say something of their own: where each task has one anomaly class, near is
-    far again. Far is called LEFT_OUT where every normal is all classes but one."""
+    far again. Far is called LEFT_OUT where every normal is all classes but one, and all are called
+    by PLAIN words where only one class is normal."""
     classes = metrics[metrics["anomaly"] != REST].groupby(RUN)["anomaly"].nunique()
     far, worst = found[found["setting"] == FAR], found[found["setting"] == WORST]
     if classes.max() == 1 and set(far["test"]) == set(worst["test"]):
         found = far
     if far["normal"].map(Normal.parse).map(lambda normal: normal.inverted).all():
         found = found.replace({"setting": {FAR: LEFT_OUT}})
+    elif not several(found, "normal"):
+        found = found.replace({"setting": PLAIN})
     return found
 
 

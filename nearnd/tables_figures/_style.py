@@ -1,6 +1,6 @@
 """One look for all figures. Nothing here touches pyplot or global settings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib.style as mpl_style
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from nearnd.contracts import configured
 from nearnd.tables_figures._settings import CLOSEST, WORST, name
 from nearnd.tables_figures._settings import FAR as ONE_VS_REST
 
@@ -27,6 +28,7 @@ LINES = {  # of a setting
 STYLE = {
     "font.family": "DejaVu Sans",  # matplotlib ships it, so every machine draws the same
     "font.size": 8.5,
+    "text.parse_math": False,  # a class may be called $5; our own words need no mathematics
     "axes.titlesize": 9,
     "axes.labelsize": 8.5,
     "legend.fontsize": 8,
@@ -45,8 +47,9 @@ STYLE = {
 }
 
 
-# The drawing made in this style, whatever the reader's own matplotlib settings.
-styled = mpl_style.context(["default", STYLE])
+def styled(function: Callable) -> Callable:
+    """`configured`, and drawn in this style, whatever the reader's own matplotlib settings."""
+    return configured(mpl_style.context(["default", STYLE])(function))
 
 
 def panels(

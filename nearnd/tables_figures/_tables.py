@@ -5,14 +5,21 @@ from collections.abc import Callable
 import pandas as pd
 
 from nearnd.report.summary import over_seeds
-from nearnd.tables_figures._settings import name, percent, several
+from nearnd.tables_figures._settings import FEW, name, percent, several
 
 
 def cells(values: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """`by`, text and runs: see over_seeds."""
+    """`by`, text and runs: see over_seeds. The text ends with the number of images, as in
+    "100.0 (n=1)", where `values` has `least` and a group is smaller than FEW."""
     found = over_seeds(values, *by)
-    pairs = zip(found["mean"], found["sd"], strict=True)
-    return found.assign(text=[percent(mean, sd) for mean, sd in pairs])
+    least = values.assign(least=values.get("least", FEW)).groupby([*by], sort=False)["least"].min()
+    rows = zip(found["mean"], found["sd"], least, strict=True)
+    return found.assign(text=[percent(mean, sd) + few(n) for mean, sd, n in rows])
+
+
+def few(n: float) -> str:
+    """How many images a number stands on, if they are too few to tell much."""
+    return f" (n={n:.0f})" if n < FEW else ""
 
 
 def means(values: pd.DataFrame, *by: str) -> pd.DataFrame:

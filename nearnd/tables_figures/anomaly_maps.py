@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import PowerNorm
 
-from nearnd.contracts import Drawing
 from nearnd.tables_figures._maps import shown
 from nearnd.tables_figures._mosaic import MIDDLE, bare, show_row
 from nearnd.tables_figures._settings import name
@@ -22,36 +21,32 @@ SMALL = {"size": 7, "ha": "center", "va": "bottom"}
 ASIDE = 1.3  # inches of a block for the words and the colour bar
 
 
-def build(columns: int = 4, blocks: int = 8) -> Drawing:
+@styled
+def build(data, /, columns: int = 4, blocks: int = 8):
     """A block for each normal class and method, the first `blocks` of them, first seed: `columns`
     of the most anomalous test images, of different classes as far as there are, and `columns`
     normal ones, evenly picked. Below each image its map on the colours of the block's bar, in which
     the square root of the value is even; below it the mask where the dataset has one."""
-
-    @styled
-    def draw(data):
-        first = min((source["seed"] for source in data["maps"]), default=0)
-        sources = [source for source in data["maps"] if source["seed"] == first][:blocks]
-        if not sources:
-            raise ValueError("no method of this experiment has maps; patchcore is one that has")
-        rows = 2 + any(source["masks"] is not None for source in sources)
-        image = (WIDTH - ASIDE) / (2 * columns)  # inches
-        picked = [np.r_[worst(source, columns), normal(source, columns)] for source in sources]
-        labels = [
-            [_label(data, source, row, 44 // columns) for row in some]
-            for source, some in zip(sources, picked, strict=True)
-        ]
-        lines = 1 + max(label.count("\n") for some in labels for label in some)
-        figure, axes = panels(len(sources), 1, rows * image + 0.35 + 0.13 * lines)
-        for ax, *block in zip(axes, sources, picked, labels, strict=True):
-            words = _block(ax, *block)
-            bare(ax, words, 2 * columns, rows)
-            who = f"{name(data, block[0]['normal'])} is normal, {name(data, block[0]['method'])}"
-            title = fill(f"{name(data, block[0]['dataset'])}: {who}", 80)
-            ax.set_title(title, pad=2 + 9 * lines)
-        return figure
-
-    return draw
+    first = min((source["seed"] for source in data["maps"]), default=0)
+    sources = [source for source in data["maps"] if source["seed"] == first][:blocks]
+    if not sources:
+        raise ValueError("no method of this experiment has maps; patchcore is one that has")
+    rows = 2 + any(source["masks"] is not None for source in sources)
+    image = (WIDTH - ASIDE) / (2 * columns)  # inches
+    picked = [np.r_[worst(source, columns), normal(source, columns)] for source in sources]
+    labels = [
+        [_label(data, source, row, 44 // columns) for row in some]
+        for source, some in zip(sources, picked, strict=True)
+    ]
+    lines = 1 + max(label.count("\n") for some in labels for label in some)
+    figure, axes = panels(len(sources), 1, rows * image + 0.35 + 0.13 * lines)
+    for ax, *block in zip(axes, sources, picked, labels, strict=True):
+        words = _block(ax, *block)
+        bare(ax, words, 2 * columns, rows)
+        who = f"{name(data, block[0]['normal'])} is normal, {name(data, block[0]['method'])}"
+        title = fill(f"{name(data, block[0]['dataset'])}: {who}", 80)
+        ax.set_title(title, pad=2 + 9 * lines)
+    return figure
 
 
 def _label(data: dict, source: dict, row: int, letters: int) -> str:

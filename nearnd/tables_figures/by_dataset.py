@@ -1,8 +1,10 @@
 """One row for each method, one column for each dataset: how the papers' main tables look."""
 
+from typing import Literal
+
 import pandas as pd
 
-from nearnd.contracts import Drawing
+from nearnd.contracts import configured
 from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, percent, settings
 from nearnd.tables_figures._tables import cells, wide
 
@@ -11,7 +13,8 @@ READS = ["metrics", "closeness"]
 SHOWN = {"far": FAR, "near": WORST, "closest": CLOSEST}
 
 
-def build(show: str = "far") -> Drawing:
+@configured
+def build(data, /, show: Literal["far", "near", "closest"] = "far"):
     """Mean AUROC over classes, mean and standard deviation over seeds, in percent; last the mean
     over datasets, of methods that have them all. A method that did not run on a dataset has "-".
 
@@ -19,17 +22,13 @@ def build(show: str = "far") -> Drawing:
     """
     if show not in SHOWN:
         raise ValueError(f"by_dataset: show is {show!r}; it may be one of {', '.join(SHOWN)}")
-
-    def draw(data):
-        values = settings(data, None, None, None)
-        values = values[values["setting"] == SHOWN[show]]
-        if values.empty:
-            raise ValueError(f"by_dataset: show is {show}, of which the experiment has no numbers")
-        found = cells(values, "dataset", "method")
-        rows = found.groupby("method", sort=False)
-        whole = rows["dataset"].size() == found["dataset"].nunique()
-        mean = rows["mean"].mean().map(percent).where(whole, "-")
-        last = pd.DataFrame({"mean": mean, "runs": rows["runs"].min()}).reset_index()
-        return wide(data, found, ["method"], "dataset", last).replace("", "-")
-
-    return draw
+    values = settings(data, None, None, None)
+    values = values[values["setting"] == SHOWN[show]]
+    if values.empty:
+        raise ValueError(f"by_dataset: show is {show}, of which the experiment has no numbers")
+    found = cells(values, "dataset", "method")
+    rows = found.groupby("method", sort=False)
+    whole = rows["dataset"].size() == found["dataset"].nunique()
+    mean = rows["mean"].mean().map(percent).where(whole, "-")
+    last = pd.DataFrame({"mean": mean, "runs": rows["runs"].min()}).reset_index()
+    return wide(data, found, ["method"], "dataset", last).replace("", "-")

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nearnd.contracts import Drawing
 from nearnd.tables_figures._mosaic import GAP, bare, show_row
 from nearnd.tables_figures._settings import name
 from nearnd.tables_figures._style import NEAR, WIDTH, styled
@@ -17,28 +16,24 @@ WORDS, TITLE = 1.3, 0.25  # inches on the left of a panel and above it
 LETTERS = 18  # of a class's name on a line
 
 
-def build(columns: int = 6, classes: int = 40) -> Drawing:
+@styled
+def build(data, /, columns: int = 6, classes: int = 40):
     """A panel for each image set: a row for each of its first `classes` classes, `columns` images
     each; anomalous regions are outlined."""
-
-    @styled
-    def draw(data):
-        sets, across = data["images"], WIDTH / 2 - WORDS - 0.05
-        rows = [min(classes, len(shown["classes"])) for shown in sets]
-        lines = [max(rows[i : i + 2]) for i in range(0, len(sets), 2)]  # two panels beside
-        tall = [across * n / columns for n in lines]  # inches
-        total = sum(tall) + TITLE * len(lines)
-        figure = Figure(figsize=(WIDTH, total))
-        for i, shown in enumerate(sets):
-            line, side = divmod(i, 2)
-            left, top = side * WIDTH / 2 + WORDS, sum(tall[:line]) + TITLE * (line + 1)
-            height = across * rows[i] / columns
-            box = (left / WIDTH, 1 - (top + height) / total, across / WIDTH, height / total)
-            ax = figure.add_axes(box)
-            _panel(ax, data, shown, columns, classes)
-        return figure
-
-    return draw
+    sets, across = data["images"], WIDTH / 2 - WORDS - 0.05
+    rows = [min(classes, len(shown["classes"])) for shown in sets]
+    lines = [max(rows[i : i + 2]) for i in range(0, len(sets), 2)]  # two panels beside
+    tall = [across * n / columns for n in lines]  # inches
+    total = sum(tall) + TITLE * len(lines)
+    figure = Figure(figsize=(WIDTH, total))
+    for i, shown in enumerate(sets):
+        line, side = divmod(i, 2)
+        left, top = side * WIDTH / 2 + WORDS, sum(tall[:line]) + TITLE * (line + 1)
+        height = across * rows[i] / columns
+        box = (left / WIDTH, 1 - (top + height) / total, across / WIDTH, height / total)
+        ax = figure.add_axes(box)
+        _panel(ax, data, shown, columns, classes)
+    return figure
 
 
 def _panel(ax: Axes, data: dict, shown: dict, columns: int, most: int) -> None:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nearnd.contracts import Drawing
+from nearnd.contracts import configured
 from nearnd.tables_figures._slices import rows_of
 from nearnd.tables_figures._tables import cells, wide
 
@@ -10,20 +10,17 @@ MAKES = "table"
 READS = ["slices"]
 
 
-def build(methods: list[str] | None = None, test: str | None = None) -> Drawing:
+@configured
+def build(data, /, methods: list[str] | None = None, test: str | None = None):
     """Rows method x corruption and their mean, columns the severities and their mean: mean over
     normal classes, "± sd" over seeds, in percent; and the number of runs. All corrupted test sets
     of the experiment, or `test`."""
-
-    def draw(data):
-        slices = rows_of(data, methods, test).sort_values("severity", kind="stable")
-        values = pd.concat([
-            slices.assign(**dict.fromkeys(means, "mean"))
-            for means in ([], ["corruption"], ["severity"], ["corruption", "severity"])
-        ])  # fmt: skip
-        head = ["dataset", "test", "method", "corruption"]
-        found = cells(values, *head, "severity")
-        runs = found.groupby(head, sort=False)["runs"].max().reset_index()
-        return wide(data, found, head, "severity", runs)
-
-    return draw
+    slices = rows_of(data, methods, test).sort_values("severity", kind="stable")
+    values = pd.concat([
+        slices.assign(**dict.fromkeys(means, "mean"))
+        for means in ([], ["corruption"], ["severity"], ["corruption", "severity"])
+    ])  # fmt: skip
+    head = ["dataset", "test", "method", "corruption"]
+    found = cells(values, *head, "severity")
+    runs = found.groupby(head, sort=False)["runs"].max().reset_index()
+    return wide(data, found, head, "severity", runs)

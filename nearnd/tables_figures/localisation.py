@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nearnd.contracts import Drawing
+from nearnd.contracts import configured
 from nearnd.tables_figures._maps import pixel_auroc
 from nearnd.tables_figures._tables import cells, means, wide
 
@@ -10,24 +10,21 @@ MAKES = "table"
 READS = ["maps"]
 
 
-def build() -> Drawing:
+@configured
+def build(data, /):
     """Rows methods, columns the normal classes and their mean, cells the AUROC of all pixels of the
     test images, "mean ± sd over seeds" in percent. ValueError if the dataset has no masks."""
-
-    def draw(data):
-        keys = ("dataset", "normal", "method", "seed")
-        rows = [
-            {key: source[key] for key in keys} | {"value": value}
-            for source in data["maps"]
-            if (value := pixel_auroc(source)) is not None
-        ]
-        if not rows:
-            raise ValueError(
-                "the table of pixel AUROC needs a dataset with masks, such as MVTec AD or a folder"
-                " with ground_truth: take it out of the experiment's `drawings`"
-            )
-        values, head = pd.DataFrame(rows), ["dataset", "method"]
-        found = cells(values, *head, "normal")
-        return wide(data, found, head, "normal", means(values, *head), always=True)
-
-    return draw
+    keys = ("dataset", "normal", "method", "seed")
+    rows = [
+        {key: source[key] for key in keys} | {"value": value}
+        for source in data["maps"]
+        if (value := pixel_auroc(source)) is not None
+    ]
+    if not rows:
+        raise ValueError(
+            "the table of pixel AUROC needs a dataset with masks, such as MVTec AD or a folder"
+            " with ground_truth: take it out of the experiment's `drawings`"
+        )
+    values, head = pd.DataFrame(rows), ["dataset", "method"]
+    found = cells(values, *head, "normal")
+    return wide(data, found, head, "normal", means(values, *head), always=True)

@@ -1,6 +1,6 @@
 """All methods of an experiment side by side: mean AUROC, far and near."""
 
-from nearnd.contracts import Drawing
+from nearnd.contracts import configured
 from nearnd.tables_figures._settings import settings, told_apart
 from nearnd.tables_figures._tables import cells, means, wide
 
@@ -8,17 +8,14 @@ MAKES = "table"
 READS = ["metrics", "closeness"]
 
 
+@configured
 def build(
-    methods: list[str] | None = None, far: str | None = None, near: str | None = None
-) -> Drawing:
+    data, /, methods: list[str] | None = None, far: str | None = None, near: str | None = None
+):
     """A row for each dataset and method, a column for each of far, near (bottom-1) and near
     (closest class): mean over classes, mean and standard deviation over seeds, in percent. Near is
     left out where each task has one anomaly class: it is far again."""
-
-    def draw(data):
-        values = told_apart(settings(data, methods, far, near), data["metrics"])
-        found = cells(values, "dataset", "method", "setting")
-        runs = means(values, "dataset", "method").drop(columns="mean")
-        return wide(data, found, ["dataset", "method"], "setting", runs)
-
-    return draw
+    values = told_apart(settings(data, methods, far, near), data["metrics"])
+    found = cells(values, "dataset", "method", "setting")
+    runs = means(values, "dataset", "method").drop(columns="mean")
+    return wide(data, found, ["dataset", "method"], "setting", runs)

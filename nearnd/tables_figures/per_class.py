@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nearnd.contracts import Drawing
+from nearnd.contracts import configured
 from nearnd.tables_figures._settings import name, settings, told_apart
 from nearnd.tables_figures._tables import cells, means, wide
 
@@ -11,24 +11,23 @@ READS = ["metrics", "closeness"]
 HEAD = ["dataset", "method", "setting"]
 
 
+@configured
 def build(
+    data,
+    /,
     methods: list[str] | None = None,  # None: all of the experiment
     far: str | None = None,  # test sets; None: the experiment's first and last
     near: str | None = None,
     names: bool = False,  # name the anomaly class beside a near AUROC
-) -> Drawing:
+):
     """Rows method x {far, near by bottom-1, near by closest class}, columns the normal classes and
     their mean, cells "mean ± sd over seeds" in percent, and the number of runs. One row alone
     where each task has one anomaly class, as with normals not-<class>."""
-
-    def draw(data):
-        values = told_apart(settings(data, methods, far, near), data["metrics"])
-        found = cells(values, *HEAD, "normal")
-        if names:
-            found["text"] += _who(data, values)
-        return wide(data, found, HEAD, "normal", means(values, *HEAD))
-
-    return draw
+    values = told_apart(settings(data, methods, far, near), data["metrics"])
+    found = cells(values, *HEAD, "normal")
+    if names:
+        found["text"] += _who(data, values)
+    return wide(data, found, HEAD, "normal", means(values, *HEAD))
 
 
 def _who(data: dict, values: pd.DataFrame) -> list[str] | str:

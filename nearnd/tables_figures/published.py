@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nearnd.contracts import Drawing
+from nearnd.contracts import configured
 from nearnd.report.summary import over_seeds, values
 from nearnd.tables_figures._settings import name, percent, several
 
@@ -28,7 +28,8 @@ auroc_clp | cifar10 | cifar100_fine.test | fitymi | 6 | Ours, CLP | *"""  # noqa
 FITYMI = [dict(zip(KEYS, line.split(" | "), strict=True)) for line in FITYMI.splitlines()]
 
 
-def build(compare: list[dict[str, str]] = FITYMI, source: str = "fitymi") -> Drawing:
+@configured
+def build(data, /, compare: list[dict[str, str]] = FITYMI, source: str = "fitymi"):
     """One row per number that both have: ours (mean ± sd over seeds, percent), published,
     difference, runs, place in the paper, and what is known to be wrong with it.
 
@@ -37,39 +38,35 @@ def build(compare: list[dict[str, str]] = FITYMI, source: str = "fitymi") -> Dra
     name, and the mean. Pairs that the experiment does not have are left out. ValueError if the
     published file has no such cell.
     """
-
-    def draw(data):
-        ours = values(data["metrics"], data.get("closeness"))
-        theirs = data["published"]
-        theirs = theirs[theirs["source"] == source]
-        rows = []
-        for pair in compare:
-            mine = ours
-            for column in ("dataset", "method", "metric", "test"):
-                mine = mine[mine[column] == pair[column]] if column in pair else mine
-            if mine.empty:
-                continue
-            for column, words in (("dataset", "datasets"), ("test", "test sets")):
-                if several(mine, column):
-                    there = sorted(set(mine[column]))
-                    raise ValueError(f"{pair} fits the {words} {there}: say which")
-            table, row = theirs["table"].astype(str), theirs["row"]
-            cells = theirs[(table == pair["table"]) & (row == pair["row"])]
-            if pair["column"] != CLASSES:
-                cells = cells[cells["column"] == pair["column"]]
-            if cells.empty:
-                raise ValueError(f"the published file of {source!r} has no cell for {pair}")
-            groups = {_plain(name(data, normal)): rows for normal, rows in mine.groupby("normal")}
-            for cell in cells.itertuples():
-                whole = pair["column"] != CLASSES or cell.column == "mean"
-                part = mine if whole else groups.get(_plain(cell.column))
-                if part is not None:
-                    rows.append(_row(data, pair, cell, part, whole))
-        columns = ["dataset", "method", "metric", "class", "ours", "published", "difference",
-                   "runs", "place", "note"]  # fmt: skip
-        return pd.DataFrame(rows, columns=columns)
-
-    return draw
+    ours = values(data["metrics"], data.get("closeness"))
+    theirs = data["published"]
+    theirs = theirs[theirs["source"] == source]
+    rows = []
+    for pair in compare:
+        mine = ours
+        for column in ("dataset", "method", "metric", "test"):
+            mine = mine[mine[column] == pair[column]] if column in pair else mine
+        if mine.empty:
+            continue
+        for column, words in (("dataset", "datasets"), ("test", "test sets")):
+            if several(mine, column):
+                there = sorted(set(mine[column]))
+                raise ValueError(f"{pair} fits the {words} {there}: say which")
+        table, row = theirs["table"].astype(str), theirs["row"]
+        cells = theirs[(table == pair["table"]) & (row == pair["row"])]
+        if pair["column"] != CLASSES:
+            cells = cells[cells["column"] == pair["column"]]
+        if cells.empty:
+            raise ValueError(f"the published file of {source!r} has no cell for {pair}")
+        groups = {_plain(name(data, normal)): rows for normal, rows in mine.groupby("normal")}
+        for cell in cells.itertuples():
+            whole = pair["column"] != CLASSES or cell.column == "mean"
+            part = mine if whole else groups.get(_plain(cell.column))
+            if part is not None:
+                rows.append(_row(data, pair, cell, part, whole))
+    columns = ["dataset", "method", "metric", "class", "ours", "published", "difference",
+               "runs", "place", "note"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _row(data, pair, cell, part: pd.DataFrame, whole: bool) -> dict:

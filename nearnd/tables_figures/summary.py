@@ -1,14 +1,14 @@
 """The long summary that the other tables are drawn from."""
 
-from nearnd.contracts import Drawing
+from nearnd.contracts import configured
 from nearnd.report.summary import summary
 
 MAKES = "table"
 READS = ["metrics", "closeness", "slices"]
 
 
-def build() -> Drawing:
+@configured
+def build(data, /):
     """dataset, method, test, metric, mean, sd, runs, sd_classes; entries by their config names and
     values in [0, 1], because programs read it too. See nearnd.report.summary.summary."""
-
-    return lambda data: summary(data["metrics"], data.get("closeness"), data.get("slices"))
+    return summary(data["metrics"], data.get("closeness"), data.get("slices"))

@@ -89,8 +89,8 @@ STAGES = {
                          archives={}, selection={}),
     },
     "backbone": {
-        "wildcards": {"backbone": "toy"}, "input": {"pixels": IMAGES[0]},
-        "output": ["results/backbones/toy.safetensors"],
+        "wildcards": {"backbone": "toy", "seed": "0"}, "input": {"pixels": IMAGES[0]},
+        "output": ["results/backbones/toy/seed0.safetensors"],
         "params": params({"kind": "pretrain", "epochs": 12, "batch": 16, **SMALL}),
     },
     "watcher": {
@@ -120,7 +120,7 @@ STAGES = {
     },
     "detector": {
         "wildcards": {**TASK, "detector": "toy", "seed": "0"},
-        "input": {"pixels": IMAGES[0], "backbone": "results/backbones/toy.safetensors",
+        "input": {"pixels": IMAGES[0], "backbone": "results/backbones/toy/seed0.safetensors",
                   "outliers": PLACE.format("fakes") + ".npy"},
         "output": [PLACE.format("detectors") + ".safetensors"],
         "params": params({"kind": "binary", "epochs": 6, "flip": False}),
@@ -142,8 +142,9 @@ STAGES = {
         "wildcards": {**TASK, "method": "toy", "images": "test", "seed": "0"},
         "input": {"pixels": IMAGES[3], "queries": PLACE.format("features") + "/test.safetensors",
                   "bank": PLACE.format("banks") + ".safetensors"},
-        "output": [PLACE.format("scores") + ".csv"],
-        "params": params({"kind": "knn", "k": 2}, own=True),
+        "output": {"scores": PLACE.format("scores") + ".csv",
+                   "made": PLACE.format("scores") + ".json"},
+        "params": params({"kind": "knn", "k": 2}, own=True, parts={}),
     },
 }  # fmt: skip
 LONG = ("images", "backbone", "generator", "fakes", "detector")
@@ -163,13 +164,13 @@ def pictures(folder: Path, each: int = 60) -> None:
             picture.save(folder / "pictures" / name / f"{i}.png", compress_level=1)
 
 
-def inside(folder: str, stage: str, changes: dict, before: Callable | None, threads: str) -> None:
+def inside(folder: str, stage: str, changes: dict, before: Callable | None, threads: int) -> None:
     """The body of the process: runs the script of one stage in `folder`."""
     os.chdir(folder)
     with open("said.txt", "w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    os.environ.update(NEARND_DEVICE="cpu", OMP_NUM_THREADS=threads, NEARND_MIRRORS="[]")
+    os.environ.update(NEARND_DEVICE="cpu", NEARND_MIRRORS="[]")
     import torch
 
     from nearnd.jobs import training_loop
@@ -184,6 +185,7 @@ def inside(folder: str, stage: str, changes: dict, before: Callable | None, thre
     given = SimpleNamespace(
         rule=rule, wildcards=Files(job["wildcards"]), params=Files(job["params"]),
         input=Files(job["input"]), output=Files(job["output"]), log=[f"logs/{stage}.log"],
+        threads=threads,
     )  # fmt: skip
     runpy.run_path(str(SCRIPTS / f"{rule}.py"), {"snakemake": given})
 
@@ -199,7 +201,7 @@ def start(folder: Path, stage: str, before=None, threads: int = 1, **changes):
         elif path.suffix != ".json":  # what snakemake updates
             path.unlink(missing_ok=True)
     (folder / "said.txt").write_text("")
-    process = FORKS.Process(target=inside, args=(str(folder), stage, changes, before, str(threads)))
+    process = FORKS.Process(target=inside, args=(str(folder), stage, changes, before, threads))
     process.start()
     return process
 

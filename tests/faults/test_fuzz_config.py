@@ -53,7 +53,7 @@ class Planning:
     def __call__(self, changes):
         config = catalog.lay_over(copy.deepcopy(TOY), changes)
         try:
-            config = catalog.lay_over(copy.deepcopy(CATALOG), catalog.typed(config))
+            config = catalog.lay_over(copy.deepcopy(CATALOG), catalog.bounded(config))
             config = catalog.derive(config)
             start.check_whole(config, ROOT)
             run = Run(config)

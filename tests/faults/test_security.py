@@ -95,7 +95,7 @@ def old(thing) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hostile_checkpoint_is_refused_in_a_sentence_and_runs_nothing(tmp_path, kind, form):
     from nearnd.generators._official import read_official
-    from nearnd.networks.inception import read_weights
+    from nearnd.networks.inception import _model as read_weights
 
     mark = tmp_path / "was run"
     thing = hostile(mark)[kind]

@@ -150,7 +150,7 @@ def test_a_preempted_job_saves_its_state_and_goes_on_when_slurm_starts_it_again(
 def test_light_jobs_share_a_submission(disturbed):
     text = disturbed[0].log.read_text()
     sent = re.findall(r"has been submitted with SLURM jobid (\d+)", text)
-    jobs = int(re.search(r"\d+ of (\d+) steps \(100%\)", text)[1])
+    jobs = int(re.search(r"all is done in .* jobs: (\d+)", text)[1])
     # two banks and two scores are one submission, the metrics and their table are another;
     # two generators were submitted again, the killed one and the one out of time
     assert len(sent) == jobs - 3 - 1 + 2

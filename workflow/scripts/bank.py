@@ -9,7 +9,7 @@ from nearnd.tasks import Normal
 
 with job.start(snakemake) as run:
     images = tables.load_images(snakemake.input.pixels)
-    embedding, _ = arrays.load_tensors(snakemake.input.features)
+    embedding = arrays.load_rows(snakemake.input.features)
     row = embedding.pop("row")
     embedding["label"] = images.labels[row]
     keep = Normal.parse(snakemake.wildcards.normal).of(images.names[row])

@@ -15,8 +15,8 @@ with job.start(snakemake) as run:
         (files.pixels, files.features),
         (files.others, files.other_features),
     ]:
-        embedding, _ = arrays.load_tensors(features)
-        sets.append((embedding["features"], tables.load_images(pixels).names))
+        names = tables.load_images(pixels).names
+        sets.append((arrays.load_rows(features)["features"], names))
     own = files.pixels == files.others
     table = closeness_table(closeness, *sets[0], *sets[1], own, progress=run.progress)
     tables.save_table(snakemake.output[0], table)

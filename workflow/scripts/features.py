@@ -6,19 +6,18 @@ import numpy as np
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import job
-from nearnd.jobs.seeds import image_seeds
+from nearnd.jobs.seeds import pixel_seeds
 from nearnd.tasks import Normal
 
 with job.start(snakemake) as run:
     normal = snakemake.wildcards.normal
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.load(snakemake.input.detector)
-    for k, split in enumerate(("train", "test")):
-        images = tables.load_images(snakemake.input[split])
+    splits = tables.load_splits(snakemake.input.train, snakemake.input.test)
+    for split, images in splits.items():
         pixels, row = images.pixels, np.arange(len(images))
         if split == "train" and normal != "any":  # the others are for no bank
             row = np.flatnonzero(Normal.parse(normal).of(images.names))
             pixels = pixels[row]  # (N, H, W, C)
-        seeds = image_seeds(run.seed + k, len(pixels))
-        embedding = detector.embed(pixels, seeds=seeds, progress=run.progress)
+        embedding = detector.embed(pixels, seeds=pixel_seeds(pixels), progress=run.progress)
         arrays.save_tensors(snakemake.output[split], embedding | {"row": row})

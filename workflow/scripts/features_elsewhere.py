@@ -6,12 +6,12 @@ import numpy as np
 from nearnd import plugins
 from nearnd.files import arrays, tables
 from nearnd.jobs import job
-from nearnd.jobs.seeds import image_seeds
+from nearnd.jobs.seeds import pixel_seeds
 
 with job.start(snakemake) as run:
     images = tables.load_images(snakemake.input.pixels)
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.load(snakemake.input.detector)
-    seeds = image_seeds(run.seed, len(images))
+    seeds = pixel_seeds(images.pixels)
     embedding = detector.embed(images.pixels, seeds=seeds, progress=run.progress)
     arrays.save_tensors(snakemake.output[0], embedding | {"row": np.arange(len(images))})

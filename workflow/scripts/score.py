@@ -11,11 +11,13 @@ from nearnd.tasks import Normal
 with job.start(snakemake) as run:
     files, w = dict(snakemake.input.items()), snakemake.wildcards
     table = tables.load_names(files["pixels"])
-    queries, _ = arrays.load_tensors(files["queries"])
+    queries = arrays.load_rows(files["queries"], len(table))
     queries.pop("row")
-    bank = arrays.load_tensors(files["bank"])[0] if "bank" in files else {}
+    bank = arrays.load_rows(files["bank"]) if "bank" in files else {}
     score = plugins.build("scores", snakemake.params.entry)
     table["score"] = score_of(score(bank, queries, seed=run.seed))
     own = snakemake.params.own  # another dataset's images are anomalies, all of them
     table["is_anomaly"] = ~Normal.parse(w.normal).of(table["class"]) if own else True
     tables.save_table(snakemake.output[0], table[["id", "class", "is_anomaly", "score"]])
+    made = {"seed": run.seed, "parts": snakemake.params.parts}
+    arrays.save_json(snakemake.output.made, made)

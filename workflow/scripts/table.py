@@ -12,7 +12,7 @@ with job.start(snakemake):
     table = plugins.build("tables_figures", snakemake.params.entry)(reads.load(about))
     tables.save_table(snakemake.output[0], table)
     note = about["note"]
-    with arrays.replacing(snakemake.output.md) as part:
-        part.write_text(table.to_markdown(index=False) + (f"\n\n{note}\n" if note else "\n"))
-    with arrays.replacing(snakemake.output.tex) as part:
-        part.write_text(tables.to_latex(table, note))
+    texts = {"md": tables.to_markdown(table, note), "tex": tables.to_latex(table, note)}
+    for kind, text in texts.items():
+        with arrays.replacing(snakemake.output[kind]) as part:
+            part.write_text(text, encoding="utf-8")

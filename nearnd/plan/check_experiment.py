@@ -1,0 +1,119 @@
+"""Whether the parts of an experiment go together: tasks, methods, test sets, drawings."""
+
+from typing import Any
+
+from nearnd import plugins
+from nearnd.config import DEFAULTS, classes, constant, lookup, normals, with_sampler
+from nearnd.plan.check_stop import check_snapshot
+from nearnd.report.reads import has_map
+from nearnd.tasks import Normal, TestSet
+
+
+def check_split(config: dict[str, Any], dataset: str, split: str, where: str) -> None:
+    """A dataset can be asked for the images that it has."""
+    splits = constant(config, "datasets", dataset, "SPLITS", ["train", "test"])
+    if split not in splits:
+        raise ValueError(
+            f"{where}: {dataset} has no {split} images, only {splits[0]} images;"
+            + (" it can be the dataset of fakes (exposure)" if "train" in splits else "")
+            + (f" it can stand in tests, as {dataset}.test" if "test" in splits else "")
+        )
+
+
+def _check_labels(config: dict[str, Any], experiment: str, method: str) -> None:
+    """That a detector which learns classes gets more than one."""
+    detector = config["methods"][method]["detector"]
+    if "labels" not in constant(config, "detectors", detector, "NEEDS", []):
+        return
+    count = len(classes(config, config["experiments"][experiment]["dataset"]))
+    for normal in normals(config, experiment):
+        if Normal.parse(normal).count(count) < 2:
+            raise ValueError(
+                f"experiments: {experiment}: method {method} tells normal classes apart, but normal"
+                f" {normal} is one class; use normals: all or each-not, with more classes"
+            )
+
+
+def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) -> None:
+    """That each sampler of an experiment can draw from its generator."""
+    generator = spec["generator"]
+    lookup(config, "generators", generator, f"{where}: generator")
+    if "step" in spec:
+        check_snapshot(config, generator, spec["step"], where)
+    for sampler in spec["compare"]:
+        lookup(config, "samplers", sampler, f"{where}: compare")
+        for _, entry in with_sampler(config, generator, sampler):
+            plugins.check_entry("generators", generator, entry)
+            try:
+                plugins.call("generators", entry, "check")
+            except ValueError as error:
+                raise ValueError(f"samplers: {sampler}: {error}") from None
+
+
+def check_united(config: dict[str, Any], name: str) -> None:
+    """That an experiment unites ones with tasks of their own, and names each method's row once."""
+    where, entry = f"experiments: {name}", config["experiments"][name]
+    if "of" not in entry:
+        return
+    rows: dict[tuple[str, str], str] = {}
+    for part in entry["of"]:
+        spec = lookup(config, "experiments", part, f"{where}: of")
+        if "of" in spec:
+            raise ValueError(f"{where}: of: {part} unites others itself; name these")
+        for method in spec["methods"]:
+            row = lookup(config, "methods", method, f"experiments: {part}").get("row", method)
+            other = rows.setdefault((spec["dataset"], row), method)
+            if other != method:
+                raise ValueError(
+                    f"{where}: methods {other} and {method} of dataset {spec['dataset']} both fill"
+                    f" the row {row}; give one of them another `row`"
+                )
+    for drawing in entry.get("drawings", []):
+        lookup(config, "drawings", drawing, f"{where}: drawings")
+        _check_drawing(config, where, drawing, [config["experiments"][p] for p in entry["of"]])
+
+
+def _check_drawing(config: dict[str, Any], where: str, drawing: str, parts: list[dict]) -> None:
+    """That the experiments behind a drawing have what it shows."""
+    reads = constant(config, "drawings", drawing, "READS", [])
+    methods = [method for part in parts for method in part["methods"]]
+    if "samplers" in reads and not any("samplers" in part for part in parts):
+        raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
+    if "samplers" not in reads and not methods:
+        raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
+    if "maps" in reads and not any(has_map(config, method) for method in methods):
+        raise ValueError(
+            f"{where}: drawing {drawing} shows anomaly maps, which none of its methods has;"
+            " add one, such as patchcore"
+        )
+
+
+def check_experiment(config: dict[str, Any], name: str) -> None:
+    where = f"experiments: {name}"
+    entry = config["experiments"][name]
+    lookup(config, "datasets", entry["dataset"], f"{where}: dataset")
+    for split in ("train", "test"):
+        check_split(config, entry["dataset"], split, f"{where}: dataset")
+    for method in entry["methods"]:
+        lookup(config, "methods", method, f"{where}: methods")
+        _check_labels(config, name, method)
+    for metric in entry.get("metrics", DEFAULTS["metrics"]):
+        lookup(config, "metrics", metric, f"{where}: metrics")
+    for drawing in entry.get("drawings", []):
+        lookup(config, "drawings", drawing, f"{where}: drawings")
+        _check_drawing(config, where, drawing, [entry])
+    if "samplers" in entry:
+        _check_samplers(config, f"{where}: samplers", entry["samplers"])
+    if "closeness" in entry:
+        lookup(config, "closeness", entry["closeness"], f"{where}: closeness")
+    if "fakes" in entry:
+        lookup(config, "fakes", entry["fakes"], f"{where}: fakes")
+    for test in entry.get("tests", DEFAULTS["tests"]):
+        try:
+            other = TestSet.parse(test).other
+        except ValueError as error:
+            raise ValueError(f"{where}: tests: {error}") from None
+        if other:
+            lookup(config, "datasets", other, f"{where}: tests")
+            check_split(config, other, "test", f"{where}: tests")
+    normals(config, name)

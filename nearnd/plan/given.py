@@ -1,0 +1,30 @@
+"""The run of a config that is given on a command line, as snakemake reads it."""
+
+import os
+from pathlib import Path
+
+from nearnd import catalog
+from nearnd.plan.run import Run
+from nearnd.plan.start import check_schema
+
+BASE = Path(__file__).parents[2]  # where the Snakefile lies
+
+
+def run(files: list[Path], values: list[str]) -> Run:
+    """`--configfile` and `--config` over config/config.yaml. ValueError naming what is wrong.
+
+    The user's folders need not be there any more.
+    """
+    from snakemake.utils import update_config
+
+    config: dict = {}
+    for file in (BASE / "config" / "config.yaml", *files):
+        found = catalog.load(file) or {}
+        if not isinstance(found, dict):
+            raise ValueError(f"{file} holds {found!r:.60}; it may hold settings: `run: [own]`")
+        update_config(config, found)
+    update_config(config, catalog.from_arguments(values))
+    whole = catalog.whole(BASE / "config" / "catalog", config)
+    check_schema(whole, BASE)
+    os.environ.setdefault("NEARND_DEVICE", whole["device"])
+    return Run(whole)
