@@ -28,7 +28,7 @@ def show(folder: Path = Path()) -> str:
     from nearnd.files.tables import load_table
     from nearnd.report import words
 
-    summary, index = folder / path("summary"), ["dataset", "method", "test", "runs"]
+    summary, index = folder / path("summary"), ["dataset", "method", "test", "images", "runs"]
     if not summary.parent.exists():
         raise ValueError(f"there is no {summary} yet: run `snakemake --cores all` first")
     table = load_table(summary, *index, "metric", "mean", "sd") if summary.exists() else None
@@ -52,7 +52,8 @@ def show(folder: Path = Path()) -> str:
     places = {name: RESULTS / name for name in ("tables", "figures", "scores")}
     places["report"] = Path(path("report"))
     found = [f"  {name:8s} {at}" for name, at in places.items() if (folder / at).exists()]
-    return f"{wide}\n(percent; ± over seeds)\n\n" + "\n".join(found)
+    words = "percent; ± over seeds; images: of the smaller group, on few a number says little"
+    return f"{wide}\n({words})\n\n" + "\n".join(found)
 
 
 def export_method(options) -> None:

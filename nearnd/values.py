@@ -21,7 +21,7 @@ COUNTS = """
     snapshots steps tail width widths
 """
 SHARES = "dropout ema freeze grey momentum nu share smoothing train"
-POSITIVE = "beta_max c rho sigma_max sigma_min std temperature"
+POSITIVE = "beta_max c power rho sigma_max sigma_min std temperature"
 RANGES: dict[str, Range] = {
     **dict.fromkeys(COUNTS.split(), (1, NO_END)),
     **dict.fromkeys(SHARES.split(), (0, 1)),

@@ -302,13 +302,15 @@ def test_what_is_cut_off_or_something_else_is_refused(good, tmp_path):
         ({}, "weights is not given"),
         ({"weights": "a.pth", "take": "average"}, "take is 'average'; it may be ema or model"),
         ({"weights": "a.pth", "model": {"sigma_max": "data"}}, "must be the number of the"),
-        ({"weights": "a.pth", "model": {"sde": "smld"}}, "it may be one of ve, vp, subvp"),
+        ({"weights": "a.pth", "model": {"sde": "smld"}}, "it may be ve or vp or subvp"),
         ({"weights": "a.pth", "model": {"nff": 3}}, "nff"),
         ({"weights": "a.pth", "model": {"kind": "checkpoint"}}, "model is of kind checkpoint"),
     ],
 )
 def test_an_entry_that_cannot_work_is_named(entry, words):
     with pytest.raises((ValueError, TypeError), match=words):
+        plugins.check_entry("generators", "", {"kind": "checkpoint", **entry})
+        plugins.check_entry("generators", "", {"kind": "score_sde"} | entry.get("model", {}))
         plugins.call("generators", {"kind": "checkpoint", **entry}, "check")
 
 

@@ -87,6 +87,13 @@ MISTAKES = [
         "generator": "digits_ve", "compare": ["heun"], "step": 7}}}},
      r"digits_samplers: samplers step is 7, of which digits_ve has no snapshot"),
     ({"generators": {"ve_high": {"steps": 900}}}, r"ve_high: snapshots is .*none is a step from 1"),
+    ({"drawings": {"roc": {"methods": ["x"]}}}, r"digits: roc: unknown methods 'x'; there is fit"),
+    ({"drawings": {"roc": {"near": "x.test"}}}, r"digits: roc: unknown near 'x.test'; there is"),
+    ({"experiments": {"e": {"dataset": "glyphs32", "normals": ["A"], "methods": ["pixels"],
+                            "tests": ["glyphs.test"]}}, "run": ["e"]},
+     r"e: tests: images of glyphs.test have 8 pixels a side, those of glyphs32 32, and detector p"),
+    ({"experiments": {"e": {"dataset": "glyphs32", "normals": ["A"], "methods": ["oe"]}},
+      "run": ["e"]}, r"fakes: glyphs: images of glyphs have 8 pixels a side, those of glyphs32 32"),
     # what only `build` knows
     ({"scores": {"knn2": {"distance": "cosinus"}}}, r"scores: knn2: distance is 'cosinus'"),
     ({"datasets": {"digits": {"part": "half"}}}, r"datasets: digits: .*part is 'half'"),
@@ -161,6 +168,17 @@ def test_what_the_schema_refuses_is_one_sentence(whole, change, words):
     with pytest.raises(ValueError, match=words) as error:
         check_whole(over(whole, change), ROOT)
     assert "\n" not in str(error.value)
+
+
+def test_what_has_no_training_images_cannot_be_normal(whole, tmp_path):
+    for folder in ("train/good", "test/good", "test/bad"):
+        (tmp_path / folder).mkdir(parents=True)
+        for i in range(2):
+            (tmp_path / folder / f"{i}.png").write_bytes(b"")
+    own = {"kind": "image_folder", "path": str(tmp_path)}
+    e = {"dataset": "own", "normals": ["bad"], "methods": ["pixels"]}
+    with pytest.raises(ValueError, match="normals: bad has no training images in own, only good"):
+        check(over(whole, {"datasets": {"own": own}, "experiments": {"e": e}, "run": ["e"]}))
 
 
 def test_a_class_name_that_repeats_its_end_is_refused(tmp_path):

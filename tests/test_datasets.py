@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nearnd import plugins
 from nearnd.datasets import digits, glyphs, image_folder, wbc
 from nearnd.datasets._split import stratified
 
@@ -89,8 +90,8 @@ def test_digits_split_seed_changes_the_split_and_nothing_else():
 
 
 def test_digits_part_must_be_known():
-    with pytest.raises(ValueError, match="development, test"):
-        digits.build(part="validation").read({})
+    with pytest.raises(ValueError, match="development or test"):
+        plugins.check_entry("datasets", "", {"kind": "digits", "part": "validation"})
 
 
 # ---- glyphs ----

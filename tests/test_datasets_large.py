@@ -471,8 +471,8 @@ def test_dtd_partitions_cut_the_same_images_in_other_ways(tmp_path):
     assert not found[1] & found[2]
     more, _ = read("dtd", tmp_path, textures(), val=True)
     assert counts(more["train"]) == [3] * 47
-    with pytest.raises(ValueError, match="partition is 11, it may be 1 to 10"):
-        dtd.build(partition=11).read({})
+    with pytest.raises(ValueError, match="partition is 11; it may be a whole number from 1 to 10"):
+        plugins.check_entry("datasets", "", {"kind": "dtd", "partition": 11})
 
 
 # ---- an own folder with masks ----

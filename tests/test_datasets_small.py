@@ -432,7 +432,7 @@ def test_grey_sets_can_stand_beside_colour_ones(kind, tmp_path):
     assert np.array_equal(images[..., 0], images[..., 2])
     assert images.mean() == pytest.approx(truth["test"][0].mean(), abs=3)
     with pytest.raises(ValueError, match="RGB or L"):
-        build(kind, mode="CMYK").read(archives(files))
+        plugins.check_entry("datasets", "", {"kind": kind, "mode": "CMYK"})
 
 
 @pytest.mark.parametrize("kind", ["cifar10", "cifar100", "svhn", "tiny_imagenet"])

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from nearnd import plugins
 from nearnd.contracts import Images, silent
 from nearnd.detectors import binary, colour, frozen, pixels
 from nearnd.detectors._freeze import freeze as freeze_blocks
@@ -351,9 +352,9 @@ def test_bad_input_is_named(backbone, channels, tmp_path):
     with pytest.raises(ValueError, match="call fit or load first"):
         frozen.build().embed(images)
     with pytest.raises(ValueError, match="optimizer is 'adam'"):
-        binary.build(optimizer="adam")
+        plugins.check_entry("detectors", "", {"kind": "binary", "optimizer": "adam"})
     with pytest.raises(ValueError, match="freeze is 6"):
-        binary.build(freeze=6)
+        plugins.check_entry("detectors", "", {"kind": "binary", "freeze": 6})
     with pytest.raises(ValueError, match="not the file of a `binary` detector"):
         binary.build().load(backbone)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from nearnd import plugins
 from nearnd.files.arrays import load_tensors, save_tensors
 from nearnd.generators._data import largest_distance, to_float, to_uint8
 from nearnd.generators._noise import ImageNoise
@@ -153,13 +154,14 @@ def test_noise_is_standard_normal_and_belongs_to_the_seed():
         ({"continuous": False, "likelihood": True}, "likelihood: true is defined with continuous"),
         ({"num_scales": 500}, "num_scales is 500, which is for continuous: false"),
         ({"network": {"nf": 8}}, "nf stand beside network"),
-        ({"sde": "smld"}, "sde is 'smld'; it may be one of ve, vp, subvp"),
+        ({"sde": "smld"}, "sde is 'smld'; it may be ve or vp or subvp"),
         ({"sigma_max": "auto"}, "sigma_max is 'auto'"),
         ({"precision": "fp16"}, "precision is 'fp16'"),
     ],
 )
 def test_unknown_settings_are_named(option, words):
     with pytest.raises(ValueError, match=words):
+        plugins.check_entry("generators", "", {"kind": "score_sde", **option})
         build(**option)
 
 

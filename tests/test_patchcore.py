@@ -83,7 +83,7 @@ def test_the_coreset_as_a_bank_keeps_whole_images_and_says_what_is_wrong():
     with pytest.raises(ValueError, match="1 of 40 rows are not finite"):
         plugins.build("banks", {"kind": "coreset"})(embedding, seed=0)
     with pytest.raises(ValueError, match=r"share is 1\.5"):
-        plugins.build("banks", {"kind": "coreset", "share": 1.5})
+        plugins.check_entry("banks", "", {"kind": "coreset", "share": 1.5})
 
 
 def test_distances_are_those_of_a_plain_computation_also_far_from_zero():

@@ -1,6 +1,7 @@
 """What the plan answers to the rules, without snakemake and without a file."""
 
 import copy
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -205,6 +206,21 @@ def test_targets_have_names_but_never_one_of_a_rule():
     named = targets.named(run, {"toy"})
     assert "toy" not in named
     assert named["per_class_toy"] == path("table", experiment="toy", drawing="per_class")
+
+
+def test_a_folder_whose_name_is_no_text_is_named_before_any_job(tmp_path):
+    """Snakemake writes down the names of inputs."""
+    odd = os.fsencode(tmp_path) + b"/good/d\xff"
+    os.makedirs(odd)
+    for at in (os.fsencode(tmp_path) + b"/good", odd):
+        with open(at + b"/a.png", "wb"):
+            pass
+    own = {"kind": "image_folder", "path": str(tmp_path)}
+    run = run_of(datasets={"own": own}, experiments={"own": {"dataset": "own", "normals": "each",
+                 "methods": ["pixels"]}}, run=["own"])  # fmt: skip
+    (sentence,) = missing.missing_files(run)
+    assert sentence.startswith("datasets: own: the name of the folder b'")
+    assert r"good/d\xff' is not UTF-8" in sentence
 
 
 def test_a_run_lists_what_is_missing_once_for_all(tmp_path, monkeypatch):

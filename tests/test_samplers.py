@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from nearnd import config, plugins
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators._sde import VE, VP, SubVP, over
 from nearnd.generators.score_sde import build
-from nearnd.samplers import pc
 
 HERE = torch.device("cpu")
 
@@ -22,7 +22,9 @@ def draw(sde, score, noise, kind, **settings):
 
 
 def check(entry, sde, continuous=True):
-    """As a generator of this SDE does."""
+    """As the check of a config and a generator of this SDE do."""
+    if isinstance(entry, dict) and "kind" in entry:
+        plugins.check_entry("samplers", "", entry)
     build(sampler=entry, sde=sde, continuous=continuous)
 
 
@@ -109,9 +111,9 @@ def test_exact_score_of_a_gaussian_gives_back_its_law(sde, name):
 
 def test_every_predictor_and_corrector_is_tested():
     settings = [entry for entry, _ in LAWFUL.values() if entry["kind"] == "pc"]
-    for name, known in (("predictor", pc.PREDICTORS), ("corrector", pc.CORRECTORS)):
-        default = plugins.defaults("samplers", "pc")[name]
-        assert {entry.get(name, default) for entry in settings} == set(known)
+    for name in ("predictor", "corrector"):
+        known, default = plugins.types("samplers", "pc")[name], plugins.defaults("samplers", "pc")
+        assert {entry.get(name, default[name]) for entry in settings} == set(get_args(known))
 
 
 def exact_flow(sde, z, s0, sigma):
@@ -294,9 +296,13 @@ def test_the_last_step_returns_the_denoised_image():
         ({"kind": "pc", "corrector": "none", "snr": 0.1}, "ve", "snr does not go with corrector"),
         ({"kind": "pc", "corrector": "ald", "norms": "batch"}, "ve", "norms does not go with"),
         ({"kind": "pc", "predictor": "none", "corrector": "none"}, "ve", "predictor: none"),
-        ({"kind": "pc", "predictor": "euler"}, "ve", "predictor is 'euler'; it may be one of"),
+        (
+            {"kind": "pc", "predictor": "euler"},
+            "ve",
+            "predictor is 'euler'; it may be reverse_diffusion or",
+        ),
         ({"kind": "pc", "predictor": "ancestral"}, "subvp", "it goes with sde: ve or vp"),
-        ({"kind": "heun", "rho": float("inf")}, "ve", "rho is inf; it may be a number from 0"),
+        ({"kind": "heun", "rho": float("inf")}, "ve", "rho is inf; it may be a number above 0"),
         (
             {"kind": "pc", "predictor": "ancestral", "probability_flow": True},
             "ve",

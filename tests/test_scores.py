@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nearnd import plugins
 from nearnd.banks import full
 from nearnd.jobs import neighbours
 from nearnd.scores import knn
@@ -141,7 +142,7 @@ def test_errors_say_what_to_change():
     with pytest.raises(ValueError, match="k is 4, but the bank has only 3 images"):
         score(bank, queries, k=4)
     with pytest.raises(ValueError, match="distance is 'manhattan'"):
-        score(bank, queries, distance="manhattan")
+        plugins.check_entry("scores", "", {"kind": "knn", "distance": "manhattan"})
     with pytest.raises(ValueError, match=r"no 'patches'; it has \['features'\]"):
         score(bank, queries, feature="patches")
     queries[1, 0] = np.nan

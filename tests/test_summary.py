@@ -29,7 +29,8 @@ def metrics() -> pd.DataFrame:
         pairs = zip(("rest", "x", "y", "z"), values, strict=True)
         rows += [(*run, "auroc", anomaly, value) for anomaly, value in pairs]
         rows.append((*run, "fpr95", "rest", 0.25))
-    return pd.DataFrame(rows, columns=[*summary.RUN, "metric", "anomaly", "value"])
+    table = pd.DataFrame(rows, columns=[*summary.RUN, "metric", "anomaly", "value"])
+    return table.assign(n_normal=36, n_anomaly=[20 if n == "a" else 90 for n in table["normal"]])
 
 
 def row(table: pd.DataFrame, metric: str) -> pd.Series:
@@ -38,6 +39,7 @@ def row(table: pd.DataFrame, metric: str) -> pd.Series:
 
 def test_summary_by_hand(metrics):
     table = summary.summary(metrics, CLOSENESS)
+    assert set(table["images"]) == {20}
     expected = ["auroc_one_vs_rest", "auroc_bottom1", "auroc_clp", "fpr95"]
     assert list(table["metric"]) == expected
     assert (table["runs"] == 2).all()
@@ -155,7 +157,7 @@ def test_a_group_is_the_mean_over_its_datasets(metrics):
 def test_the_header_of_fpr95_says_what_is_positive(tmp_path):
     (tmp_path / "results" / "tables").mkdir(parents=True)
     names = {"dataset": "d", "method": "m", "test": "test", "metric": ["auroc", "fpr95"]}
-    table = pd.DataFrame(names | {"mean": [0.9, 0.2], "sd": [0.1, 0.1], "runs": 2})
+    table = pd.DataFrame(names | {"mean": [0.9, 0.2], "sd": [0.1, 0.1], "runs": 2, "images": 36})
     table.to_csv(tmp_path / "results" / "tables" / "summary.csv", index=False)
     assert "| auroc" in show(tmp_path)
     assert "| fpr95 (positive: normal) " in show(tmp_path)

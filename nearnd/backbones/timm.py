@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from nearnd.contracts import Progress
 from nearnd.files.fetch import fetch, mirrors, verify
+from nearnd.files.header import brief
 
 FILES = {
     "weights": {
@@ -159,8 +160,7 @@ def _from_arrays(network, arrays: dict, file: Path):
         network.load_pretrained(copy)
     except Exception as error:  # of many types, where arrays are missing or of other shapes
         raise ValueError(
-            f"{file} does not fit {network.pretrained_cfg['architecture']}"
-            f" ({type(error).__name__}: {error})"
+            f"{file} does not fit {network.pretrained_cfg['architecture']} ({brief(error)})"
         ) from error
     return network
 

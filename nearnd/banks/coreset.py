@@ -18,10 +18,6 @@ def build(
     """Keeps a `share` of the images, or a number of `rows` (all, if there are fewer), chosen by
     their array `feature`; arrays with more axes are flattened. See nearnd/networks/coreset.py for
     `projection` and `anchors`. All arrays of a kept image are kept."""
-    if not 0 < share <= 1:
-        raise ValueError(f"banks: coreset: share is {share}, it must be above 0 and at most 1")
-    if rows is not None and rows < 1:
-        raise ValueError(f"banks: coreset: rows is {rows}, it must be at least 1")
 
     def thinned(embedding: Embedding, *, seed: int) -> Embedding:
         from nearnd.networks.coreset import coreset, share_of

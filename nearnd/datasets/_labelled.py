@@ -25,10 +25,6 @@ def labelled(
     Grey becomes three equal channels if `mode` is "RGB". ids are "test/00017": the split and the
     position in the source. ValueError naming `source` if the labels do not fit.
     """
-    if mode not in ("RGB", "L"):
-        raise ValueError(f"mode is {mode!r}, it must be RGB or L")
-    if size < 1:
-        raise ValueError(f"size is {size}, it must be at least 1")
     if labels.shape != pixels.shape[:1]:
         raise ValueError(
             f"{source} has {len(pixels)} images of the {split} split and labels"

@@ -20,6 +20,7 @@ ARCHIVES = {
 }
 LICENCE = "research use; cite Cimpoi et al. (2014)"
 CLASSES = listed("dtd")
+RANGES = {"partition": (1, 10)}
 
 
 def count(of, *, val: bool, **rest) -> dict[str, int]:
@@ -35,8 +36,6 @@ def build(archives, /, size: int = 256, partition: int = 1, val: bool = False, f
 
     ids are paths like banded/banded_0002.jpg; `fit` as in files/picture.py.
     """
-    if partition not in range(1, 11):
-        raise ValueError(f"dtd: partition is {partition}, it may be 1 to 10")
     files = Archive(archives["dtd-r1.0.1.tar.gz"], r"dtd/(images/.+\.jpg|labels/\w+\.txt)")
 
     def rows(split: str) -> list:

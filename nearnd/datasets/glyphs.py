@@ -29,6 +29,7 @@ FONTS = [
         *("Serif", "Serif-Bold", "Serif-Italic", "Serif-BoldItalic"),
     )
 ]
+RANGES = {"size": (4, 16_384), "per_class": (2, 100_000)}
 BLOCK = 4  # black-and-white dots per pixel, along each axis
 
 
@@ -55,8 +56,6 @@ def build(
     `turn` (degrees) and `shear` are standard deviations; `wobble` is the amplitude of a smooth
     bend as a share of the image side. `train` of each class are training images.
     """
-    if size < 4 or per_class < 2:
-        raise ValueError(f"glyphs: size {size} must be >= 4 and per_class {per_class} >= 2")
     pixels, ids = [], []
     for label, letter in enumerate(CLASSES):
         rng = np.random.default_rng([seed, label])

@@ -124,10 +124,6 @@ class ExposedBackbone(OnBackbone):
         OnBackbone.FACTS, code=either(whole(), NULL), loss=one_of(*LOSSES), radial=one_of(*RADIAL)
     )
 
-    def __post_init__(self):
-        self.one_of("loss", *LOSSES)
-        self.one_of("radial", *RADIAL)
-
     def penalty(self, backbone: nn.Module) -> Callable[[], Tensor | float]:
         """What is added to the loss, from the backbone as it is before the first step."""
         return lambda: 0.0

@@ -101,12 +101,6 @@ class Trained:
                 f"images are {pixels.shape[1:]}, this {self.kind} detector was trained on {right}"
             )
 
-    def one_of(self, name: str, *known: str) -> None:
-        """ValueError unless this option has one of these values."""
-        if (value := getattr(self, name)) not in known:
-            choice = ", ".join(known)
-            raise ValueError(f"{self.kind}: {name} is {value!r}, it must be one of {choice}")
-
     def save(self, path: Path) -> None:
         weights = networks.weights_of(self.fitted("save"))
         save_tensors(path, weights, detector=self.kind, **self.facts)

@@ -55,14 +55,6 @@ class Binary(OnBackbone):
 
     FACTS = extended(OnBackbone.FACTS, classes=whole(2, 2), normalise=BOOL)
 
-    def __post_init__(self):
-        self.one_of("optimizer", "sgd", "adamw")
-        self.one_of("schedule", "constant", "cosine")
-        if not 0 <= self.freeze <= 1:
-            raise ValueError(
-                f"binary: freeze is {self.freeze}, a share of the blocks between 0 and 1"
-            )
-
     def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1), shuffled together."""
         reals, fakes = given.pair("binary")

@@ -28,6 +28,7 @@ from nearnd.networks.wide_resnet import Block, WideResNet
 
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
+RANGES = {"percentile": (0, 100)}
 TRUNK = extended(
     networks.INPUT, depth=whole(10, 1000), width=whole(most=1000), dropout=number(0, 1)
 )
@@ -90,13 +91,6 @@ class LabelledClassifier(OnBackbone):
             raise ValueError(
                 f"classifier: depth is {self.depth}, it must be 6n + 4: 10, 16, ..., 40"
             )
-        if self.temperature <= 0 or self.eps < 0:
-            raise ValueError(
-                f"classifier: temperature is {self.temperature}, above 0; eps is {self.eps}, not"
-                " negative"
-            )
-        if not 0 < self.percentile <= 100:
-            raise ValueError(f"classifier: percentile is {self.percentile}, it must be in (0, 100]")
 
     def learn(self, given: Given) -> None:
         """Cross-entropy on the labels; then the value at which ReAct cuts features off. ValueError

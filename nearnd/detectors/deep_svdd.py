@@ -31,7 +31,6 @@ class DeepSVDD(Compact):
     batch: int = 200
 
     def __post_init__(self):
-        self.one_of("objective", "one_class", "soft_boundary")
         if not 0 < self.nu < 1:
             raise ValueError(f"deep_svdd: nu is {self.nu}, a share of the images between 0 and 1")
 

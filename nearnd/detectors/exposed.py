@@ -75,11 +75,6 @@ class Scratch(Trained):
         loss=one_of(*LOSSES), radial=one_of(*RADIAL), levels=several(several(number()), 2, 2),
     )  # fmt: skip
 
-    def __post_init__(self):
-        self.one_of("loss", *LOSSES)
-        self.one_of("radial", *RADIAL)
-        self.one_of("network", "lenet", "wide_resnet")
-
     def learn(self, given: Given) -> None:
         """Trains on normal images (label 0) against outliers (label 1)."""
         reals, _ = given.pair("exposed")

@@ -71,15 +71,10 @@ class PatchCore(OnBackbone):
     )  # fmt: skip
 
     def __post_init__(self):
-        for name in ("dimension", "k", "limit"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"patchcore: {name} is {value}, it must be at least 1")
-        if self.neighbourhood < 1 or self.neighbourhood % 2 == 0:
+        if self.neighbourhood % 2 == 0:
             raise ValueError(
                 f"patchcore: neighbourhood is {self.neighbourhood}, it must be an odd number"
             )
-        if not 0 < self.share <= 1:
-            raise ValueError(f"patchcore: share is {self.share}, it must be above 0 and at most 1")
 
     def learn(self, given: Given) -> None:
         """Fills the memory bank with a coreset of the normal images' patches."""

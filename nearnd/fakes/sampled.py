@@ -43,8 +43,6 @@ class Sampled:
 
     def __post_init__(self):
         self.stop = self.stop or {"factor": 5}
-        if self.levels not in ("own", "matched"):
-            raise ValueError(f"sampled: levels is {self.levels!r}; it may be own or matched")
         if self.patience is not None and (self.patience < 2 or "factor" not in self.stop):
             raise ValueError(
                 f"sampled: patience is {self.patience}; it may be a number of snapshots from 2 on,"

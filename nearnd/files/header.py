@@ -16,8 +16,16 @@ def check(facts: Any, schema: Schema, where: str | Path) -> None:
         return
     field = ".".join(map(str, error.absolute_path))
     text = f"{field}: {error.message}" if field else error.message
-    text = text if len(text) <= LONG else f"{text[:LONG]}..."
-    raise ValueError(f"{where} does not say what it should: {text}")
+    raise ValueError(f"{where} does not say what it should: {_short(text)}")
+
+
+def brief(error: Exception) -> str:
+    """What a library's error says, in a line."""
+    return _short(f"{type(error).__name__}: {error}".strip().partition("\n")[0])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONG else f"{text[:LONG]}..."
 
 
 def record(**fields: Schema) -> Schema:

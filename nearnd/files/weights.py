@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nearnd.files.header import brief
 from nearnd.files.regular import regular
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def read_weights(path: str | Path, harmless: list[tuple[type, str]] | None = Non
         ) from error
     except Exception as error:  # a damaged file raises errors of many types
         raise ValueError(
-            f"{path} cannot be read, it is cut off, damaged or no file of weights"
-            f" ({type(error).__name__}: {error})"
+            f"{path} cannot be read, it is cut off, damaged or no file of weights ({brief(error)})"
         ) from error
     return content
 

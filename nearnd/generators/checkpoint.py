@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Checkpoint:
 def build(
     weights: str = "",
     model: Mapping[str, Any] | None = None,
-    take: str = "ema",
+    take: Literal["ema", "model"] = "ema",
     sha256: str | None = None,
     sampler: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
@@ -84,10 +84,6 @@ def build(
     """
     if not weights:
         raise ValueError("weights is not given; it must be a checkpoint_<k>.pth, a link or a name")
-    if take not in ("ema", "model"):
-        raise ValueError(f"take is {take!r}; it may be ema or model")
-    if not isinstance(model, Mapping | None):
-        raise ValueError(f"model is {model!r}; it may be an entry of kind score_sde")
     entry = dict(model or {})
     if (kind := entry.pop("kind", "score_sde")) != "score_sde":
         raise ValueError(f"model is of kind {kind}; it may be an entry of kind score_sde")

@@ -92,8 +92,7 @@ def create(facts: dict[str, Any], state: dict[str, Tensor] | None = None) -> nn.
         )  # fmt: skip
     except Exception as error:  # timm's networks raise errors of many types
         raise ValueError(
-            f"timm cannot build {name} with kwargs {facts['kwargs']} ({type(error).__name__}:"
-            f" {error})"
+            f"timm cannot build {name} with kwargs {facts['kwargs']} ({header.brief(error)})"
         ) from error
 
 
@@ -138,7 +137,7 @@ def rebuilt(
         net = build()
         net.load_state_dict(tensors)
     except Exception as error:  # networks raise errors of many types where a size is wrong
-        what = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        what = error if isinstance(error, ValueError) else header.brief(error)
         raise ValueError(f"{path} does not hold the weights it names: {what}{AGAIN}") from error
     return net.eval()
 

@@ -67,7 +67,7 @@ def view(pixels: np.ndarray, how: View, *, random: bool = False) -> Tensor:
 @cache  # once a job
 def _tell(side: int, resize: int, crop: int) -> None:
     """Warns of what a network cannot see of images with that side."""
-    if side > resize:
+    if side >= 2 * resize:
         log.warning(
             f"images of {side} pixels are shrunk to {resize} before the network sees them: a `size`"
             f" of the dataset above {resize} shows it no more; take a backbone with a larger input"

@@ -3,8 +3,17 @@
 from typing import Any
 
 from nearnd import plugins
-from nearnd.config import DEFAULTS, classes, constant, lookup, normals, with_sampler
+from nearnd.config import (
+    DEFAULTS,
+    arguments,
+    classes,
+    constant,
+    lookup,
+    normals,
+    with_sampler,
+)
 from nearnd.plan.check_stop import check_snapshot
+from nearnd.plan.dataset_sizes import options
 from nearnd.report.reads import has_map
 from nearnd.tasks import Normal, TestSet
 
@@ -77,6 +86,15 @@ def _check_drawing(config: dict[str, Any], where: str, drawing: str, parts: list
     """That the experiments behind a drawing have what it shows."""
     reads = constant(config, "drawings", drawing, "READS", [])
     methods = [method for part in parts for method in part["methods"]]
+    tests = ["test", *(test for part in parts for test in part.get("tests", []))]
+    rows = [config["methods"][m].get("row", m) for m in methods if m in config["methods"]]
+    there = {"far": tests, "near": tests, "test": tests}
+    there |= {key: [*methods, *rows] for key in ("methods", "method", "reference")}
+    for key, known in there.items():
+        asked = config["drawings"][drawing].get(key) or []
+        for name in [asked] if isinstance(asked, str) else asked:
+            if name not in known:
+                raise plugins.unknown(key, name, dict.fromkeys(known), f"{where}: {drawing}")
     if "samplers" in reads and not any("samplers" in part for part in parts):
         raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
     if "samplers" not in reads and not methods:
@@ -116,4 +134,26 @@ def check_experiment(config: dict[str, Any], name: str) -> None:
         if other:
             lookup(config, "datasets", other, f"{where}: tests")
             check_split(config, other, "test", f"{where}: tests")
-    normals(config, name)
+            _check_size(config, entry, other, test, where)
+    trained = plugins.call("datasets", arguments(config, "datasets", entry["dataset"]), "trained")
+    for normal in normals(config, name):
+        if trained is not None and not any(map(Normal.parse(normal).holds, trained)):
+            raise ValueError(
+                f"{where}: normals: {normal} has no training images in {entry['dataset']}, only"
+                f" {', '.join(trained)} can be normal"
+            )
+
+
+def _check_size(config, entry: dict[str, Any], other: str, test: str, where: str) -> None:
+    """That a detector which looks at images as they are gets them all in one size."""
+    sizes = [options(config, "datasets", d).get("size") for d in (entry["dataset"], other)]
+    if None in sizes or sizes[0] == sizes[1]:
+        return
+    for method in entry["methods"]:
+        detector = config["methods"][method]["detector"]
+        if "backbone" not in config["detectors"][detector]:
+            raise ValueError(
+                f"{where}: tests: images of {test} have {sizes[1]} pixels a side, those of"
+                f" {entry['dataset']} {sizes[0]}, and detector {detector} of method {method} cannot"
+                " compare them: give both the same `size` (datasets)"
+            )

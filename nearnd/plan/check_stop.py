@@ -25,9 +25,17 @@ def check_until(config: dict[str, Any], name: str) -> None:
 
 
 def check_fakes(run: Run, experiment: str, name: str) -> None:
-    """That a generator's training comes to what fakes stop at, and that the distances which are
-    read are of enough images."""
+    """That fakes are of the size of the normal images, that their generator's training comes to
+    where they stop, and that the distances which are read are of enough images."""
     config, entry = run.config, run.config["fakes"][name]
+    dataset = config["experiments"][experiment]["dataset"]
+    if "dataset" in entry:
+        sizes = [options(config, "datasets", d).get("size") for d in (entry["dataset"], dataset)]
+        if None not in sizes and sizes[0] != sizes[1]:
+            raise ValueError(
+                f"fakes: {name}: images of {entry['dataset']} have {sizes[0]} pixels a side, those"
+                f" of {dataset} {sizes[1]}; give both the same `size` (datasets)"
+            )
     generator, stop = entry.get("generator"), entry.get("stop")
     if generator is None or not isinstance(stop, dict):
         return

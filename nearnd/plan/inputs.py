@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nearnd import plugins
-from nearnd.files.image_folders import pictures
+from nearnd.files.image_folders import is_text, pictures
 from nearnd.files.paths import path
 from nearnd.plan import archives
 from nearnd.plan.run import Run
@@ -148,8 +148,11 @@ RULES = {
 
 def folders(run: Run, section: str, name: str) -> list[str]:
     """The user's own folders behind an entry: a change of a picture in them makes its images
-    again."""
-    return plugins.call(section, run.entry(section, name), "inputs") or []
+    again. ValueError for a name that snakemake cannot write down."""
+    found = plugins.call(section, run.entry(section, name), "inputs") or []
+    if odd := [os.fsencode(folder) for folder in found if not is_text(folder)]:
+        raise ValueError(f"the name of the folder {odd[0]!r} is not UTF-8; rename it")
+    return found
 
 
 def outside(run: Run, section: str, name: str) -> list[str]:

@@ -5,6 +5,7 @@ import logging
 from nearnd import plugins
 from nearnd.plan import archives
 from nearnd.plan.dataset_sizes import Counts, options
+from nearnd.plan.inputs import folders
 from nearnd.plan.run import Run
 
 log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users see it
@@ -25,10 +26,10 @@ def missing_files(run: Run) -> list[str]:
     """One sentence for each file that an entry of the run names, and each archive that cannot be
     fetched, which is not there: says which, and where to get it."""
     sentences = []
-    for section, name in run.named:
+    for section, name in (*run.named, *(("datasets", name) for name in run.datasets)):
         try:
             run.outside(section, name)
-            plugins.call(section, run.entry(section, name), "inputs")
+            folders(run, section, name)
             if section == "fakes":
                 ready_made(run, name)
         except ValueError as error:

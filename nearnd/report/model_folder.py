@@ -21,6 +21,7 @@ import pandas as pd
 from nearnd import plugins
 from nearnd.contracts import score_of
 from nearnd.files.arrays import load_rows
+from nearnd.files.header import brief
 from nearnd.files.regular import regular
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.jobs.threads import set_threads
@@ -134,7 +135,7 @@ def named(path: Path) -> Iterator[None]:
     except (MemoryError, OSError, ImportError):  # of the machine
         raise
     except Exception as error:  # damaged files and weights raise errors of every type
-        words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        words = str(error)[:800] if isinstance(error, ValueError) else brief(error)
         raise ValueError(f"{path} cannot be used: {words}") from error
 
 

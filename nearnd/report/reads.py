@@ -360,8 +360,8 @@ READS = {
     "maps": Read(
         "list of dicts, one for each task and each method whose score or detector gives maps:"
         " dataset, normal, method, seed; of the dataset's own test images pixels, masks (or None),"
-        " class, is_anomaly (N,), map (N, h, w), and share: the part of the image's side, around its"
-        " centre, that the map covers",
+        " class, is_anomaly (N,), map (N, h, w), and share: the part of the image's side, around"
+        " its centre, that the map covers",
         _maps,
         _each(_map),
     ),

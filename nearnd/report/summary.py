@@ -138,19 +138,24 @@ def summary(
     closeness: pd.DataFrame | None = None,
     slices: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """dataset, method, test, metric, mean, sd, runs, sd_classes, values in [0, 1].
+    """dataset, method, test, metric, mean, sd, runs, sd_classes, images, values in [0, 1].
 
     metric is auroc_one_vs_rest, auroc_bottom1, auroc_same_class (against fakes of the normal
     class), auroc_clp (with a closeness table), and every other metric of the table (one-vs-rest).
     With a table of slices, test is also a slice and a mean of slices, see `sliced`.
     sd: over seeds, of the mean over classes. sd_classes: over normal classes, of the mean over
-    seeds. NaN where there is only one.
+    seeds. NaN where there is only one. images: of the smaller of the two groups, normal and
+    anomalous, in the class where it is smallest.
     """
     rows = values(metrics, closeness, slices)
     table = over_seeds(rows, *ROW, "metric")
     classes = rows.groupby([*ROW, "metric", "normal"], sort=False)["value"].mean()
     classes = classes.groupby([*ROW, "metric"], sort=False).std().rename("sd_classes")
     table = table.merge(classes.reset_index(), on=[*ROW, "metric"])
+    sizes = metrics[metrics["anomaly"] == REST].groupby(ROW)[["n_normal", "n_anomaly"]].min()
+    least = sizes.min(axis=1).to_dict()
+    whose = table[ROW].assign(test=table["test"].str.split("/").str[0])  # also of a slice
+    table["images"] = [least.get(key) for key in whose.itertuples(index=False, name=None)]
     # Rows of one method together, in the order in which the experiment lists them
     return rows[ROW].drop_duplicates().merge(table, on=ROW)
 

@@ -6,7 +6,6 @@ import math
 from itertools import pairwise
 
 from nearnd.contracts import Sampler
-from nearnd.samplers._settings import number, whole
 
 TOY = {"steps": 40}
 
@@ -20,8 +19,6 @@ def build(*, steps: int = 18, eta: float = 0.0, rho: float = 7.0) -> Sampler:
     `eta`: how much noise is taken away and put back, 0 for the ODE, 1 for the reverse SDE; as
     Langevin steps do, it corrects what the network left behind. `rho`: see `noise_levels`.
     """
-    whole("dpm_solver", steps=steps)
-    number("dpm_solver", eta=eta, rho=rho)
 
     def sample(sde, score, noise):
         from nearnd.samplers._sigma_space import denoiser, noise_levels

@@ -5,7 +5,6 @@ import math
 from itertools import pairwise
 
 from nearnd.contracts import Sampler
-from nearnd.samplers._settings import number, whole
 
 TOY = {"steps": 40}
 
@@ -18,8 +17,6 @@ def build(*, steps: int = 18, churn: float = 0.0, rho: float = 7.0) -> Sampler:
     1 + churn/steps, at most sqrt(2): it lets the network correct what it left behind at higher
     levels; 0 is deterministic. `rho`: see `noise_levels`. steps 18 is EDM's for CIFAR-10.
     """
-    whole("heun", steps=steps)
-    number("heun", churn=churn, rho=rho)
 
     def sample(sde, score, noise):
         from nearnd.samplers._sigma_space import denoiser, noise_levels

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from nearnd.contracts import Sampler
-from nearnd.samplers._settings import number, switch, together
+from nearnd.samplers._settings import together
 
 PILOT = 8  # images
 LONGEST = 0.1  # step in t; longer ones can pass by accident, where the error changes its sign
@@ -21,8 +21,6 @@ def build(*, tolerance: float = 1e-5, denoise: bool = True) -> Sampler:
     denoise: end with the posterior mean at the smallest time, the one call more.
     The sampler raises FloatingPointError if no step is short enough.
     """
-    number("ode", tolerance=tolerance)
-    switch("ode", denoise=denoise)
 
     def sample(sde, score, noise):
         import torch

@@ -1,24 +1,24 @@
 """Predictor-corrector sampling: Langevin steps at each noise level, then one step of the reverse
 SDE (score_sde, algorithm 1 in the order of its code: corrector first)."""
 
-from typing import Any
+from typing import Any, Literal
 
 from nearnd.contracts import Sampler
-from nearnd.samplers._settings import number, switch, together, whole, word
+from nearnd.samplers._settings import together
 
-PREDICTORS = ("reverse_diffusion", "euler_maruyama", "ancestral", "none")
-CORRECTORS = ("langevin", "ald", "none")
 TOY = {"steps": 300}
 
 
 def build(
     *,
     steps: int = 1000,
-    predictor: str = "reverse_diffusion",
-    corrector: str = "langevin",
+    predictor: Literal[
+        "reverse_diffusion", "euler_maruyama", "ancestral", "none"
+    ] = "reverse_diffusion",
+    corrector: Literal["langevin", "ald", "none"] = "langevin",
     snr: float = 0.16,
     corrections: int = 1,
-    norms: str = "image",
+    norms: Literal["image", "batch"] = "image",
     probability_flow: bool = False,
     denoise: bool = True,
 ) -> Sampler:
@@ -32,12 +32,6 @@ def build(
     probability_flow: predict with the ODE, without noise.
     denoise: return the mean of the last step (the official default), not the sample.
     """
-    whole("pc", steps=steps, corrections=corrections)
-    number("pc", snr=snr)
-    switch("pc", probability_flow=probability_flow, denoise=denoise)
-    word("pc", PREDICTORS, predictor=predictor)
-    word("pc", CORRECTORS, corrector=corrector)
-    word("pc", ("image", "batch"), norms=norms)
 
     def sample(sde, score, noise):
         import torch

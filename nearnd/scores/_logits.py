@@ -1,4 +1,4 @@
-"""Logits out of an embedding, checked; and what a classifier's scores share."""
+"""Logits out of an embedding, checked."""
 
 import numpy as np
 
@@ -20,10 +20,3 @@ def logits_of(embedding: Embedding, feature: str, whose: str = "query") -> np.nd
             f"{feature!r} of a {whose} is not finite; see the log of the detector's training"
         )
     return logits.astype(np.float64)
-
-
-def positive(temperature: float, kind: str) -> float:
-    """The temperature, or ValueError unless it is above 0."""
-    if temperature <= 0:
-        raise ValueError(f"{kind}: temperature is {temperature!r}, it must be a number above 0")
-    return temperature

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
-from nearnd.scores._logits import logits_of, positive
+from nearnd.scores._logits import logits_of
 
 READS = ["logits"]
 BANK = False
@@ -16,12 +16,11 @@ def build(feature: str = "logits", temperature: float = 1.0) -> Score:
     `feature` names the logits f, (N, K); "react" are those after ReAct, of the `classifier`.
     ValueError for fewer than two classes.
     """
-    t = positive(temperature, "energy")
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         from scipy.special import logsumexp
 
         f = logits_of(queries, feature)  # (N, K)
-        return (-t * logsumexp(f / t, axis=1)).astype(np.float32)  # (N,)
+        return (-temperature * logsumexp(f / temperature, axis=1)).astype(np.float32)  # (N,)
 
     return score

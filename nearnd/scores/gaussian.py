@@ -1,5 +1,7 @@
 """Mahalanobis distance to a Gaussian fitted to the normal features."""
 
+from typing import Literal
+
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
@@ -8,7 +10,9 @@ from nearnd.scores._features import in_chunks, pair
 READS = ["features"]
 
 
-def build(covariance: str = "ledoit_wolf", feature: str = "features") -> Score:
+def build(
+    covariance: Literal["ledoit_wolf", "empirical"] = "ledoit_wolf", feature: str = "features"
+) -> Score:
     """score(x) = (x - m)' S^-1 (x - m), in float64, with mean m and covariance S of the bank.
 
     covariance "ledoit_wolf": S = (1 - a) C + a (tr C / D) I with the sample covariance C and the
@@ -18,10 +22,6 @@ def build(covariance: str = "ledoit_wolf", feature: str = "features") -> Score:
 
     S is never formed: memory is that of the bank and of min(M, D) directions of length D.
     """
-    if covariance not in ("ledoit_wolf", "empirical"):
-        raise ValueError(
-            f"covariance is {covariance!r}; a gaussian score takes 'ledoit_wolf' or 'empirical'"
-        )
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         b, x = pair(bank, queries, feature)

@@ -23,9 +23,6 @@ def build(
     The trees depend on the seed. A contamination only moves a threshold, so there is none.
     `standardise`, `pca`: see _shallow.prepared; the first does not change this score.
     """
-    for name, value in (("n_estimators", n_estimators), ("max_samples", max_samples)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; it takes a whole number of at least 1")
     check_pca(pca)
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Distance to the nearest normal training images."""
 
+from typing import Literal
+
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
@@ -11,7 +13,7 @@ READS = ["features"]
 
 def build(
     k: int = 2,  # FITYMI, after DN2
-    distance: str = "l2",  # FITYMI eq. 3; "cosine" is the variant of MSAD
+    distance: Literal["l2", "cosine"] = "l2",  # FITYMI eq. 3; "cosine" is the variant of MSAD
     feature: str = "features",
     power: float = 2,  # FITYMI eq. 3: squared distances, summed and not averaged
 ) -> Score:
@@ -22,12 +24,6 @@ def build(
     more axes are flattened. Raises ValueError for a bank of fewer than k rows, a name that the
     embedding does not have, or features that are not finite.
     """
-    if distance not in ("l2", "cosine"):
-        raise ValueError(f"distance is {distance!r}; a knn score takes 'l2' or 'cosine'")
-    if not isinstance(k, int) or k < 1:
-        raise ValueError(f"k is {k!r}; a knn score takes a whole number of at least 1")
-    if power <= 0:
-        raise ValueError(f"power is {power!r}; a knn score takes a number above 0")
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         b, x = pair(bank, queries, feature)

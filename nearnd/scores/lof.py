@@ -23,8 +23,6 @@ def build(
     times every image would be an anomaly, for they have no distance. `standardise`, `pca`: see
     _shallow.prepared. ValueError for a bank of `n_neighbors` different images or fewer.
     """
-    if not isinstance(n_neighbors, int) or n_neighbors < 1:
-        raise ValueError(f"n_neighbors is {n_neighbors!r}; it takes a whole number of at least 1")
     check_pca(pca)
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
-from nearnd.scores._logits import logits_of, positive
+from nearnd.scores._logits import logits_of
 
 READS = ["logits"]
 BANK = False
@@ -15,12 +15,11 @@ def build(feature: str = "logits", temperature: float = 1.0) -> Score:
 
     `feature` names the logits f, (N, K). ValueError for fewer than two classes.
     """
-    t = positive(temperature, "msp")
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         from scipy.special import softmax
 
-        p = softmax(logits_of(queries, feature) / t, axis=1)  # (N, K)
+        p = softmax(logits_of(queries, feature) / temperature, axis=1)  # (N, K)
         # The sum of the others, not 1 - max: confident images would all be rounded to 0
         return np.sort(p, axis=1)[:, :-1].sum(axis=1).astype(np.float32)  # (N,)
 

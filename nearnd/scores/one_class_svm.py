@@ -1,6 +1,7 @@
 """One-class support vector machine (Schölkopf et al. 2001) with a Gaussian kernel."""
 
 import logging
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +15,7 @@ log = logging.getLogger("nearnd")
 
 def build(
     nu: float = 0.1,  # Deep-SAD's and GT's code; an upper bound of the share of rejected images
-    gamma: float | str = "scale",  # the papers choose it with test anomalies
+    gamma: float | Literal["scale"] = "scale",  # the papers choose it with test anomalies
     limit: int = 5000,  # GT's code; the time grows with its square
     standardise: bool = False,
     pca: float | int | None = None,
@@ -30,10 +31,6 @@ def build(
     """
     if not 0 < nu <= 1:
         raise ValueError(f"nu is {nu!r}; a one_class_svm score takes a share above 0, at most 1")
-    if gamma != "scale" and not (isinstance(gamma, int | float) and gamma > 0):
-        raise ValueError(f"gamma is {gamma!r}; it takes 'scale' or a number above 0")
-    if limit < 1:
-        raise ValueError(f"limit is {limit!r}; a one_class_svm score takes at least 1 image")
     check_pca(pca)
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:

@@ -20,8 +20,6 @@ def build(data, /, show: Literal["far", "near", "closest"] = "far"):
 
     show: far (one-vs-rest), near (bottom-1) or closest (the nearest class).
     """
-    if show not in SHOWN:
-        raise ValueError(f"by_dataset: show is {show!r}; it may be one of {', '.join(SHOWN)}")
     values = settings(data, None, None, None)
     values = values[values["setting"] == SHOWN[show]]
     if values.empty:
