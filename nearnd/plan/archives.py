@@ -53,6 +53,7 @@ def outside(config: dict[str, Any], section: str, name: str) -> dict[str, tuple[
     spec, found = config[section][name], {}
     if section not in plugins.STAGES:  # drawings take no files
         return found
+    spec = plugins.defaults(section, spec["kind"]) | spec
     for argument, facts in plugins.constant(section, spec["kind"], "FILES", {}).items():
         value, words = spec.get(argument), facts.get("words", [])
         if not value or value in words:
