@@ -264,8 +264,6 @@ MAKERS = {
     "cifar100_c": make_cifar100_c,
     "mnist_c": make_mnist_c,
     "fmnist_c": make_fmnist_c,
-    "fitymi_cifar10": make_blocks("fitymi_cifar10", 10),
-    "fitymi_cifar100": make_blocks("fitymi_cifar100", 20),
     "cifar10_fsde": make_blocks("cifar10_fsde", 10),
 }
 kinds = pytest.mark.parametrize("kind", MAKERS)

@@ -281,7 +281,7 @@ def test_a_map_that_a_score_makes_of_bank_and_queries_is_what_drawings_get(tmp_p
     whole = catalog.whole(Path(__file__).parents[1] / "config" / "catalog")
     experiment = {"dataset": "digits", "normals": ["3"], "methods": ["pixels"]}
     whole["experiments"]["places"] = experiment | {"drawings": ["anomaly_maps"]}
-    asked = whole | {"run": ["places"], "seeds": [0]}
+    asked = whole | {"run": ["places"], "seeds": [0], "mirrors": []}
     plain = plugins.constant
 
     def stated(stage, kind, what, default=None):
@@ -317,4 +317,4 @@ def test_a_figure_of_maps_without_a_method_that_has_some_is_refused():
     bad = {"dataset": "digits", "normals": "each", "methods": ["pixels"]}
     whole["experiments"]["bad"] = bad | {"drawings": ["anomaly_maps"]}
     with pytest.raises(ValueError, match=r"anomaly_maps shows anomaly maps.*such as patchcore"):
-        check(whole | {"run": ["bad"], "seeds": [0]})
+        check(whole | {"run": ["bad"], "seeds": [0], "mirrors": []})

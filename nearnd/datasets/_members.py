@@ -7,6 +7,7 @@ machine.
 
 import gzip
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -70,7 +71,7 @@ def gunzipped(source: Path | bytes, name: str, most: int) -> bytes:
 
 
 def array(source: Path | bytes, name: str, shape: tuple, dtypes: Iterable[str]) -> np.ndarray:
-    """The array of a .npy: a memory map if `source` is a file, a view of the bytes if not.
+    """The array of a .npy: a memory map if `source` is a file.
 
     `shape` has None where any length will do. ValueError naming the file if it is truncated, a
     pickle, or of another shape or type.
@@ -78,11 +79,11 @@ def array(source: Path | bytes, name: str, shape: tuple, dtypes: Iterable[str]) 
     try:
         if isinstance(source, bytes):
             file = io.BytesIO(source)
-            sizes, fortran, dtype = HEADERS[np.lib.format.read_magic(file)](file)
-            if dtype.hasobject:
-                raise ValueError("it holds a pickle")
-            # the bytes that are there must do for what the header claims: no memory is taken
-            found = np.ndarray(sizes, dtype, source, file.tell(), order="F" if fortran else "C")
+            sizes, _, dtype = HEADERS[np.lib.format.read_magic(file)](file)
+            if math.prod(sizes) * dtype.itemsize > len(source):  # before memory is taken for it
+                raise ValueError(f"{dtype} {sizes} are more than its {len(source)} bytes")
+            file.seek(0)
+            found = np.lib.format.read_array(file, allow_pickle=False)
         else:
             found = np.lib.format.open_memmap(source, mode="r")  # no pickle either
     except Exception as error:  # a damaged header raises errors of many types

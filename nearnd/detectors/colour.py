@@ -39,7 +39,7 @@ class Colour:
             for k, values in enumerate((x.reshape(-1, x.shape[2]), np.concatenate(steps))):
                 if len(values):  # an image of one pixel has no gradient
                     row[2 * k : 2 * k + 2] = values.mean(axis=0), values.std(axis=0)
-        return {"features": features.reshape(len(pixels), -1)}  # (N, 4 C)
+        return {"features": features.reshape(len(pixels), 4 * pixels.shape[3])}  # (N, 4 C)
 
     def save(self, path: Path) -> None:
         save_tensors(path, {}, detector="colour")

@@ -143,7 +143,7 @@ def _told(archive: Path) -> Iterator[None]:
         if str(error).startswith(str(archive)):
             raise  # said already
         reason = str(error) or type(error).__name__
-        raise ValueError(f"{archive} is not readable, truncated or damaged: {reason}") from error
+        raise ValueError(f"{archive} is truncated or damaged, not readable: {reason}") from error
 
 
 def _opener(start: bytes) -> Callable | None:
