@@ -26,7 +26,7 @@ ARCHIVES = {
 LICENCE = "CC BY-NC-SA 4.0, not for commercial use; cite doi 10.1007/s00138-021-01191-9"
 
 
-def check(*, blocks: int, train: float, **rest) -> None:
+def check(*, blocks: int = 10, train: float = 0.8, **rest) -> None:
     """See contracts.py."""
     if not 0 < round(train * blocks) < blocks:
         raise ValueError(f"elpv: train is {train} of {blocks} blocks; one at least has to test")
