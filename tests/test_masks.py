@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from nearnd import plugins
 
@@ -45,6 +46,32 @@ def found(root, size=SIDE, **arguments):
     row = next(i for i, name in enumerate(test.ids) if "crack" in name)
     bright, mask = test.pixels[row].mean(-1) > 180, test.masks[row] > 0
     return bright.sum(), mask.sum(), (bright & mask).sum()
+
+
+def tiff(turn):
+    tags = ImageFileDirectory_v2()
+    tags[0x0112] = turn
+    return {"tiffinfo": tags, "compression": "tiff_lzw"}
+
+
+@pytest.mark.parametrize("turn", range(2, 9))
+@pytest.mark.parametrize("both", [True, False])
+def test_the_rotation_mark_of_a_tiff_counts_once(tmp_path, turn, both, caplog):
+    image, mask = marked((48, 64))
+    save(tmp_path, image, mask, mask_name="0_mask.tif", **(tiff(turn) if both else {}))
+    Image.fromarray(image).save(tmp_path / "test/crack/0.tif", **tiff(turn))
+    (tmp_path / "test/crack/0.png").unlink()
+    bright, drawn, common = found(tmp_path)
+    if turn > 4 or both:  # else it may have been drawn as the image is shown: a guess
+        assert "guess" not in caplog.text
+    assert common > 0.9 * max(bright, drawn) > 90
+
+
+def test_a_mask_that_marks_all_of_its_picture_is_named(tmp_path, caplog):
+    image, mask = marked()
+    save(tmp_path, image, np.maximum(mask, 1))
+    found(tmp_path)
+    assert "0_mask.png: a mask without black" in caplog.text
 
 
 @pytest.mark.parametrize("turn", range(2, 9))
@@ -96,9 +123,10 @@ def test_a_mask_that_cannot_belong_to_its_image_is_an_error(tmp_path, shape):
 
 @pytest.mark.parametrize("quality", [30, 75, 90])
 @pytest.mark.parametrize("rows", [slice(4, 12), slice(31, 33)])
-@pytest.mark.parametrize("ending", ["jpg", "webp"])
+@pytest.mark.parametrize("ending", ["jpg", "webp", "tif"])
 def test_a_format_that_loses_is_cut_at_half_of_its_range(tmp_path, quality, rows, ending, caplog):
-    save(tmp_path, *marked(rows=rows), mask_name=f"0_mask.{ending}", quality=quality)
+    how = {"quality": quality} | ({"compression": "jpeg"} if ending == "tif" else {})
+    save(tmp_path, *marked(rows=rows), mask_name=f"0_mask.{ending}", **how)
     bright, drawn, both = found(tmp_path)
     assert both > 0.95 * bright
     assert drawn < 1.1 * bright

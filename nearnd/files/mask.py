@@ -12,6 +12,7 @@ import numpy as np
 from nearnd.files.picture import TURNS, Found, fitted, opened, orientation, padded, room
 
 LOSING = ("JPEG", "MPO", "JPEG2000", "WEBP")
+SIDEWAYS = ("TRANSPOSE", "TRANSVERSE", "ROTATE_90", "ROTATE_270")
 
 
 class Seen(NamedTuple):
@@ -22,13 +23,18 @@ class Seen(NamedTuple):
 
     @property
     def shown(self) -> tuple[int, int]:
-        sideways = self.turn in ("TRANSPOSE", "TRANSVERSE", "ROTATE_90", "ROTATE_270")
-        return self.stored[::-1] if sideways else self.stored
+        return self.stored[::-1] if self.turn in SIDEWAYS else self.stored
 
 
 def seen(file: BinaryIO) -> Seen:
     with opened(file) as image:
-        return Seen(image.size, TURNS.get(orientation(image)))
+        return _seen(image)
+
+
+def _seen(image) -> Seen:
+    turn = TURNS.get(orientation(image))
+    told = image.format == "TIFF" and turn in SIDEWAYS  # of which PIL tells the size as shown
+    return Seen(image.size[::-1] if told else image.size, turn)
 
 
 def mask(
@@ -43,15 +49,20 @@ def mask(
 
     with opened(file) as drawn, room(drawn.width * drawn.height):
         found = Found(drawn.mode, *drawn.size)
-        turn, guess = _turn(Seen(drawn.size, TURNS.get(orientation(drawn))), image)
-        losing = drawn.format in LOSING
+        lies = _seen(drawn)
+        turn, guess = _turn(lies, image)
+        losing = drawn.format in LOSING or drawn.info.get("compression") == "jpeg"  # in a TIFF
         values = _values(drawn)  # (H, W)
+        if lies.turn and drawn.format == "TIFF":  # PIL has turned it
+            turn = None
         marked = values >= values.max() / 2 if losing and values.max() else values > 0
         if guess:
             found = found._replace(remark=guess)
         elif len(levels := np.unique(values)) > 2:
             how = "at least half of the largest" if losing else "all but black"
             found = found._replace(remark=f"a mask of {len(levels)} levels, marked is {how}")
+        elif marked.all():
+            found = found._replace(remark="a mask without black, the whole picture is marked")
         picture = Image.fromarray(marked.astype(np.float32))
         if turn:
             picture = picture.transpose(Image.Transpose[turn])
