@@ -105,12 +105,12 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
             raise plugins.unknown("class", name, names, f"datasets: {dataset}: only")
     names = [name for name in names if name in only]
     for name in names:  # they become parts of paths, beside the words for other normals
-        odd = set("/{}") & set(name) or name.startswith((".", NOT)) or not name.isprintable()
+        odd = set("/{}<>") & set(name) or name.startswith((".", NOT)) or not name.isprintable()
         if odd or name in ("", "all", "any") or REPEATED.search(name):
             raise ValueError(
                 f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be empty,"
                 " all or any, begin with a dot or not-, end in the same 20 times over, or contain"
-                " /, {, } or what does not print"
+                " /, {, }, <, > or what does not print"
             )
     return names
 

@@ -205,6 +205,15 @@ def test_a_class_name_that_repeats_its_end_is_refused(tmp_path):
         (tmp_path / name).rmdir()
 
 
+@pytest.mark.parametrize("name", ["<b>", "a>", "{x}"])
+def test_a_class_name_that_snakemake_would_fill_in_is_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "0.png").write_bytes(b"")
+    config = {"datasets": {"own": {"kind": "image_folder", "path": str(tmp_path)}}}
+    with pytest.raises(ValueError, match=f"a class is called '{name}'"):
+        settings.classes(config, "own")
+
+
 def test_images_larger_than_what_a_detector_sees_are_remarked_upon(whole):
     def said(size):
         config = over(whole, {"run": ["digits"], "datasets": {"digits": {"kind": "glyphs"}}})

@@ -405,6 +405,16 @@ def test_per_class_table(data):
     assert (table["runs"] == 2).all()
 
 
+def test_a_class_may_be_called_as_another_column_is(data):
+    plain = draw("per_class", data)
+    names = ["mean", "method", "runs", "setting"]
+    labels = data["labels"] | {f"class {i}": name for i, name in enumerate(names)}
+    odd = draw("per_class", data | {"labels": labels})
+    columns = list(odd)
+    assert columns == ["method", "setting", *names, *list(plain)[6:]]
+    assert (odd.to_numpy() == plain.to_numpy()).all()
+
+
 def test_per_class_table_with_one_seed_and_names(data):
     one = {**data, "metrics": data["metrics"].query("seed == 0")}
     table = draw("per_class", one, names=True, methods=["method2"])

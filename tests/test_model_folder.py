@@ -14,8 +14,9 @@ from PIL import Image
 from nearnd import plugins
 from nearnd.cli import main
 from nearnd.contracts import Images
-from nearnd.files.arrays import save_json, save_tensors
-from nearnd.files.tables import save_images, save_table
+from nearnd.files.arrays import load_rows, save_tensors
+from nearnd.files.regular import sha256
+from nearnd.files.tables import load_scores, load_table, save_images, save_scores
 from nearnd.plan import lineage
 from nearnd.plan.export import export
 from nearnd.plan.run import Run
@@ -59,9 +60,11 @@ def results(tmp_path):
         table = pd.DataFrame({"id": ids, "class": "normal", "is_anomaly": np.arange(40) == 39})
         table["score"] = score(bank, detector.embed(test), seed=seed)
         place = folder / f"scores/mine/normal/{method}/test/seed0"
-        save_table(f"{place}.csv", table)
         parts = lineage.parts(Run(CONFIG), "mine", method)
-        save_json(f"{place}.json", {"seed": seed, "parts": parts})
+        files = {
+            name: sha256(next(folder.glob(f"{name}s/**/*.safetensors"))) for name in ("detector", "bank")
+        }
+        save_scores(f"{place}.csv", table, seed=seed, parts=parts, files=files)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for i, pixels in enumerate(test):
@@ -147,6 +150,32 @@ def test_a_bank_of_other_images_is_no_part_of_the_method(results):
     save_tensors(folder / "banks/mine/normal/pixels/full/seed0.safetensors", bank)
     with pytest.raises(ValueError, match=r"scores.*was not made with .*banks.*as they are now"):
         exported(folder)
+
+
+def test_files_that_differ_in_a_digit_from_those_of_the_run_are_refused(results):
+    """The scores would hardly tell; the run says which files they were made with."""
+    file = results[0] / "banks/mine/normal/pixels/full/seed0.safetensors"
+    bank = load_rows(file)
+    bank["features"][0, 0] += 1e-6
+    save_tensors(file, bank)
+    with pytest.raises(ValueError, match=r"scores.*was not made with .*banks.*as they are now"):
+        exported(results[0])
+
+
+@pytest.mark.parametrize("other", ["mine/normal/forest/test", "mine/other/pixels/test"])
+def test_scores_of_another_task_or_method_are_not_taken_for_these(results, other):
+    """Their tables look alike: each says whose it is."""
+    place = results[0] / "scores/mine/normal/pixels/test/seed0.csv"
+    there = results[0] / "scores" / other / "seed0.csv"
+    table = load_table(place).assign(score=1.0)
+    save_scores(there, table, seed=1, parts={}, files={})
+    assert load_scores(there)[0]["score"].eq(1.0).all()
+    shutil.copy(there, place)
+    with pytest.raises(ValueError, match=r"pixels/test/seed0.csv is not the table"):
+        load_scores(place)
+    shutil.copy(there.with_suffix(".json"), place.with_suffix(".json"))
+    with pytest.raises(ValueError, match=r"pixels/test/seed0.csv is not the table"):
+        load_scores(place)
 
 
 def test_an_export_says_what_it_is_and_holds_no_path_of_the_machine(results, tmp_path):

@@ -1,5 +1,6 @@
 """A file of plain bytes, and not too many of them: what may be opened at all."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -24,3 +25,9 @@ def regular(path: str | Path, most: int | None = None) -> Path:
             f"{path} has {found.st_size / 1e6:.1f} MB, at most {most / 1e6:.1f} MB are read"
         )
     return Path(path)
+
+
+def sha256(file: str | Path) -> str:
+    """Of the whole file, in hex."""
+    with open(regular(file), "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

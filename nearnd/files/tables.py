@@ -1,7 +1,7 @@
 """Tables between stages: csv, written whole or not at all, columns checked when read."""
 
 import csv
-import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from nearnd.contracts import Images
-from nearnd.files.arrays import AGAIN, array_facts, load_array, replacing, save_array
-from nearnd.files.regular import regular
+from nearnd.files.arrays import AGAIN, array_facts, load_array, replacing, save_array, save_json
+from nearnd.files.paths import lineage
+from nearnd.files.regular import regular, sha256
 from nearnd.tasks import Normal
 
 NAMES = {
@@ -23,7 +24,7 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
     """Writes csv with nine significant digits, enough to give float32 back exactly; .tsv with tabs,
     for measured times, as snakemake's benchmarks."""
     text = table.select_dtypes(["object", "string"]).astype(str)
-    odd = any(text[column].str.contains("\r", regex=False).any() for column in text)
+    odd = any("\r" in cell for cell in text.to_numpy().ravel())
     quoting = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL  # which leaves a bare \r as it is
     with replacing(path) as part:
         table.to_csv(part, sep=_separator(path), index=False, float_format="%.9g", quoting=quoting)
@@ -61,7 +62,7 @@ def save_images(folder: str | Path, split: str, images: Images, classes: list[st
     masks = np.zeros((0, height, width), np.uint8) if images.masks is None else images.masks
     table = folder / f"{split}.csv"
     save_table(table, pd.DataFrame({"id": images.ids, "label": images.labels, "class": names}))
-    save_array(folder / f"{split}.npy", images.pixels, table=_digest(table))
+    save_array(folder / f"{split}.npy", images.pixels, table=sha256(table))
     save_array(folder / f"{split}_masks.npy", masks)
 
 
@@ -78,13 +79,9 @@ def _table_of(pixels: Path) -> tuple[pd.DataFrame, np.ndarray]:
         raise ValueError(
             f"{pixels} has {len(array)} images, its table {file.name} {len(table)} rows{AGAIN}"
         )
-    if array_facts(pixels, array).get("table") not in (None, _digest(file)):
+    if array_facts(pixels, array).get("table") not in (None, sha256(file)):
         raise ValueError(f"{file} is not the table that was written with {pixels.name}{AGAIN}")
     return table, array
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def load_images(pixels: str | Path) -> Images:
@@ -108,6 +105,30 @@ def load_task(pixels: str | Path, normal: str) -> Images:
     """The normal images of a stored set."""
     images = load_images(pixels)
     return images.rows(Normal.parse(normal).of(images.names))
+
+
+def save_scores(path: str | Path, table: pd.DataFrame, **facts) -> None:
+    """Writes a table of scores, and beside it (.json) the facts and whose scores they are."""
+    path = Path(path)
+    save_table(path, table)
+    save_json(path.with_suffix(".json"), facts | {"of": lineage(path), "table": sha256(path)})
+
+
+def load_scores(path: str | Path) -> tuple[pd.DataFrame, dict]:
+    """The table and the facts. ValueError for a table that was not written there: those of other
+    tasks, methods and seeds look alike."""
+    path = Path(path)
+    table, made = load_table(path, "id", "class", "is_anomaly", "score"), path.with_suffix(".json")
+    try:
+        facts = json.loads(regular(made).read_text(encoding="utf-8"))
+        ours = (facts["of"], facts["table"]) == (lineage(path), sha256(path))
+    except (ValueError, TypeError, LookupError) as error:
+        raise ValueError(
+            f"{made} is not what was written with {path.name}: {error}{AGAIN}"
+        ) from error
+    if not ours:
+        raise ValueError(f"{path} is not the table that was written with {made}{AGAIN}")
+    return table, facts
 
 
 def _masks(pixels: Path, n: int) -> np.ndarray | None:

@@ -22,7 +22,10 @@ BUFFERS = 2**30  # bytes of what a network computes when it is built
 
 # What timm may be told: no argument that names a file or a place to fetch from; of its own
 # description of a network the size of the input alone.
-FOREIGN = "pretrained|checkpoint|cache|model|variant|feature|kwargs|scriptable|exportable|no_jit"
+FOREIGN = (
+    "device|dtype|pretrained|checkpoint|cache|model|variant|feature|kwargs|scriptable|exportable"
+    "|no_jit"
+)
 NETWORK = record(
     model={"type": "string", "pattern": r"^\w+(\.\w+)?$", "maxLength": 100},
     kwargs={

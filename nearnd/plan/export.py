@@ -1,6 +1,5 @@
 """A trained method of a run into a folder of its own (report/model_folder.py)."""
 
-import json
 import shlex
 import shutil
 from datetime import date
@@ -14,16 +13,17 @@ from nearnd import config as settings
 from nearnd.files.arrays import load_array, replacing, save_json
 from nearnd.files.paths import path
 from nearnd.files.picture import Form
-from nearnd.files.tables import load_names, load_table
+from nearnd.files.regular import sha256
+from nearnd.files.tables import load_names, load_scores
 from nearnd.plan import lineage, resources
 from nearnd.plan.run import Run
 from nearnd.report.conformal import promise
-from nearnd.report.model_folder import BANK, DETECTOR, MODEL, STAGES, VERSION, named, scorer, sha256
+from nearnd.report.model_folder import BANK, DETECTOR, MODEL, STAGES, VERSION, named, scorer
 from nearnd.tasks import Normal
 
 GIVEN = "the config (is --configfile that of the run?)"
 AGAIN = 8  # held-out images that are scored once more
-NEAR = 0.5  # deviations of held-out scores between two devices, at most; other weights: more
+NEAR = 0.5  # deviations of held-out scores between two devices, at most; so other code is noticed
 
 
 def export(
@@ -56,15 +56,15 @@ def export(
             f" {root / missing[0]}. If the names are right: {command} -- {shlex.join(missing)}"
         )
     with named(root / made):
-        record = json.loads((root / made).read_text())
+        table, record = load_scores(root / scores)
         other = _differ(record["parts"], lineage.parts(run, dataset, method))
+        then = {DETECTOR: record["files"]["detector"], BANK: record["files"].get("bank")}
     if other:
         raise ValueError(
             f"{root / scores} was made with other settings of {', '.join(other)} than those given"
             " now. Give the --configfile and --config of that run; or make it with these:"
             f" {command} -- {shlex.quote(scores)}"
         )
-    table = load_table(root / scores, "is_anomaly", "score")
     normals = np.flatnonzero(~table["is_anomaly"].astype(bool))
     if not len(normals):
         raise ValueError(
@@ -89,20 +89,22 @@ def export(
     }
     facts["code"] = {stage: plugins.digest(f"{stage}s", facts[stage]["kind"]) for stage in STAGES}
     rows = normals[np.linspace(0, len(normals) - 1, min(AGAIN, len(normals))).astype(int)]
+    digests = {name: sha256(root / file) for name, file in files.items()}
     with named(root / files[DETECTOR]):
         score = scorer(facts, *(root / file for file in files.values()))
         off = np.abs(score(images[rows]) - table["score"].to_numpy(np.float32)[rows])
-    if not (off <= NEAR * held_out.std() + 1e-3 * np.abs(held_out).max()).all():
+    near = off <= NEAR * held_out.std() + 1e-3 * np.abs(held_out).max()
+    if not near.all() or any(digests[name] != then[name] for name in digests):
         raise ValueError(
             f"{root / scores} was not made with {' and '.join(map(str, files.values()))} as they"
-            f" are now: the same images get other scores, by up to {off.max():.3g}. To make them"
+            f" are now: scores of the same images differ by up to {off.max():.3g}. To make them"
             f" again: {command} --forcerun features bank score -- {scores}"
         )
     (folder / MODEL).unlink(missing_ok=True)  # there is none until all is there
     for name, file in files.items():
         with replacing(folder / name) as part:
             shutil.copyfile(root / file, part)
-    facts["files"] = {name: sha256(folder / name) for name in files}
+    facts["files"] = digests
     facts["held_out"] = [float(value) for value in np.sort(held_out)]
     save_json(folder / MODEL, facts)
     return f"{folder}: {method} on {dataset} ({normal}); {promise(held_out, 0.95)}"

@@ -6,7 +6,6 @@ detector.safetensors  the trained detector
 bank.safetensors      the normal images' features, if the method has a bank
 """
 
-import hashlib
 import json
 import os
 import sys
@@ -22,7 +21,7 @@ from nearnd import plugins
 from nearnd.contracts import score_of
 from nearnd.files.arrays import load_rows
 from nearnd.files.header import brief
-from nearnd.files.regular import regular
+from nearnd.files.regular import regular, sha256
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.jobs.threads import set_threads
 from nearnd.report.conformal import p_values, threshold
@@ -137,12 +136,6 @@ def named(path: Path) -> Iterator[None]:
     except Exception as error:  # damaged files and weights raise errors of every type
         words = str(error)[:800] if isinstance(error, ValueError) else brief(error)
         raise ValueError(f"{path} cannot be used: {words}") from error
-
-
-def sha256(file: Path) -> str:
-    """Of the whole file, in hex."""
-    with open(regular(file), "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _shown(name: str) -> str:

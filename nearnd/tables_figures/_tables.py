@@ -48,11 +48,12 @@ def wide(
         place = rows.groupby(head[:part], sort=False).ngroup()
         rows = rows.iloc[place.argsort(kind="stable")]
     texts = found.set_index([*head, column])["text"].unstack()[pd.unique(found[column])]
-    texts = texts.rename(columns=lambda value: called(data, value))
+    titles = dict(enumerate(called(data, value) for value in texts))
+    texts.columns = list(titles)  # until the end: a class may be called as another column is
     table = rows.merge(texts, how="left", left_on=head, right_index=True)
     table = table.merge(last, how="left", on=head).fillna("")
     for where in {"dataset", "test"} & set(head):
         table = table if always or several(table, where) else table.drop(columns=where)
     for entry in {"dataset", "method", "test"} & set(table):
         table[entry] = [name(data, value) for value in table[entry]]
-    return table
+    return table.rename(columns=titles)

@@ -5,6 +5,7 @@ import numpy as np
 
 from nearnd import plugins
 from nearnd.files import arrays, tables
+from nearnd.files.regular import sha256
 from nearnd.jobs import job
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.tasks import Normal
@@ -13,6 +14,7 @@ with job.start(snakemake) as run:
     normal = snakemake.wildcards.normal
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.load(snakemake.input.detector)
+    made_with = sha256(snakemake.input.detector)
     splits = tables.load_splits(snakemake.input.train, snakemake.input.test)
     for split, images in splits.items():
         pixels, row = images.pixels, np.arange(len(images))
@@ -20,4 +22,5 @@ with job.start(snakemake) as run:
             row = np.flatnonzero(Normal.parse(normal).of(images.names))
             pixels = pixels[row]  # (N, H, W, C)
         embedding = detector.embed(pixels, seeds=pixel_seeds(pixels), progress=run.progress)
-        arrays.save_tensors(snakemake.output[split], embedding | {"row": row})
+        rows = embedding | {"row": row}
+        arrays.save_tensors(snakemake.output[split], rows, detector=made_with)

@@ -5,6 +5,7 @@ import numpy as np
 
 from nearnd import plugins
 from nearnd.files import arrays, tables
+from nearnd.files.regular import sha256
 from nearnd.jobs import job
 from nearnd.jobs.seeds import pixel_seeds
 
@@ -14,4 +15,5 @@ with job.start(snakemake) as run:
     detector.load(snakemake.input.detector)
     seeds = pixel_seeds(images.pixels)
     embedding = detector.embed(images.pixels, seeds=seeds, progress=run.progress)
-    arrays.save_tensors(snakemake.output[0], embedding | {"row": np.arange(len(images))})
+    rows = embedding | {"row": np.arange(len(images))}
+    arrays.save_tensors(snakemake.output[0], rows, detector=sha256(snakemake.input.detector))

@@ -10,8 +10,7 @@ from nearnd.report.evaluate import evaluate, evaluate_slices
 with job.start(snakemake):
     runs, copies = snakemake.params.runs, snakemake.params.copies
     metrics = {name: plugins.build("metrics", e) for name, e in snakemake.params.entries.items()}
-    columns = ["id", "class", "is_anomaly", "score"]
-    scores = [tables.load_table(file, *columns) for file in snakemake.input.scores]
+    scores = [tables.load_scores(file)[0] for file in snakemake.input.scores]
     tables.save_table(snakemake.output[0], evaluate(runs, scores, metrics))
     slices = evaluate_slices(runs, scores, metrics, copies)
     tables.save_table(snakemake.output.slices, slices)

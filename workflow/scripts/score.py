@@ -5,6 +5,7 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.contracts import score_of
 from nearnd.files import arrays, tables
+from nearnd.files.regular import sha256
 from nearnd.jobs import job
 from nearnd.tasks import Normal
 
@@ -18,6 +19,9 @@ with job.start(snakemake) as run:
     table["score"] = score_of(score(bank, queries, seed=run.seed))
     own = snakemake.params.own  # another dataset's images are anomalies, all of them
     table["is_anomaly"] = ~Normal.parse(w.normal).of(table["class"]) if own else True
-    tables.save_table(snakemake.output[0], table[["id", "class", "is_anomaly", "score"]])
-    made = {"seed": run.seed, "parts": snakemake.params.parts}
-    arrays.save_json(snakemake.output.made, made)
+    made_with = arrays.load_facts(files["queries"])
+    made_with |= {"bank": sha256(files["bank"])} if bank else {}
+    tables.save_scores(
+        snakemake.output[0], table[["id", "class", "is_anomaly", "score"]],
+        seed=run.seed, parts=snakemake.params.parts, files=made_with,
+    )  # fmt: skip
