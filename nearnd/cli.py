@@ -28,6 +28,7 @@ def show(folder: Path = Path()) -> str:
     from nearnd.files.tables import load_table
     from nearnd.report import words
 
+    note = "(percent; ± over seeds; images: of the smaller group, on few a number says little)\n"
     summary, index = folder / path("summary"), ["dataset", "method", "test", "images", "runs"]
     if not summary.parent.exists():
         raise ValueError(f"there is no {summary} yet: run `snakemake --cores all` first")
@@ -48,12 +49,12 @@ def show(folder: Path = Path()) -> str:
         wide = table.pivot(index=index, columns="metric", values="value").fillna("")
         wide = wide[list(dict.fromkeys(table["metric"]))]
         wide = wide.rename(columns=words.metric).reset_index()
-        wide = order.merge(wide, on=index).to_markdown(index=False)
+        wide = order.merge(wide, on=index).to_markdown(index=False, floatfmt=".1f")
     places = {name: RESULTS / name for name in ("tables", "figures", "scores")}
     places["report"] = Path(path("report"))
     found = [f"  {name:8s} {at}" for name, at in places.items() if (folder / at).exists()]
-    words = "percent; ± over seeds; images: of the smaller group, on few a number says little"
-    return f"{wide}\n({words})\n\n" + "\n".join(found)
+    note = note if wide.startswith("|") else ""
+    return f"{wide}\n{note}\n" + "\n".join(found)
 
 
 def export_method(options) -> None:
@@ -77,13 +78,13 @@ def score(options) -> int:
     from nearnd.report import model_folder
     from nearnd.report.conformal import promise
 
+    facts = model_folder.read(options.model)
     images, folder = options.images, options.images.is_dir()
     if not folder and not images.exists():
         raise ValueError(f"there is no {images}")
     files = sorted(pictures(images, True)) if folder else [images]
     if not files:
         raise ValueError(nothing(images))
-    facts = model_folder.read(options.model)
     words = promise(facts["held_out"], options.quantile)
     for stage in facts["changed"]:
         _say(f"the code of the {stage} has changed since the export: the threshold may not hold")

@@ -93,7 +93,10 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
         return classes(config, config["datasets"][dataset]["of"])
     entry = arguments(config, "datasets", dataset)
     names = plugins.constant("datasets", entry["kind"], "CLASSES")
-    names = names or plugins.call("datasets", entry, "classes")
+    try:
+        names = names or plugins.call("datasets", entry, "classes")
+    except ValueError as error:
+        raise ValueError(f"datasets: {dataset}: {error}") from None
     only = config["datasets"][dataset].get("only", names)
     if not isinstance(only, list) or not only:
         raise ValueError(f"datasets: {dataset}: only is {only!r}; it may be a list of classes")

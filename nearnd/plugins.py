@@ -17,6 +17,7 @@ from typing import Any
 from nearnd import contracts, values
 
 PACKAGE = Path(__file__).parent
+LISTED = 50  # names that an error lists at the most
 
 STAGES = (
     "datasets", "backbones", "generators", "samplers", "fakes", "detectors", "banks", "scores",
@@ -35,11 +36,16 @@ def _kinds(folder: Path) -> tuple[str, ...]:
 
 
 def unknown(what: str, name: Any, known, where: str) -> ValueError:
-    """The error for a name that is not there: says what is, and what was perhaps meant."""
+    """The error for a name that is not there: says what is, and what was perhaps meant. More
+    than LISTED names are too many to be read."""
     known = sorted(map(str, known))
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return ValueError(f"{where}: unknown {what} {name!r}; there is {', '.join(known)}.{hint}")
+    close = difflib.get_close_matches(str(name), known, n=1 if len(known) <= LISTED else 5)
+    there = f"there is {', '.join(known)}."
+    if len(known) > LISTED:
+        where_from = ", which config/catalog has" if what.startswith("entry") else ""
+        there = f"it is none of the {len(known)}{where_from}."
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return ValueError(f"{where}: unknown {what} {name!r}; {there}{hint}")
 
 
 @cache

@@ -149,17 +149,20 @@ def test_a_number_that_yaml_takes_for_a_text_is_explained(whole):
 
 
 SCHEMA = [
-    ({"seeds": [1.0]}, r"seeds: 0: 1.0 is not of type 'integer'; it may be a whole number"),
-    ({"seeds": 0}, r"seeds: 0 is not of type 'array'; it may be a list of different whole"),
+    ({"seeds": [1.0]}, r"seeds: 0 is 1.0; it may be a whole number"),
+    ({"seeds": 0}, r"seeds is 0; it may be a list of different whole"),
+    ({"run": "digits"}, r"run is 'digits'; it may be a list of texts"),
+    ({"experiments": {"digits": {"methods": "pixels"}}}, r"methods is 'pixels'; it may be a list"),
+    ({"experiments": {"digits": {"normals": "3"}}}, r"normals is '3'; it may be each, "),
     ({"seed": [0]}, r"unknown key 'seed'.*Did you mean 'seeds'"),
-    ({"datasets": {"digits": {"most": -1}}}, r"datasets: digits: most: -1 .*a whole number from 1"),
-    ({"datasets": {"digits": {"most": math.nan}}}, r"most: nan .*a whole number from 1"),
-    ({"fakes": {"digits_near": {"ratio": 0}}}, r"digits_near: ratio: 0 .*a number above 0"),
-    ({"fakes": {"digits_near": {"ratio": math.nan}}}, r"ratio: nan .*a number above 0"),
-    ({"monitors": {"glyph_vit": {"images": 8.0}}}, r"monitors: glyph_vit: images: 8.0"),
-    ({"experiments": {"digits": {"normals": [2]}}}, r"2 is not of type 'string'.*in quotes"),
+    ({"datasets": {"digits": {"most": -1}}}, r"digits: most is -1; .*a whole number from 1"),
+    ({"datasets": {"digits": {"most": math.nan}}}, r"most is nan; .*a whole number from 1"),
+    ({"fakes": {"digits_near": {"ratio": 0}}}, r"digits_near: ratio is 0; .*a number above 0"),
+    ({"fakes": {"digits_near": {"ratio": math.nan}}}, r"ratio is nan; .*a number above 0"),
+    ({"monitors": {"glyph_vit": {"images": 8.0}}}, r"vit: images is 8.0; it may be a whole number"),
+    ({"experiments": {"digits": {"normals": [2]}}}, r"normals.* is .*2.*; it may be .*in quotes"),
     ({"experiments": {"digits": {"normls": ["2"]}}}, r"unknown key 'normls'.*mean 'normals'"),
-    ({"scores": {"x" + "_" * 20: {"kind": "knn"}}}, r"scores: 'x_.* not repeat its end 20 times"),
+    ({"scores": {"x" + "_" * 20: {"kind": "knn"}}}, r"scores: a name is 'x_.* not repeat its end"),
 ]
 
 
@@ -181,6 +184,13 @@ def test_what_the_schema_refuses_is_one_sentence(whole, change, words):
 def test_what_a_dataset_cannot_do_is_said_before_any_job(entry, words):
     with pytest.raises(ValueError, match=words):
         plugins.build("datasets", {key: value for key, value in entry.items() if key != "of"})
+
+
+def test_a_folder_that_is_not_there_is_named_with_the_entry_that_names_it(whole):
+    own = {"kind": "image_folder", "path": "not/there"}
+    e = {"dataset": "own", "normals": "each", "methods": ["pixels"]}
+    with pytest.raises(ValueError, match="datasets: own: .*path not/there does not exist"):
+        check(over(whole, {"datasets": {"own": own}, "experiments": {"e": e}, "run": ["e"]}))
 
 
 def test_what_has_no_training_images_cannot_be_normal(whole, tmp_path):

@@ -18,6 +18,7 @@ from nearnd import plugins
 from nearnd.datasets import (
     cub200,
     dtd,
+    elpv,
     fgvc_aircraft,
     image_folder,
     imagenet30,
@@ -54,8 +55,8 @@ def mat(**variables) -> bytes:
 
 
 def pack(path: Path, files: dict[str, bytes]) -> None:
-    """The files as a tar, tar.gz, tar.xz or zip, by the ending; one that is no archive as it is."""
-    if path.suffix == ".zip":
+    """The files as a tar, tar.gz, tar.xz, zip or wheel, by the ending; else as it is."""
+    if path.suffix in (".zip", ".whl"):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
             for name, content in files.items():
                 out.writestr(name, content)
@@ -220,10 +221,22 @@ def textures() -> dict:
     return {"dtd-r1.0.1.tar.gz": files}
 
 
+def cells() -> dict:
+    """Forty normal cells of either kind among defects, in the order of the modules."""
+    files, rows = {}, []
+    for i in range(240):
+        kind, label = ("mono", "poly")[i // 120], (0, 1, 0, 2, 0, 3)[i % 6]
+        name = f"images/cell{i + 1:04d}.png"
+        files[f"elpv_dataset/data/{name}"] = image(label, "PNG")
+        rows.append(f"{name}  {label / 3:.16f}  {kind}")
+    files["elpv_dataset/data/labels.csv"] = "\n".join(rows).encode()
+    return {next(iter(elpv.ARCHIVES)): {"elpv_dataset/__init__.py": b"", **files}}
+
+
 MAKERS = {
     "flowers102": flowers, "cub200": birds, "fgvc_aircraft": aircraft, "stanford_cars": cars,
     "weather": skies, "mvtec": products, "head_ct": heads, "isic2018": lesions,
-    "imagenet30": thirty, "dtd": textures,
+    "imagenet30": thirty, "dtd": textures, "elpv": cells,
 }  # fmt: skip
 VICTIMS = {  # a file that is read, and the archive that it is in
     "flowers102": ("102flowers.tgz", "jpg/image_00003.jpg"),
@@ -238,6 +251,7 @@ VICTIMS = {  # a file that is read, and the archive that it is in
                  "ISIC2018_Task3_Validation_Input/ISIC_0024340.jpg"),
     "imagenet30": ("one_class_train.tar", "one_class_train/toaster/n00000028_1.JPEG"),
     "dtd": ("dtd-r1.0.1.tar.gz", "dtd/images/woven/woven_0001.jpg"),
+    "elpv": (next(iter(elpv.ARCHIVES)), "elpv_dataset/data/images/cell0003.png"),
 }  # fmt: skip
 each = pytest.mark.parametrize("kind", MAKERS)
 
@@ -459,6 +473,19 @@ def test_imagenet30_needs_every_class(tmp_path):
             del contents["one_class_test.tar"][name]
     with pytest.raises(ValueError, match=r"one_class_test\.tar has no images of nail"):
         read("imagenet30", tmp_path, contents)
+
+
+def test_cells_are_split_by_runs_of_neighbours(tmp_path):
+    splits, _ = read("elpv", tmp_path, cells(), cells="poly")
+    numbers = {split: [int(name[4:8]) for name in images.ids] for split, images in splits.items()}
+    assert min(numbers["train"] + numbers["test"]) == 121
+    assert counts(splits["train"]) == [48]
+    assert counts(splits["test"]) == [12, 20, 20, 20]
+    normal = splits["test"].labels == 0
+    runs = np.array(numbers["test"])[normal].reshape(2, 6)  # two of ten, six neighbours in each
+    assert (np.diff(runs, axis=1) == 2).all()
+    other, _ = read("elpv", tmp_path, cells(), cells="poly", split_seed=1)
+    assert other["test"].ids.tolist() != splits["test"].ids.tolist()
 
 
 def test_dtd_partitions_cut_the_same_images_in_other_ways(tmp_path):

@@ -37,3 +37,16 @@ def test_equal_images_are_named_once_and_small_or_missing_ones_are_nothing(scene
     assert "a (x) is 0.png (x)" in equal
     assert "2 of 3 test images are nearly training images" in near
     assert "b (x) is like 1.png (x)" in near
+
+
+def test_one_near_copy_among_a_hundred_is_no_warning(scenes, caplog):
+    first, second = scenes
+    for others, level in ((99, "INFO"), (98, "WARNING")):
+        noise = np.random.default_rng(1).integers(0, 256, (others, *first.shape[1:]), np.uint8)
+        pixels = np.concatenate([second[:1], noise])
+        ids = np.arange(len(pixels)).astype(str)
+        train = Images(first, np.zeros(40, int), np.arange(40).astype(str))
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            warn_of_repeats(train, Images(pixels, np.zeros(len(pixels), int), ids), ["x"])
+        assert [record.levelname for record in caplog.records] == [level]

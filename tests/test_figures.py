@@ -116,7 +116,7 @@ def test_a_table_of_two_datasets_has_the_rows_of_both(kind, two):
         alone = draw(kind, only(data, dataset), **options)
         label = dataset if kind == "summary" else data["labels"][dataset]
         parts.append(both[both["dataset"] == label])
-        assert (parts[-1][list(alone)].astype(str).to_numpy() == alone.astype(str).to_numpy()).all()
+        assert parts[-1][list(alone)].to_csv(index=False) == alone.to_csv(index=False)
         rest = parts[-1].drop(columns=[*alone, "dataset"], errors="ignore")
         assert (rest == "").all(axis=None)  # the other one's classes or methods
     if kind != "summary":

@@ -26,7 +26,13 @@ NETWORK = {"nf": 16, "channel_mult": [1, 1], "blocks": 1, "attention": [], "sigm
 FAKES = {
     "authors": {"kind": "imported", "file": "released.npy", "per_class": 30},
     "mine": {"kind": "imported", "folder": "pictures", "ratio": 0.1},
-    "theirs": {"kind": "sampled", "generator": "theirs", "stop": {"factor": 5}, "ratio": 0.2},
+    "theirs": {
+        "kind": "sampled",
+        "generator": "theirs",
+        "stop": {"factor": 5},
+        "measure": "frechet",
+        "ratio": 0.2,
+    },
 }
 THEIRS = {
     "kind": "checkpoint",

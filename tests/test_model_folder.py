@@ -111,6 +111,8 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(results, tmp_pa
     folder, pictures = results
     with pytest.raises(ValueError, match=r"unknown entry of methods 'pixel'.*Did you mean"):
         exported(folder, "pixel")
+    with pytest.raises(ValueError, match=r"unknown normal class 'good'; there is normal"):
+        export(Run(CONFIG), "mine", "good", *TASK[2:], tmp_path / "m", tmp_path)
     with pytest.raises(ValueError, match=r"not finished: there is no .*seed1\.safetensors"):
         export(Run(CONFIG), *TASK[:3], 1, tmp_path / "m", tmp_path)
     shutil.rmtree(folder / "banks")
@@ -119,7 +121,7 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(results, tmp_pa
     assert main(["score", str(tmp_path / "none"), str(pictures)]) == 1
     assert "make it with `nearnd export`" in capsys.readouterr().err
     assert main(["score", str(tmp_path / "none"), str(tmp_path / "no")]) == 1
-    assert "there is no" in capsys.readouterr().err
+    assert "make it with `nearnd export`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -102,3 +102,10 @@ def test_every_plugin_builds_from_its_defaults(stage):
     """The paper's setting is the default: an entry needs no argument but its kind."""
     for kind in plugins.available(stage):
         assert not any(plugins.arguments(stage, kind).values()), f"{stage}/{kind}"
+
+
+def test_of_many_names_those_alike_are_told_and_not_all():
+    names = [f"method_{i}" for i in range(plugins.LISTED)]
+    assert "method_7, " in str(plugins.unknown("entry of methods", "x", names, "run"))
+    many = str(plugins.unknown("entry of methods", "colr", [*names, "colour"], "run"))
+    assert many.endswith("none of the 51, which config/catalog has. Did you mean 'colour'?")

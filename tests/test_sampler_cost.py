@@ -102,9 +102,9 @@ def whole():
         (("samplers", "heun", "snr", 0.1), "samplers: heun: unknown argument of kind heun 'snr'"),
         (
             ("samplers", "pc", "vary", {"snr": [-1]}),
-            "pc: .* snr is -1; it may be a number from 0",
+            "pc: snr is -1; it may be a number from 0",
         ),
-        (("samplers", "ode", "denoise", 1), "samplers: ode: .* denoise is 1; it may be true or"),
+        (("samplers", "ode", "denoise", 1), "samplers: ode: denoise is 1; it may be true or"),
         (
             ("generators", "digits_late", "sde", "subvp"),
             "samplers: ancestral: .* goes with sde: ve",

@@ -95,7 +95,7 @@ class Timm:
         """The network; ValueError, which names the file, if its weights are of another one."""
         import torch
 
-        from nearnd.files import weights
+        from nearnd.files.weights import read_weights
         from nearnd.networks.backbone import create
 
         facts, file = {"model": self.model, "kwargs": self.kwargs}, Path(self.weights)
@@ -108,8 +108,8 @@ class Timm:
         else:
             verify(file, self.sha256)
         if file.suffix == ".npz":  # the official ViT's, which need the model's own reader
-            return _from_arrays(create(facts), weights.read_weights(file), file)
-        state = weights.state_dict(file)
+            return _from_arrays(create(facts), read_weights(file), file)
+        state = self.tensors(file)
         try:
             with _missing_tensors() as missing:
                 network = create(facts, state)
@@ -122,6 +122,12 @@ class Timm:
                 f" them {missing[0]!r}"
             )
         return network
+
+    def tensors(self, file: Path) -> dict:
+        """The network's tensors by timm's names."""
+        from nearnd.files.weights import state_dict
+
+        return state_dict(file)
 
     def _published(self, folder: Path, progress: Progress) -> Path:
         """The published file in `folder`: from mirrors, or from where timm would take it."""

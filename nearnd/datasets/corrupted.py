@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from nearnd.contracts import Images
-from nearnd.datasets._corruptions import CORRUPTIONS, corrupt
 from nearnd.datasets._reader import Reader
 from nearnd.datasets._split import SEVERITIES, chosen
 from nearnd.files.arrays import release, scratch
@@ -30,6 +29,8 @@ def count(
     of, *, corruptions: Sequence[str] | None, severities: Sequence[int] = SEVERITIES, **rest
 ) -> dict[str, int]:
     """See contracts.py."""
+    from nearnd.datasets._corruptions import CORRUPTIONS  # not where a run is planned: slow
+
     slices = len(CORRUPTIONS if corruptions is None else corruptions) * len(severities)
     return {"train": 0, "test": slices * of.test, "channels": of.channels}
 
@@ -44,6 +45,8 @@ def build(
     uint8 (N, H, W, C) as the clean ones, N = corruptions x severities x clean images. The same
     seed gives the same bytes, whatever else is chosen.
     """
+    from nearnd.datasets._corruptions import CORRUPTIONS, corrupt
+
     names = chosen("corrupted", list(CORRUPTIONS), corruptions, severities)
 
     def read(archives):

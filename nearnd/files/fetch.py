@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from nearnd.contracts import Progress, silent
+from nearnd.files import package
 from nearnd.files.arrays import NO_ROOM
 from nearnd.files.download import (
     ATTEMPTS,  # noqa: F401
@@ -108,7 +109,7 @@ def verify(file: str | Path, sha256: str | None) -> None:
 
 def _obtain(source, part, target, archive, progress, pause, timeout) -> None:
     """A checked file at `part`, or Wrong."""
-    local, most = _local(source), _most(archive)
+    local, most, link = _local(source), _most(archive), urlsplit(source)
     if local is None and os.environ.get("NEARND_OFFLINE", "0") not in ("", "0"):
         raise Wrong("not asked, NEARND_OFFLINE is set")
     if local is not None:
@@ -116,6 +117,9 @@ def _obtain(source, part, target, archive, progress, pause, timeout) -> None:
             _pack(local.parent, archive, part)
         else:
             _copy(local, part, most, progress)
+        return _accept(part, target, archive, drop=True)
+    if link.scheme == "package":
+        _from_index(link.netloc, archive["name"], part)
         return _accept(part, target, archive, drop=True)
 
     for last in (False, True):
@@ -147,6 +151,14 @@ def _unpack(part: Path, archive: dict, most: int) -> None:
         itself = archive["name"].lower().endswith((".gz", ".tgz")) and not twice_packed(part)
     if not itself:
         unpack(part, most)
+
+
+def _from_index(requirement: str, name: str, part: Path) -> None:
+    """A package's file, by the machine's own client: it knows the index that is in reach."""
+    try:
+        package.download(requirement, name, part)
+    except ValueError as error:
+        raise Wrong(str(error)) from error
 
 
 def _pack(folder: Path, archive: dict, part: Path) -> None:
@@ -234,10 +246,10 @@ def _join(mirror: str, name: str) -> str:
 
 
 def _local(source: str) -> Path | None:
-    """The file that a source without http(s):// means."""
+    """The file that a source without http(s):// or package:// means."""
     if source.startswith("file://"):
         return Path(url2pathname(urlsplit(source).path))
-    return None if source.startswith(("http://", "https://")) else Path(source)
+    return None if source.startswith(("http://", "https://", "package://")) else Path(source)
 
 
 def _advice(archive: dict, target: Path, reasons: list[str]) -> str:

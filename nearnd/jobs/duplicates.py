@@ -14,6 +14,7 @@ CHUNK = 1 << 24  # bytes that are read between two releases of memory
 LISTED = 10  # pairs that the log names
 SIDE = 8  # of the thumbnails in which images are nearly the same
 NEAR = 0.1  # times the usual distance of two training images
+FEW = 0.01  # the share of near copies up to which they are no warning: scores hardly change
 
 log = logging.getLogger("nearnd")
 
@@ -56,10 +57,11 @@ def near_copies(train: np.ndarray, test: np.ndarray) -> list[tuple[int, int]]:
 
 def warn_of_repeats(train: Images, test: Images, classes: list[str]) -> None:
     """Names the repeats in the log. They are kept: to take them out would be another split."""
-    for pairs, word, what in (
-        (repeats(train.pixels, test.pixels), "is", "are training images too, as stored here"),
+    for pairs, few, word, what in (
+        (repeats(train.pixels, test.pixels), 0, "is", "are training images too, as stored here"),
         (
             near_copies(train.pixels, test.pixels),
+            FEW * len(test),
             "is like",
             "are nearly training images (a burst, a video, crops that overlap?), so scores may"
             " flatter; a dataset's `group`, where it has one, keeps such images on one side",
@@ -72,9 +74,10 @@ def warn_of_repeats(train: Images, test: Images, classes: list[str]) -> None:
         ]
         more = f"\n  and {len(pairs) - LISTED} more" if len(pairs) > LISTED else ""
         if pairs:
-            log.warning(
+            log.log(
+                logging.WARNING if len(pairs) > few else logging.INFO,
                 f"{len(pairs)} of {len(test)} test images {what};"
-                " they stay where the split has them:\n  " + "\n  ".join(lines) + more
+                " they stay where the split has them:\n  " + "\n  ".join(lines) + more,
             )
 
 

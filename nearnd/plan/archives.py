@@ -41,7 +41,8 @@ def about(config: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
         files = outside(config, section, entry).values()
         return next(archive for file, archive in files if archive and Path(file).name == name)
     archive = next(archive for archive in stated(kind) if archive["name"] == name)
-    return {"hint": advice(kind)} | archive
+    licence = plugins.constant("datasets", kind, "LICENCE", "")
+    return {"hint": advice(kind), "licence": licence} | archive
 
 
 def outside(config: dict[str, Any], section: str, name: str) -> dict[str, tuple[str, dict | None]]:
@@ -53,6 +54,7 @@ def outside(config: dict[str, Any], section: str, name: str) -> dict[str, tuple[
     spec, found = config[section][name], {}
     if section not in plugins.STAGES:  # drawings take no files
         return found
+    spec = plugins.defaults(section, spec["kind"]) | spec
     for argument, facts in plugins.constant(section, spec["kind"], "FILES", {}).items():
         value, words = spec.get(argument), facts.get("words", [])
         if not value or value in words:

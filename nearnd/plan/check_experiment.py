@@ -135,8 +135,9 @@ def check_experiment(config: dict[str, Any], name: str) -> None:
             lookup(config, "datasets", other, f"{where}: tests")
             check_split(config, other, "test", f"{where}: tests")
             _check_size(config, entry, other, test, where)
+    chosen = normals(config, name)
     trained = plugins.call("datasets", arguments(config, "datasets", entry["dataset"]), "trained")
-    for normal in normals(config, name):
+    for normal in chosen:
         if trained is not None and not any(map(Normal.parse(normal).holds, trained)):
             raise ValueError(
                 f"{where}: normals: {normal} has no training images in {entry['dataset']}, only"

@@ -48,6 +48,9 @@ def export(
     missing = [name for name in wanted if not (root / name).exists()]
     if missing or not (root / made).exists():
         missing = missing or [made]
+        scored = [at.name for at in (root / scores).parents[3].glob("*")]  # <dataset>/<normal>/...
+        if scored and normal not in scored:
+            raise plugins.unknown("normal class", normal, scored, f"scores of {dataset}")
         raise ValueError(
             f"{method} on {dataset} ({normal}, seed {seed}) is not finished: there is no"
             f" {root / missing[0]}. If the names are right: {command} -- {shlex.join(missing)}"

@@ -61,7 +61,7 @@ class Screen(logging.Handler):
         super().__init__()
         self.workflow, self.stream = workflow, stream
         self.began, self.jobs = time.monotonic(), {}  # jobid: name and when it began
-        self.done, self.total, self.stopped = 0, None, False
+        self.done, self.total, self.stopped, self.last = 0, None, False, ""
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "event", None)
@@ -87,7 +87,7 @@ class Screen(logging.Handler):
         if self.workflow.dryrun:
             return record.getMessage()
         of = ", ".join(f"{count} {rule}" for rule, count in stats.items())
-        return self._said(f"jobs to do: {self.total} ({of})")
+        return self._said(f"jobs to do: {self.total} ({of})" if self.total else "nothing to do")
 
     def _job_info(self, record) -> None:
         if not record.log or self.workflow.dryrun:
@@ -147,8 +147,9 @@ class Screen(logging.Handler):
 
     def _message(self, record) -> str | None:
         text = record.getMessage()
-        if text.startswith(SILENT):
+        if text.startswith(SILENT) or text == self.last:  # some are said once a second
             return None
+        self.last = text
         if text.startswith("Terminating processes on user request"):
             self.stopped = True
             return self._said("stopping")

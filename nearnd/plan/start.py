@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import reprlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users s
 # Threads that wait for each other let others work, or beside a busy process training has a quarter
 # of its pace. Read when torch is loaded.
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+TYPES = {"array": "a list", "object": "entries by name", "string": "a text", "null": "null",
+         "integer": "a whole number", "number": "a number"}  # fmt: skip
 
 
 def start(workflow, config: dict[str, Any]) -> Run:
@@ -71,6 +74,13 @@ def check_schema(config: dict[str, Any], base: Path) -> None:
             known = error.schema.get("properties", {})
             wrong = next(key for key in error.instance if key not in known)
             raise plugins.unknown("key", wrong, known, where or "the whole")
-        schemas = [one.schema for one in (error, error.parent) if one]
-        words = next((f"; it may be {s['description']}" for s in schemas if "description" in s), "")
-        raise ValueError(f"{where}: {error.message}{words}")
+        words = "description"
+        told = next((one for one in (error, error.parent) if one and words in one.schema), error)
+        if words not in told.schema and told.validator != "type":
+            raise ValueError(f"{where}: {error.message}")
+        kinds = told.schema["type"] if words not in told.schema else ()
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        may = told.schema.get(words) or " or ".join(TYPES.get(kind, kind) for kind in kinds)
+        named = ["a name"] if "propertyNames" in told.absolute_schema_path else []
+        where = ": ".join(map(str, [*told.absolute_path, *named]))
+        raise ValueError(f"{where} is {reprlib.repr(told.instance)}; it may be {may}")

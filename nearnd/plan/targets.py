@@ -56,7 +56,8 @@ def drawing_files(about: dict[str, Any]) -> list[str]:
 def caption(run: Run, base: str, name: str) -> str:
     """The words below a drawing in the report."""
     kind = run.config["drawings"][name]["kind"]
-    return Path(base, "workflow", "report", f"{kind}.rst").read_text(encoding="utf-8")
+    file = Path(base, "workflow", "report", f"{kind}.rst")
+    return file.read_text(encoding="utf-8") if file.exists() else ""  # yet to be written
 
 
 def summary(run: Run) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def evaluate(
         normal, anomalies = _groups(table, own)
         if not len(normal) or not len(anomalies):
             sizes = f"{len(normal)} normal, {len(anomalies)} anomalies"
-            log.warning(f"{_key(run)}: {sizes}: no metrics")
+            log.warning(f"{'/'.join(map(str, _key(run)))}: {sizes}: no metrics")
             continue
         parts = {"rest": anomalies} | dict(list(anomalies.groupby("class")))
         for name, metric in metrics.items():

@@ -155,7 +155,8 @@ def summary(
     sizes = metrics[metrics["anomaly"] == REST].groupby(ROW)[["n_normal", "n_anomaly"]].min()
     least = sizes.min(axis=1).to_dict()
     whose = table[ROW].assign(test=table["test"].str.split("/").str[0])  # also of a slice
-    table["images"] = [least.get(key) for key in whose.itertuples(index=False, name=None)]
+    keys = whose.itertuples(index=False, name=None)
+    table["images"] = pd.array([least.get(key) for key in keys], dtype="Int64")
     # Rows of one method together, in the order in which the experiment lists them
     return rows[ROW].drop_duplicates().merge(table, on=ROW)
 

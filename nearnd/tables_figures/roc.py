@@ -32,8 +32,12 @@ def build(
         sides[dataset] = [_curves(own, closeness, far or tests[0], False),
                           _curves(own, closeness, near or tests[-1], True)]  # fmt: skip
     columns = 2 if any(close for _, close in sides.values()) else 1
-    figure, axes = panels(columns * len(datasets), columns, height, sharex=True, sharey=True,
-                          width=WIDTH if columns == 2 else 0.75 * WIDTH)  # fmt: skip
+    longest = max((len(name(data, method)) for method in shown), default=0)
+    width = max(WIDTH if columns == 2 else 0.75 * WIDTH, 2.3 * columns + longest / 17 + 1.4)
+    figure, axes = panels(
+        columns * len(datasets), columns, height, sharex=True, sharey=True, width=width
+    )
+    figure.set_layout_engine("compressed")  # else a legend beside square panels may be cut off
     for i, (dataset, curves) in enumerate(sides.items()):
         row = axes[columns * i :][:columns]
         for ax, side, found in zip(row, SIDES, curves, strict=False):

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from _stages import IMAGES, PLACE, run
+from _stages import IMAGES, PLACE, STAGES, run
 
 from nearnd.contracts import Images
 from nearnd.files import arrays, tables
@@ -12,12 +12,12 @@ from nearnd.files.paths import lineage
 
 BANK, DETECTOR = (PLACE.format(what) + ".safetensors" for what in ("banks", "detectors"))
 TRAIN, TEST = (f"{PLACE.format('features')}/{s}.safetensors" for s in ("train", "test"))
-FAKES, BACKBONE = PLACE.format("fakes") + ".npy", "results/backbones/toy.safetensors"
+FAKES, BACKBONE = PLACE.format("fakes") + ".npy", STAGES["detector"]["input"]["backbone"]
 
 
 def of_another(folder, file):
     """The same content, written as that of another class, dataset or backbone."""
-    other = folder / file.replace("/own/", "/their/").replace("toy.", "their.")
+    other = folder / file.replace("/own/", "/their/").replace("/toy", "/their")
     if file.endswith(".npy"):
         arrays.save_array(other, np.array(arrays.load_array(folder / file)))
     else:
