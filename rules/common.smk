@@ -44,8 +44,7 @@ def threads(wildcards):
 
 
 def backbone_threads(wildcards):
-    spec = run.config["backbones"][wildcards.backbone]
-    return resources.threads(run, spec.get("dataset"))
+    return resources.backbone_threads(run, wildcards.backbone)
 
 
 def memory(wildcards, attempt):

@@ -252,3 +252,9 @@ def test_threads_follow_the_size_of_the_images_alone():
     assert resources.runtime(run, "large", 10**9) == 24 * 60
     assert resources.gpus("cpu") == 0
     assert resources.gpus("cuda:1") == 1
+
+
+def test_a_backbone_that_is_trained_gets_two_threads_for_all_others_wait():
+    run = run_of()
+    found = [resources.backbone_threads(run, name) for name in ("glyph_vit", "vit_b16_in21k")]
+    assert found == [2, 1]

@@ -22,6 +22,12 @@ def threads(run: Run, dataset: str | None) -> int:
     return 1 if side <= 16 else 2 if side <= 64 else 4
 
 
+def backbone_threads(run: Run, backbone: str) -> int:
+    """Of one that is trained two at least: all other jobs wait for it."""
+    dataset = run.config["backbones"][backbone].get("dataset")
+    return max(2, threads(run, dataset)) if dataset else 1
+
+
 def memory(run: Run, dataset: str, attempt: int = 1) -> int:
     """Megabytes to ask a cluster for; twice as many after a failure, which may be due to memory."""
     return min(attempt, 2) * (4000 if size(run.config, dataset) <= 64 else 16000)
