@@ -13,10 +13,6 @@ from nearnd.plan import screen
 screen.take_over(workflow)
 # a graph of jobs is objects that stay: a tenth of the planning
 gc.set_threshold(100_000)
-# Where jobs are limited per second, each that ends leaves a timer which makes the scheduler look
-# again every second: after 400 jobs a fifth of a core. One machine needs no limit.
-if workflow.executor_plugin and workflow.local_exec and workflow.scheduling_settings:
-    workflow.scheduling_settings.max_jobs_per_timespan = None
 
 
 # beside the Snakefile, so that results can be made in any folder (--directory)

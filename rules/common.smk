@@ -14,7 +14,7 @@ from nearnd.plan import (
     resources,
     targets,
 )
-from nearnd.plan.start import start
+from nearnd.plan.start import start, unlimited
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 CLASS = r"[^/.][^/]*"
@@ -25,6 +25,7 @@ run = start(workflow, config)
 def complete():
     """The run, when all files that have to be there are. Asked by input functions, not before:
     `snakemake estimate` has none, and names what is missing."""
+    unlimited(workflow)
     if workflow.is_main_process:  # not again in every job
         try:
             missing.stop_if_missing(run)

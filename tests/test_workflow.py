@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -44,6 +45,23 @@ def test_every_target_is_there_and_readable(done):
 
 def test_a_second_run_does_nothing(done):
     assert "Nothing to be done" in run(done)
+
+
+def test_one_machine_has_no_limit_of_jobs_per_second(done):
+    """The limit leaves a timer for each job, which after some hundred take a third of a core."""
+    code = """
+import sys
+from snakemake.cli import main
+from snakemake.scheduling.job_scheduler import JobScheduler
+JobScheduler._schedule_reevalutation = lambda *_: print("a timer")
+main()
+"""
+    command = [sys.executable, "-c", code, "--cores", "1", "--configfile", "tests/toy.yaml"]
+    costs = done / "results/tables/costs.tsv"
+    costs.unlink()
+    ran = subprocess.run(command, cwd=done, capture_output=True, text=True)
+    assert costs.exists(), ran.stderr
+    assert "a timer" not in ran.stdout + ran.stderr
 
 
 def test_killed_in_the_middle_and_run_again_it_makes_the_same_bytes(done, tmp_path):

@@ -38,6 +38,15 @@ def start(workflow, config: dict[str, Any]) -> Run:
     return Run(whole)
 
 
+def unlimited(workflow) -> None:
+    """Lifts snakemake's limit of jobs per second on one machine, which needs none: each job
+    that ends leaves a timer which makes the scheduler look again, after 300 jobs a third of a core.
+
+    To be called when jobs are planned: before, snakemake does not know where it will run."""
+    if workflow.executor_plugin and workflow.local_exec and workflow.scheduling_settings:
+        workflow.scheduling_settings.max_jobs_per_timespan = None
+
+
 def as_written(workflow, config: dict[str, Any]) -> dict[str, Any]:
     """The config, with `--config` read as a file would be: snakemake makes texts of all that is
     nested in it. The files are laid over each other once more, so that none of them is left."""
