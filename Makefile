@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 run: .venv/installed
 	$(SNAKEMAKE)
-	$(SNAKEMAKE) --report results/report.html --quiet
+	$(SNAKEMAKE) --report results/report.html
 	$(BIN)/nearnd show
 	@echo "Next: open results/report.html; for your own images  . $(BIN)/activate  and README, 'Your own images'"
 
