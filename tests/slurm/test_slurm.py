@@ -57,7 +57,7 @@ class Run:
             self.run = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
 
     def finish(self) -> None:
-        assert self.run.wait(240) == 0, self.log.read_text()
+        assert self.run.wait(480) == 0, self.log.read_text()
 
     def kill(self) -> None:
         self.run.kill()
