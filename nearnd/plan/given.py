@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nearnd import catalog
 from nearnd.plan.run import Run
-from nearnd.plan.start import check_schema
+from nearnd.plan.start import check_schema, layers
 
 BASE = Path(__file__).parents[2]  # where the Snakefile lies
 
@@ -15,15 +15,7 @@ def run(files: list[Path], values: list[str]) -> Run:
 
     The user's folders need not be there any more.
     """
-    from snakemake.utils import update_config
-
-    config: dict = {}
-    for file in (BASE / "config" / "config.yaml", *files):
-        found = catalog.load(file) or {}
-        if not isinstance(found, dict):
-            raise ValueError(f"{file} holds {found!r:.60}; it may hold settings: `run: [own]`")
-        update_config(config, found)
-    update_config(config, catalog.from_arguments(values))
+    config = layers([BASE / "config" / "config.yaml", *files], values)
     whole = catalog.whole(BASE / "config" / "catalog", config)
     check_schema(whole, BASE)
     os.environ.setdefault("NEARND_DEVICE", whole["device"])

@@ -20,7 +20,7 @@ from pathlib import Path
 from nearnd.files.paths import RESULTS, path
 from nearnd.jobs.job import clock, job_name
 
-WAIT = 2.0  # seconds after which a job is worth a line before it ends
+WAIT = 5.0  # seconds after which a job is worth a line before it ends
 # Messages without an event that say nothing to a user.
 SILENT = (
     "Building DAG of jobs", "Using shell", "Group jobs: inactive", "Conda environments: ignored",

@@ -50,17 +50,25 @@ def unlimited(workflow) -> None:
 def as_written(workflow, config: dict[str, Any]) -> dict[str, Any]:
     """The config, with `--config` read as a file would be: snakemake makes texts of all that is
     nested in it. The files are laid over each other once more, so that none of them is left."""
-    from snakemake.common.configfile import load_configfile
-    from snakemake.utils import update_config
-
     given = workflow.config_settings
     if not given.config_args:
         return config
-    own = Path(workflow.basedir) / "config" / "config.yaml"
+    own = [] if given.replace_workflow_config else [Path(workflow.basedir, "config", "config.yaml")]
+    return layers([*own, *map(Path, given.configfiles)], given.config_args)
+
+
+def layers(files: list[Path], arguments: list[str]) -> dict[str, Any]:
+    """Config files laid over each other, and over them what `--config` says. ValueError naming what
+    is no settings."""
+    from snakemake.utils import update_config
+
     found: dict[str, Any] = {}
-    for file in [*([] if given.replace_workflow_config else [own]), *given.configfiles]:
-        update_config(found, load_configfile(file))
-    update_config(found, catalog.from_arguments(given.config_args))
+    for file in files:
+        settings = catalog.load(file) or {}
+        if not isinstance(settings, dict):
+            raise ValueError(f"{file} holds {settings!r:.60}; it may hold settings: `run: [own]`")
+        update_config(found, settings)
+    update_config(found, catalog.from_arguments(arguments))
     return found
 
 
