@@ -139,6 +139,15 @@ def test_a_dataset_without_anomaly_classes_has_no_near_numbers_beside_one_that_h
     assert list(beside.loc["Method 3", ["Shapes", "mean"]]) == ["-", "-"]  # it ran on Rings alone
 
 
+def test_splits_of_a_set_get_their_mean_and_deviation(two):
+    table = draw("by_dataset", two, spread=True).set_index("method")
+    own = table[["Rings", "Shapes"]].map(lambda text: float(text.split()[0].replace("-", "nan")))
+    for method, row in own.dropna().iterrows():
+        mean, sd = (float(part) for part in table.loc[method, "mean"].split(" ± "))
+        assert mean == pytest.approx(row.mean(), abs=0.101)
+        assert sd == pytest.approx(row.std(), abs=0.15)
+
+
 def test_a_published_number_without_a_dataset_is_compared_where_it_can_only_be_one(two):
     pair = {
         "metric": "auroc_bottom1",

@@ -245,7 +245,7 @@ def test_a_run_lists_what_is_missing_once_for_all(tmp_path, monkeypatch):
 
 def test_threads_follow_the_size_of_the_images_alone():
     datasets = {name: {"kind": "image_folder", "path": "x", "size": size}
-                for name, size in (("small", 16), ("middle", 32), ("large", 128))}  # fmt: skip
+                for name, size in (("small", 32), ("middle", 64), ("large", 128))}  # fmt: skip
     run = run_of(datasets=datasets)
     assert [resources.threads(run, name) for name in (*datasets, None)] == [1, 2, 4, 1]
     assert resources.memory(run, "large", 2) == 2 * resources.memory(run, "large")

@@ -19,7 +19,7 @@ def threads(run: Run, dataset: str | None) -> int:
 
     dataset: None where nothing is trained."""
     side = size(run.config, dataset)
-    return 1 if side <= 16 else 2 if side <= 64 else 4
+    return 1 if side <= 32 else 2 if side <= 64 else 4
 
 
 def backbone_threads(run: Run, backbone: str) -> int:
