@@ -22,11 +22,15 @@ def sentences(run: Run) -> list[str]:
             names = [file for files, _ in choices for file in files]
             if any((folder / file).is_file() or in_mirror(file, asked) for file in names):
                 continue
-            files = " or ".join(f"{names[0]} (from {source})" for names, source in choices)
-            what = "NEARND_OFFLINE is set: fetch it before" if offline() else "it will be fetched"
+            files = " or ".join(
+                f"{names[0]} ({source.removesuffix('/' + names[0])})" for names, source in choices
+            )
+            what = f"{section}: {name}: {files} is not here"
             found.append(
-                f"{section}: {name}: {files} is not here; {what}, or put it into"
-                f" {folder.absolute()} or a folder that `mirrors:` names (now {mirrors})"
+                f"{what}, and NEARND_OFFLINE is set: fetch it before (`snakemake prefetch`), or put"
+                f" it into {folder.absolute()} or a folder that `mirrors:` names (now {mirrors})"
+                if offline()
+                else f"{what} yet: it will be fetched"
             )
     return found
 
