@@ -2,6 +2,7 @@
 together, plan/check.py finds out whether it can work."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from nearnd import plugins
@@ -26,8 +27,12 @@ KEYS: dict[str, dict[str, str]] = {
     "closeness": {"detector": "detectors"},
     "drawings": {"label": ""},
 }
-# Arguments of `build` that are an entry of another section: its name, or the entry itself.
-ENTRIES = {"generators": {"sampler": "samplers", "model": "generators"}}
+# Arguments of `build` that are an entry of a section, or a list of some: the name, or the entry
+# itself.
+ENTRIES = {
+    "generators": {"sampler": "samplers", "model": "generators"},
+    "backbones": {"of": "backbones"},
+}
 STAGE = {"drawings": "tables_figures"}  # where the folder is not called like the section
 METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
 REPEATED = re.compile(r"(.+?)\1{19}$", re.S)  # snakemake takes such a wildcard for an endless loop
@@ -43,18 +48,33 @@ def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]
 def _whole(config: dict[str, Any], section: str, entry: dict[str, Any], where: str) -> dict:
     found = {key: value for key, value in entry.items() if key not in KEYS[section]}
     for key, target in ENTRIES.get(section, {}).items():
-        inner, there = entry.get(key), f"{where}: {key}"
-        if isinstance(inner, str):
-            inner = lookup(config, target, inner, there)
-        if isinstance(inner, dict):
+        there = f"{where}: {key}"
+
+        def inside(given: Any, key=key, target=target, there=there) -> Any:
+            inner = lookup(config, target, given, there) if isinstance(given, str) else given
+            if not isinstance(inner, dict):
+                return inner
             if "vary" in inner:
                 raise ValueError(
-                    f"{there}: {entry[key]} varies {', '.join(inner['vary'])}; take one without"
+                    f"{there}: {given} varies {', '.join(inner['vary'])}; take one without"
                 )
             if target == section and inner.get(key) is not None:
-                raise ValueError(f"{there}: {entry[key]} has a {key} itself")
-            found[key] = _whole(config, target, inner, there)
+                raise ValueError(f"{there}: {given} has a {key} itself")
+            return _whole(config, target, inner, there)
+
+        if isinstance(given := entry.get(key), list):
+            found[key] = [inside(one) for one in given]
+        elif given is not None:
+            found[key] = inside(given)
     return found
+
+
+def inner(section: str, entry: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """(key, section, what it is) of the entries that an entry has as arguments."""
+    for key, target in ENTRIES.get(section, {}).items():
+        given = entry.get(key)
+        for one in given if isinstance(given, list) else [] if given is None else [given]:
+            yield key, target, one
 
 
 def digest(config: dict[str, Any], section: str, name: str) -> str:
@@ -65,11 +85,10 @@ def digest(config: dict[str, Any], section: str, name: str) -> str:
 def _digest(section: str, entry: dict[str, Any]) -> str:
     stage = STAGE.get(section, section)
     found = [plugins.digest(stage, entry["kind"])]
+    found += [_digest(target, one) for _, target, one in inner(section, entry)]
     for key, target in ENTRIES.get(section, {}).items():
-        if entry.get(key) is not None:
-            found.append(_digest(target, entry[key]))
-        elif key in plugins.arguments(stage, entry["kind"]):  # the kind chooses one
-            found += [plugins.digest(target, kind) for kind in plugins.available(target)]
+        if entry.get(key) is None and key in plugins.arguments(stage, entry["kind"]):
+            found += [plugins.digest(target, kind) for kind in plugins.available(target)]  # any
     return "-".join(found)
 
 

@@ -65,6 +65,8 @@ and functions, which get an entry's arguments over the defaults of `build`:
                                  time that a cluster is asked for
     seeded(**arguments)          (backbones) True if the weights depend on the seed: then there is
                                  one for each seed of the run, whose deviation shows the spread
+    fetches(**arguments)         (backbones) weights that `make` looks for and fetches itself, any
+                                 of which will do: [([names of the file], where it comes from)]
     work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
                                  has to know: {field of Work: value}, from an `About`
 

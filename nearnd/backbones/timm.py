@@ -50,6 +50,13 @@ def sees(*, resize: int | None, **rest) -> int | None:
     return resize
 
 
+def fetches(*, model: str, weights: str, **rest) -> list[tuple[list[str], str]]:
+    """See contracts.py: names as timm's links end."""
+    if weights == "pretrained":
+        return [([f"{model}{end}" for end in (".safetensors", ".pth", ".tar")], "timm's hub")]
+    return [([Path(urlsplit(weights).path).name], weights)] if "://" in weights else []
+
+
 @dataclass
 class Timm:
     """Backbone (contracts.py): the network `model` of timm, called with `kwargs`, without its
@@ -98,15 +105,12 @@ class Timm:
         from nearnd.files.weights import read_weights
         from nearnd.networks.backbone import create
 
-        facts, file = {"model": self.model, "kwargs": self.kwargs}, Path(self.weights)
-        if self.weights == "none":
+        facts = {"model": self.model, "kwargs": self.kwargs}
+        with torch.device("meta"):  # before anything is fetched
+            create(facts)
+        file = self.obtain(folder, progress)
+        if file is None:
             return create(facts)
-        if self.weights == "pretrained":
-            with torch.device("meta"):  # before anything is fetched
-                create(facts)
-            file = self._published(Path(folder), progress)
-        else:
-            verify(file, self.sha256)
         if file.suffix == ".npz":  # the official ViT's, which need the model's own reader
             return _from_arrays(create(facts), read_weights(file), file)
         state = self.tensors(file)
@@ -129,18 +133,27 @@ class Timm:
 
         return state_dict(file)
 
-    def _published(self, folder: Path, progress: Progress) -> Path:
-        """The published file in `folder`: from mirrors, or from where timm would take it."""
-        link = _link(self.model)
-        name = self.model + (Path(urlsplit(link).path).suffix or ".safetensors")
+    def obtain(self, folder: Path, progress: Progress, **how) -> Path | None:
+        """The file of weights: the one that is given, or fetched into `folder` from mirrors and the
+        link that is given, or where timm would take it; None for random ones. `how`: of `fetch`."""
+        if self.weights == "none":
+            return None
+        if self.weights == "pretrained":
+            link = _link(self.model)
+            name = self.model + (Path(urlsplit(link).path).suffix or ".safetensors")
+        elif "://" in self.weights:
+            link, name = self.weights, Path(urlsplit(self.weights).path).name
+        else:
+            verify(self.weights, self.sha256)
+            return Path(self.weights)
         hint = (
             f"Without internet: take {link or 'it from its authors'} on another machine and name it"
             f" {name}; or put it anywhere and set `weights: <that file>` in the backbone's entry."
         )
         archive = {"name": name, "urls": [link] if link else [], "sha256": self.sha256}
         archive["hint"] = hint
-        fetch(archive, folder / name, mirrors(), progress)
-        return folder / name
+        fetch(archive, Path(folder, name), mirrors(), progress, **how)
+        return Path(folder, name)
 
 
 def _link(model: str) -> str:

@@ -39,10 +39,12 @@ class Imitation(nn.Module):
 
     def __init__(self, teacher: nn.Module, facts: dict):
         super().__init__()
-        if not isinstance(getattr(teacher, "blocks", None), nn.Sequential | nn.ModuleList):
+        blocks = getattr(teacher, "blocks", None)
+        listed = isinstance(blocks, nn.Sequential | nn.ModuleList)
+        if not listed or not all(hasattr(block, "attn") for block in blocks):
             raise ValueError(
-                f"transformaly needs a vision transformer, {facts['model']} has no `blocks`: set"
-                " another `backbone` in the detector's entry"
+                f"transformaly needs a vision transformer, {facts['model']} has no blocks with"
+                " attention: set another `backbone` in the detector's entry"
             )
         self.teacher = teacher.requires_grad_(False)
         self.students = nn.ModuleList(create(facts).blocks)

@@ -56,6 +56,7 @@ def download(
     progress: Progress,
     pause: Callable[[float], None],
     timeout: float,
+    attempts: int = ATTEMPTS,
 ) -> tuple[bool, bool]:
     """Brings `part` to its end, at most `most` bytes. Wrong if the server does not give it.
 
@@ -70,8 +71,8 @@ def download(
             return state.get("packed", False), resumed
         except _Interrupted as reason:
             failures = 0 if _size(part) - before >= CHUNK else failures + 1
-            if failures == ATTEMPTS:
-                raise Wrong(f"{reason} (gave up after {ATTEMPTS} attempts)") from reason
+            if failures == attempts:
+                raise Wrong(f"{reason} (gave up after {attempts} attempts)") from reason
             pause(max(reason.wait, 2.0**failures / 2))
 
 

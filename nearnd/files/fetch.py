@@ -21,6 +21,7 @@ from nearnd.contracts import Progress, silent
 from nearnd.files import package
 from nearnd.files.arrays import NO_ROOM
 from nearnd.files.download import (
+    ATTEMPTS,
     CHUNK,
     Wrong,
     bounded,
@@ -40,6 +41,14 @@ class FetchError(OSError):
     """No source gave the file; the message lists each source with its reason."""
 
 
+class AbsentError(FetchError):
+    """No source has it, or none can be reached: there was not one file, also no wrong one."""
+
+
+class _Other(Wrong):
+    """There is a file, but it is not the one that is wanted."""
+
+
 def fetch(
     archive: dict,
     target: Path,
@@ -48,6 +57,7 @@ def fetch(
     *,
     pause: Callable[[float], None] = time.sleep,
     timeout: float = TIMEOUT,
+    attempts: int = ATTEMPTS,
 ) -> None:
     """Puts the file of `archive` at `target`; see ARCHIVES in `contracts`.
 
@@ -56,16 +66,18 @@ def fetch(
     first digits, at least eight, where no more of it is published; without one the first file must
     have the size that is stated, if any. An archive of files with a `sha1` each may be packed by
     anybody, or lie in a folder unpacked.
-    Raises FetchError saying what each source answered and where to put the file by hand, or that
-    there is no room; then nothing of the file is left.
+    Raises FetchError saying what each source answered and where to put the file by hand (an
+    AbsentError if none gave any), or that there is no room; then nothing of the file is left.
     """
     target = Path(target)
-    reasons = []
+    reasons: list[str] = []
+    kind = AbsentError
     if target.exists():
         try:
             _accept(target, target, archive)
             return
         except Wrong as reason:
+            kind = FetchError
             reasons.append(f"{target} (the file lying there): {reason}")
 
     part = target.with_name(target.name + ".part")
@@ -76,10 +88,11 @@ def fetch(
         if not _checksum(archive):
             part.unlink(missing_ok=True)  # never one file from two sources that may differ
         try:
-            _obtain(source, part, target, archive, progress, pause, timeout)
+            _obtain(source, part, target, archive, progress, pause, timeout, attempts)
             os.replace(part, target)
             return
         except Wrong as reason:
+            kind = FetchError if isinstance(reason, _Other) else kind
             reasons.append(f"{source}: {reason}")
         except OSError as error:
             if error.errno not in NO_ROOM:
@@ -90,12 +103,17 @@ def fetch(
                 f"no room for {archive['name']} in {part.parent.absolute()}: {error.strerror}."
                 f" {free:.0f} MB are free there; make room and start again"
             ) from error
-    raise FetchError(_advice(archive, target, reasons))
+    raise kind(_advice(archive, target, reasons))
 
 
 def mirrors() -> list[str]:
     """Those of the config, which the workflow gives to its jobs."""
     return json.loads(os.environ.get("NEARND_MIRRORS", "[]"))
+
+
+def offline() -> bool:
+    """Whether nothing may be asked but folders."""
+    return os.environ.get("NEARND_OFFLINE", "0") not in ("", "0")
 
 
 def verify(file: str | Path, sha256: str | None) -> None:
@@ -106,10 +124,10 @@ def verify(file: str | Path, sha256: str | None) -> None:
         raise ValueError(f"{file} has sha256 {found}, the entry says {sha256}")
 
 
-def _obtain(source, part, target, archive, progress, pause, timeout) -> None:
+def _obtain(source, part, target, archive, progress, pause, timeout, attempts) -> None:
     """A checked file at `part`, or Wrong."""
     local, most, link = _local(source), _most(archive), urlsplit(source)
-    if local is None and os.environ.get("NEARND_OFFLINE", "0") not in ("", "0"):
+    if local is None and offline():
         raise Wrong("not asked, NEARND_OFFLINE is set")
     if local is not None:
         if archive.get("sha1") and not local.is_file():
@@ -122,7 +140,7 @@ def _obtain(source, part, target, archive, progress, pause, timeout) -> None:
         return _accept(part, target, archive, drop=True)
 
     for last in (False, True):
-        packed, resumed = download(source, part, most, progress, pause, timeout)
+        packed, resumed = download(source, part, most, progress, pause, timeout, attempts)
         try:
             if packed:
                 _unpack(part, archive, most)
@@ -224,7 +242,7 @@ def _accept(file: Path, target: Path, archive: dict, drop: bool = False) -> None
     except (Wrong, ValueError) as error:
         if drop:
             file.unlink(missing_ok=True)
-        raise Wrong(str(error)) from error
+        raise _Other(str(error)) from error
 
 
 def _checksum(archive: dict) -> tuple[str, Any] | None:

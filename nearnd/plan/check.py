@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nearnd import plugins
-from nearnd.config import ENTRIES, KEYS, METHOD, STAGE, arguments, constant, lookup, varied
+from nearnd.config import KEYS, METHOD, STAGE, arguments, constant, inner, lookup, varied
 from nearnd.plan.check_experiment import check_experiment, check_split, check_united
 from nearnd.plan.check_stop import check_fakes, check_until
 from nearnd.plan.run import Run
@@ -84,9 +84,9 @@ def _check_place(where: str, place: str) -> None:
 def _check_entry(section: str, entry: dict[str, Any], where: str) -> None:
     """Kinds and arguments, also of the entries inside."""
     plugins.check_entry(STAGE.get(section, section), "", entry, where)
-    for key, target in ENTRIES.get(section, {}).items():
-        if isinstance(entry.get(key), dict):
-            _check_entry(target, entry[key], f"{where}: {key}")
+    for key, target, one in inner(section, entry):
+        if isinstance(one, dict):
+            _check_entry(target, one, f"{where}: {key}")
 
 
 def _check_stated(config: dict[str, Any], section: str, name: str) -> None:

@@ -26,10 +26,8 @@ def parts(run: Run, dataset: str, method: str) -> dict[str, str]:
         text = json.dumps(plain, sort_keys=True, default=str)
         found[key] = hashlib.sha256(text.encode()).hexdigest()[:12]
         # methods and monitors name a detector, others what KEYS and ENTRIES say
-        named = settings.KEYS.get(section, settings.METHOD) | settings.ENTRIES.get(section, {})
-        todo += [
-            (target, plain[key])
-            for key, target in named.items()
-            if target and isinstance(plain.get(key), str) and plain[key] != "none"
-        ]
+        keys = settings.KEYS.get(section, settings.METHOD)
+        named = [(target, plain[key]) for key, target in keys.items() if target and key in plain]
+        named += [(target, one) for _, target, one in settings.inner(section, plain)]
+        todo += [(to, one) for to, one in named if isinstance(one, str) and one != "none"]
     return found

@@ -3,7 +3,8 @@
 import logging
 
 from nearnd import plugins
-from nearnd.plan import archives
+from nearnd.files.fetch import offline
+from nearnd.plan import archives, unfetched
 from nearnd.plan.dataset_sizes import Counts, options
 from nearnd.plan.inputs import folders
 from nearnd.plan.run import Run
@@ -17,7 +18,7 @@ def stop_if_missing(run: Run) -> None:
         return
     if sentences := missing_files(run):
         raise ValueError("config: " + "\n".join(sentences))
-    for sentence in (*few_fakes(run), *unseen(run)):
+    for sentence in (*few_fakes(run), *unseen(run), *unfetched.sentences(run)):
         log.warning(sentence)
     run.complete = True
 
@@ -41,7 +42,7 @@ def missing_files(run: Run) -> list[str]:
             archives.check(run.config, [name])
         except ValueError as error:
             sentences.append(str(error))
-    return sentences
+    return sentences or (unfetched.sentences(run) if offline() else [])
 
 
 def ready_made(run: Run, fakes: str) -> dict[str, dict[str, int]]:
