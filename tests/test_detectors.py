@@ -23,6 +23,8 @@ from nearnd.networks.backbone import (
 
 VIT = "vit_tiny_patch16_224"
 TINY = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 4, "num_heads": 2}
+LITE = "tf_efficientnet_lite0"
+CNN_QUICK = {"epochs": 1, "resize": 32, "crop": 32}
 QUICK = {"epochs": 2, "batch": 8, "lr": 0.05, "crop": 8, "resize": 10}
 
 
@@ -46,6 +48,21 @@ def backbone(tmp_path, channels):
     model = create({"model": VIT, "kwargs": kwargs})
     path = tmp_path / "backbone.safetensors"
     save_backbone(path, model, describe(model, VIT, kwargs, 0.5, 0.5, resize=10))
+    return path
+
+
+@pytest.fixture(scope="session")
+def cnn(tmp_path_factory):
+    """Of inverted residuals, with batch norm; its statistics are those of noise, not 0 and 1."""
+    torch.manual_seed(0)
+    model = create({"model": LITE, "kwargs": {}}).train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        model(torch.randn(16, 3, 32, 32))
+    path = tmp_path_factory.mktemp("cnn") / "cnn.safetensors"
+    save_backbone(path, model, describe(model, LITE, {}, 0.5, 0.5, resize=32))
     return path
 
 
@@ -258,22 +275,27 @@ def test_a_frozen_stem_ends_the_backward_pass():
     assert seen == {0: False, 1: False, 2: True, 3: True}
 
 
-def test_frozen_blocks_run_with_dropout_and_frozen_batch_norms_do_not_drift(tmp_path):
-    torch.manual_seed(0)
-    model = create({"model": "resnet18", "kwargs": {"in_chans": 1}})
-    facts = describe(model, "resnet18", {"in_chans": 1}, 0.5, 0.5)
-    save_backbone(tmp_path / "r.safetensors", model, facts)
-    options = {"epochs": 1, "resize": 32, "crop": 32, "freeze_stem": True}
-    detector = fitted(tmp_path / "r.safetensors", 1, images=8, fakes=8, **options)
-    after, before = detector.net.backbone.state_dict(), model.state_dict()
-    assert torch.equal(after["bn1.running_mean"], before["bn1.running_mean"])
-    assert not torch.equal(after["layer4.0.bn1.running_mean"], before["layer4.0.bn1.running_mean"])
+def test_frozen_blocks_run_with_dropout():
     net = Classifier(create({"model": VIT, "kwargs": TINY}), 2)
     freeze_blocks(net.backbone, 0.5, True)
     add_dropout(net.backbone, 0.5)
     binary.train_mode(net)
     x = torch.randn(1, 16).expand(64, 1, 16)
     assert net.backbone.blocks[0](x).std(0).max() > 0  # trap C10: the 64 copies differ
+
+
+def test_training_leaves_the_statistics_of_batch_norms_alone(cnn):
+    """And uses them: an image's loss does not depend on those beside it. Scale and shift move."""
+    before = load_backbone(cnn)[0].state_dict()
+    net = fitted(cnn, 3, images=8, fakes=8, **CNN_QUICK).net
+    after = net.backbone.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {"conv_head.weight", "bn2.weight", "bn2.bias", "blocks.6.0.bn3.weight"} <= moved
+    assert not [name for name in moved if "running" in name or "tracked" in name]
+    binary.train_mode(net)
+    x = torch.randn(4, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(net(x)[:1], net(x[:1]), atol=1e-5)
 
 
 # ---- binary: what it learns ----

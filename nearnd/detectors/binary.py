@@ -110,10 +110,12 @@ def add_dropout(backbone: nn.Module, p: float) -> None:
 
 
 def train_mode(net: nn.Module) -> None:
-    """Training mode, frozen dropout included (FITYMI trap C10); frozen batch norms stay fixed."""
+    """Training mode, frozen dropout included (FITYMI trap C10), but for batch norms."""
     net.train()
     for module in net.modules():
-        if isinstance(module, _BatchNorm) and not any(p.requires_grad for p in module.parameters()):
+        # What is embedded later comes alone, with the statistics of the pretraining; those of a
+        # batch are of few images, and mix reals and fakes, which by them alone could be told apart
+        if isinstance(module, _BatchNorm):
             module.eval()
 
 
