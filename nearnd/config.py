@@ -47,26 +47,25 @@ def arguments(config: dict[str, Any], section: str, name: str) -> dict[str, Any]
 
 def _whole(config: dict[str, Any], section: str, entry: dict[str, Any], where: str) -> dict:
     found = {key: value for key, value in entry.items() if key not in KEYS[section]}
-    for key, target in ENTRIES.get(section, {}).items():
-        there = f"{where}: {key}"
-
-        def inside(given: Any, key=key, target=target, there=there) -> Any:
-            inner = lookup(config, target, given, there) if isinstance(given, str) else given
-            if not isinstance(inner, dict):
-                return inner
-            if "vary" in inner:
-                raise ValueError(
-                    f"{there}: {given} varies {', '.join(inner['vary'])}; take one without"
-                )
-            if target == section and inner.get(key) is not None:
-                raise ValueError(f"{there}: {given} has a {key} itself")
-            return _whole(config, target, inner, there)
-
-        if isinstance(given := entry.get(key), list):
-            found[key] = [inside(one) for one in given]
+    for key in ENTRIES.get(section, {}):
+        if isinstance(given := found.get(key), list):
+            found[key] = [_inside(config, section, key, one, where) for one in given]
         elif given is not None:
-            found[key] = inside(given)
+            found[key] = _inside(config, section, key, given, where)
     return found
+
+
+def _inside(config: dict[str, Any], section: str, key: str, given: Any, where: str) -> Any:
+    """What stands in an entry under such a key: the entry in place of its name."""
+    target, where = ENTRIES[section][key], f"{where}: {key}"
+    entry = lookup(config, target, given, where) if isinstance(given, str) else given
+    if not isinstance(entry, dict):  # refused by the check of its kind
+        return entry
+    if "vary" in entry:
+        raise ValueError(f"{where}: {given} varies {', '.join(entry['vary'])}; take one without")
+    if target == section and entry.get(key) is not None:
+        raise ValueError(f"{where}: {given} has a {key} itself")
+    return _whole(config, target, entry, where)
 
 
 def inner(section: str, entry: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
