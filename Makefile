@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 CONFIG ?=
 SNAKEMAKE := $(BIN)/snakemake --cores all $(if $(CONFIG),--configfile $(CONFIG))
+# a process for each core; a file stays in one, where its fixtures are made once
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: run test test-faults test-slurm bench lint clean
@@ -21,10 +23,10 @@ run: .venv/installed
 	@echo "Next: open results/report.html; for your own images  . $(BIN)/activate  and README, 'Your own images'"
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-faults: .venv/installed
-	NEARND_FAULTS=20 $(BIN)/python -m pytest tests/faults
+	NEARND_FAULTS=20 $(PYTEST) tests/faults
 
 test-slurm: .venv/installed
 	$(PIP) --editable '.[test,slurm]'

@@ -225,6 +225,7 @@ def _results(tree: ast.Module) -> list[ast.stmt]:
     return [node for node in tree.body if getattr(node, "name", None) not in ESTIMATES]
 
 
+@cache
 def imports(file: Path) -> set[Path]:
     """The files of this package that a file imports, anywhere in what results depend on."""
     modules = set()

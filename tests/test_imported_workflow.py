@@ -1,6 +1,7 @@
 """Fakes and networks that somebody else made, as a user runs them."""
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -13,11 +14,14 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from test_checkpoint import official
-from toy import copy_of_the_repository, planned, run
+from toy import ROOT, copy_of_the_repository, planned, run
 
-from nearnd import plugins
+from nearnd import catalog, plugins
 from nearnd.generators._reference import slots
 from nearnd.networks.unet import UNet
+from nearnd.plan import missing
+from nearnd.plan.check import check
+from nearnd.plan.run import Run
 
 FIRST = ["--", "results/fakes/digits/3/authors/seed0.npy"]
 TARGETS = ["--", "results/tables/toy/fakes.csv"]  # from the fakes of all three
@@ -183,15 +187,22 @@ def test_weights_come_from_a_mirror_and_stay_with_their_checksum(done, monkeypat
          "generators: theirs: there is no file ve/checkpoint_24.pth"),
     ],
 )  # fmt: skip
-def test_what_is_missing_is_said_before_any_job(done, changes, words):
+def test_what_is_missing_is_said(done, monkeypatch, changes, words):
     (done / "named/three").mkdir(parents=True, exist_ok=True)
     shutil.copy(done / "pictures/0.png", done / "named/three")
-    text = run(done, "-n", config=configured(done, "missing.yaml", **changes), check=False)
-    assert words in text
+    monkeypatch.chdir(done)
+    settings = yaml.safe_load(Path(configured(done, "missing.yaml", **changes)).read_text())
+    config = catalog.whole(ROOT / "config/catalog", {"mirrors": []} | settings)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        check(config)
+        missing.stop_if_missing(Run(config))
+
+
+def test_what_is_missing_and_fewer_fakes_than_asked_for_are_said_once_before_any_job(done):
+    gone = {"authors": FAKES["authors"] | {"file": "gone.npy"}}
+    text = run(done, "-n", config=configured(done, "missing.yaml", fakes=gone), check=False)
+    assert text.count("fakes: authors: there is no file gone.npy") == 1
     assert "Traceback" not in text
-
-
-def test_fewer_fakes_than_asked_for_are_said_once_before_any_job(done):
     name = configured(done, "few.yaml", fakes={"mine": FAKES["mine"] | {"ratio": 2}})
     text = run(done, "-n", config=name)
     assert text.count("fakes: mine: 20 images for normal 3 of digits, 1 of 1 tasks have fewer") == 1

@@ -31,7 +31,7 @@ def package(tmp_path, monkeypatch):
 
 
 def forget():
-    for cached in (plugins._tree, plugins._meaning, plugins.digest):
+    for cached in (plugins._tree, plugins.imports, plugins._meaning, plugins.digest):
         cached.cache_clear()
 
 

@@ -201,6 +201,7 @@ def start(folder: Path, stage: str, before=None, threads: int = 1, **changes):
         elif path.suffix != ".json":  # what snakemake updates
             path.unlink(missing_ok=True)
     (folder / "said.txt").write_text("")
+    (folder / f"logs/{stage}.log").unlink(missing_ok=True)
     process = FORKS.Process(target=inside, args=(str(folder), stage, changes, before, threads))
     process.start()
     return process
