@@ -152,6 +152,14 @@ def varied(config: dict[str, Any], sampler: str) -> list[tuple[str, Any, dict[st
     return [(setting, value, fixed | {setting: value}) for value in values]
 
 
+def banked(config: dict[str, Any]) -> set[str]:
+    """The detectors whose features of training images are read: by the bank of some method, in the
+    run or not, or to tell which classes are near. Those of others need not be computed."""
+    methods = config["methods"].values()
+    near = {entry["detector"] for entry in config["closeness"].values()}
+    return near | {method["detector"] for method in methods if method["bank"] != "none"}
+
+
 def normals(config: dict[str, Any], experiment: str) -> list[str]:
     """The normals of an experiment: class names, not-<class>, or all."""
     entry = config["experiments"][experiment]

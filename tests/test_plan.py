@@ -82,6 +82,12 @@ def test_each_score_is_asked_for_once_and_the_own_test_split_always():
     assert set(run.datasets) >= {"digits", "noise8", "glyphs"}  # glyphs: of the backbone
 
 
+def test_training_images_are_embedded_where_a_bank_or_closeness_reads_them():
+    banked = run_of().banked
+    assert {"pixels", "frozen_glyph_vit", "fitymi_digits"} <= banked
+    assert not {"patchcore_digits", "bce_digits"} & banked  # they hold what they compare with
+
+
 def test_tasks_share_what_does_not_look_at_their_normal_class():
     run = run_of()
     pixels, frozen = (

@@ -1,10 +1,59 @@
-"""Patch features of any timm network with feature maps, as PatchCore's official code makes them."""
+"""Patch features of any timm network with feature maps, and what detectors on them share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from nearnd.detectors._trained import Given, OnBackbone
+from nearnd.files.header import extended, number, several, whole
+from nearnd.jobs.device import device
+from nearnd.networks.precision import autocast, dtype, for_inference
+from nearnd.networks.transform import view
+
+BATCH = 16  # images; PatchCore's neighbourhoods are 22 MB each with the default at 224 pixels
+
+
+@dataclass
+class OnPatches(OnBackbone):
+    """A detector on feature maps of a pretrained network."""
+
+    layers: list[str] | None = None  # names of the network's maps; null: the two in the middle,
+    # layer2 and layer3 of a ResNet (PatchCore's code)
+
+    FACTS = extended(OnBackbone.FACTS, levels=several(whole(0, 1000)), map_share=number(0, 1))
+
+    def open_maps(self, given: Given) -> nn.Module:
+        """The backbone up to the last of the layers, on this job's device; the facts say which."""
+        model = self.open(given)
+        at = levels(model, self.layers, f"{self.kind} on {self.facts['backbone']['model']}")
+        self.facts |= {"levels": at, "map_share": self.how.crop / self.how.resize}
+        return prune(model, at).to(device())
+
+    def trunk(self) -> nn.Module:
+        """A new one."""
+        return prune(self.bare(), self.facts["levels"])
+
+    def maps_of(self, model: nn.Module) -> Callable[[np.ndarray], list[Tensor]]:
+        """A function from images uint8 (n, H, W, C) to the layers' maps float32 (n, C_i, h_i, w_i)
+        on the network's device."""
+        on, how, at = next(model.parameters()).device, self.how, self.facts["levels"]
+        kind = dtype(model, on, self.precision)
+        quick = for_inference(model.eval(), kind)
+
+        @torch.inference_mode()
+        def maps(pixels: np.ndarray) -> list[Tensor]:
+            x = view(pixels, how).to(on)  # (n, C, crop, crop)
+            with autocast(on, kind):
+                found = quick.forward_intermediates(
+                    x, indices=at, stop_early=True, intermediates_only=True
+                )
+            return [m.float() for m in found]
+
+        return maps
 
 
 def levels(model: nn.Module, names: Sequence[str] | None, where: str) -> list[int]:
@@ -37,7 +86,8 @@ def prune(model: nn.Module, at: list[int]) -> nn.Module:
 
 
 def patches(maps: list[Tensor], dimension: int, size: int) -> Tensor:
-    """float32 (N, h, w, D) from the maps (N, C_i, h_i, w_i) of some levels; h, w as in the first.
+    """PatchCore's float32 (N, h, w, D) from the maps (N, C_i, h_i, w_i) of some levels; h, w as in
+    the first.
 
     A patch is a `size` x `size` neighbourhood (zeros beyond the border) of all channels, flattened
     and averaged along that vector to D = `dimension` numbers. Coarser levels are brought to the

@@ -18,18 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import levels, patches, prune
-from nearnd.detectors._trained import Given, OnBackbone, batched
-from nearnd.files.header import extended, number, several, whole
+from nearnd.detectors._patches import BATCH, OnPatches, patches
+from nearnd.detectors._trained import Given, batched
+from nearnd.files.header import extended, several, whole
 from nearnd.jobs.device import device
 from nearnd.networks.coreset import coreset, share_of
 from nearnd.networks.nearest import nearest
-from nearnd.networks.precision import autocast, dtype, for_inference
-from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
-BATCH = 16  # images; their neighbourhoods are 22 MB each with the default at 224 pixels
 log = logging.getLogger("nearnd")
 
 
@@ -48,12 +45,10 @@ class Memory(nn.Module):
 
 
 @dataclass
-class PatchCore(OnBackbone):
+class PatchCore(OnPatches):
     """Trains nothing, but keeps patches of the normal images; the defaults are those of the
     official code for WideResNet-50 at 224 pixels. Distances are always float32."""
 
-    layers: list[str] | None = None  # names of the network's maps; null: the two in the middle,
-    # layer2 and layer3 of a ResNet (official)
     neighbourhood: int = 3  # the odd side of a patch
     dimension: int = 1024  # numbers of a patch
     share: float = 0.1  # of the patches that are kept; official: 0.1, for other networks 0.01
@@ -65,8 +60,7 @@ class PatchCore(OnBackbone):
     # takes 64 patches each
 
     FACTS = extended(
-        OnBackbone.FACTS, dimension=whole(), neighbourhood=whole(most=99), k=whole(most=10**9),
-        levels=several(whole(0, 1000)), map_share=number(0, 1),
+        OnPatches.FACTS, dimension=whole(), neighbourhood=whole(most=99), k=whole(most=10**9),
         bank=several(whole(most=10**9), 2, 2),
     )  # fmt: skip
 
@@ -78,14 +72,8 @@ class PatchCore(OnBackbone):
 
     def learn(self, given: Given) -> None:
         """Fills the memory bank with a coreset of the normal images' patches."""
-        pixels = given.normal.pixels
-        if not len(pixels):
-            raise ValueError("patchcore got no normal images; see the dataset and `normals`")
-        model = self.open(given)
-        at = levels(model, self.layers, f"patchcore on {self.facts['backbone']['model']}")
+        model, pixels = self.open_maps(given), given.normal.pixels
         self.facts |= {name: getattr(self, name) for name in ("dimension", "neighbourhood", "k")}
-        self.facts |= {"levels": at, "map_share": self.how.crop / self.how.resize}
-        model = prune(model, at).to(device())
         rows = self._gather(model, pixels, given)  # (M, D)
         n = share_of(len(rows), self.share)
         log.info(f"memory bank: {n} of {len(rows)} patches")
@@ -95,8 +83,7 @@ class PatchCore(OnBackbone):
         self.net = Memory(model, torch.from_numpy(rows[np.sort(keep)]).to(device()))  # (n, D)
 
     def untrained(self) -> Memory:
-        backbone = prune(self.bare(), self.facts["levels"])
-        return Memory(backbone, torch.zeros(self.facts["bank"]))
+        return Memory(self.trunk(), torch.zeros(self.facts["bank"]))
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """{"map": float32 (N, h, w)}: of each patch, the squared Euclidean distance to the nearest
@@ -114,20 +101,8 @@ class PatchCore(OnBackbone):
 
     def _embedder(self, model: nn.Module) -> Callable[[np.ndarray], Tensor]:
         """A function from images uint8 (n, H, W, C) to float32 patches (n, h, w, D)."""
-        on, how, facts = next(model.parameters()).device, self.how, self.facts
-        kind = dtype(model, on, self.precision)
-        quick = for_inference(model.eval(), kind)
-
-        @torch.inference_mode()
-        def embed(pixels: np.ndarray) -> Tensor:
-            x = view(pixels, how).to(on)  # (n, C, crop, crop)
-            with autocast(on, kind):
-                maps = quick.forward_intermediates(
-                    x, indices=facts["levels"], stop_early=True, intermediates_only=True
-                )
-            return patches([m.float() for m in maps], facts["dimension"], facts["neighbourhood"])
-
-        return embed
+        maps_of, facts = self.maps_of(model), self.facts
+        return lambda pixels: patches(maps_of(pixels), facts["dimension"], facts["neighbourhood"])
 
     def _gather(self, model: nn.Module, pixels: np.ndarray, given: Given) -> np.ndarray:
         """The patches of all images float32 (M, D), or as many random ones of each image as keep M

@@ -57,6 +57,7 @@ class JobCost:
         self.config = config
         self.counts = Counts(config)
         self.work = cache(self._work)
+        self.banked = settings.banked(config)
 
     def cost(self, rule: str, wildcards: dict[str, str]) -> Cost:
         """Of one job. ValueError for a rule of which nothing is said here.
@@ -171,7 +172,9 @@ class JobCost:
         return _fitting(*self._fitted(detector, dataset, n, n * fakes.get("ratio", 1)))
 
     def _features(self, dataset: str, normal: str, detector: str) -> Cost:
-        n = self.counts.normal(dataset, normal) + self.counts.size(dataset).test
+        n = self.counts.size(dataset).test
+        if detector in self.banked:
+            n += self.counts.normal(dataset, normal)
         return self._embedded(n, detector, dataset)
 
     def _features_elsewhere(self, dataset: str, normal: str, detector: str, other: str) -> Cost:

@@ -251,6 +251,11 @@ class Run:
             dataset, normal, seed = "any", "any", self.shared_seed(detector, seed)
         return path("detector", dataset=dataset, normal=normal, detector=detector, seed=seed)
 
+    @cached_property
+    def banked(self) -> set[str]:
+        """The detectors whose features of training images somebody reads."""
+        return settings.banked(self.config)
+
     def features(
         self, dataset: str, normal: str, detector: str, seed: int | str, images: str
     ) -> str:

@@ -1,4 +1,4 @@
-"""The worst place of an image: the maximum of its anomaly map (PatchCore)."""
+"""The worst places of an image: the highest values of its anomaly map."""
 
 import numpy as np
 
@@ -9,13 +9,18 @@ BANK = False
 MAP = True
 
 
-def build() -> Score:
-    """score(x) = the largest value of the map of x, for detectors that embed a map. The detector
-    has compared it with normal images, so there is no bank. Raises ValueError for maps that are
-    not finite."""
+def build(share: float = 0.0) -> Score:
+    """score(x) = the mean of the highest `share` of the map of x, of one value at least: 0 is the
+    maximum (PatchCore), 0.01 is AnomalyDINO's and SubspaceAD's, which one odd patch moves less.
+
+    For detectors that embed a map: the detector has compared it with normal images, so there is no
+    bank. Raises ValueError for maps that are not finite."""
 
     def highest(bank: Embedding, queries: Embedding, *, seed: int = 0) -> Embedding:
-        score = queries["map"].max(axis=(1, 2)).astype(np.float32)  # (N,)
+        n, h, w = queries["map"].shape
+        k = max(1, round(share * h * w))
+        top = np.partition(queries["map"].reshape(n, h * w), -k, axis=1)[:, -k:]  # (N, k)
+        score = top.mean(axis=1).astype(np.float32)  # (N,)
         if bad := int((~np.isfinite(score)).sum()):
             raise ValueError(f"{bad} of {len(score)} maps are not finite; see the detector's log")
         return {"score": score, "map": queries["map"]}  # (N,), (N, h, w)

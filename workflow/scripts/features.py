@@ -18,8 +18,11 @@ with job.start(snakemake) as run:
     splits = tables.load_splits(snakemake.input.train, snakemake.input.test)
     for split, images in splits.items():
         pixels, row = images.pixels, np.arange(len(images))
-        if split == "train" and normal != "any":  # the others are for no bank
+        if split == "train" and not snakemake.params.banked:  # nobody reads them
+            row = row[:0]
+        elif split == "train" and normal != "any":  # the others are for no bank
             row = np.flatnonzero(Normal.parse(normal).of(images.names))
+        if len(row) < len(pixels):
             pixels = pixels[row]  # (N, H, W, C)
         embedding = detector.embed(pixels, seeds=pixel_seeds(pixels), progress=run.progress)
         rows = embedding | {"row": row}

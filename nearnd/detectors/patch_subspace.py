@@ -1,0 +1,134 @@
+"""Patch features outside the subspace of normal ones: the residual of a PCA.
+
+Lendering et al. (2026), "Training-Free Few-Shot Anomaly Detection via Subspace Modeling"
+(SubspaceAD), section 3, on any network with feature maps. Theirs is a DINOv2 with 1.1 billion
+weights at 672 pixels, of which seven layers are averaged, and few images, which they turn. Here the
+layers are laid end to end, as those of a CNN differ in width, and each is scaled to the same total
+variance over normal patches, so that none of them is most of the distance by its units alone.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._patches import BATCH, OnPatches
+from nearnd.detectors._trained import Given, batched
+from nearnd.files.header import extended, several, whole
+
+NEEDS = ["backbone"]
+EMBEDS = ["map"]
+RANGES = {"variance": (0, 1)}
+log = logging.getLogger("nearnd")
+
+
+def work(about, **rest) -> dict:
+    """See contracts.py."""
+    return {"embedded": about.images}
+
+
+class Outside(nn.Module):
+    """A backbone, the mean (D,) of normal patches and directions (D, K) in which they hardly vary,
+    each row scaled as its layer."""
+
+    def __init__(self, backbone: nn.Module, mean: Tensor, directions: Tensor):
+        super().__init__()
+        self.backbone = backbone
+        self.register_buffer("mean", mean)
+        self.register_buffer("directions", directions)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """Squared lengths (...) of the parts of patches (..., D) outside the normal subspace."""
+        return ((x - self.mean) @ self.directions).square().sum(-1)
+
+
+class Moments:
+    """The mean and the covariance of rows (N, D) that come in parts, in float64: memory is D x D,
+    however many there are."""
+
+    def __init__(self):
+        self.n, self.at = 0, None
+
+    def add(self, rows: Tensor) -> None:
+        x = rows.double()
+        if self.at is None:  # near the mean, so that nothing cancels
+            self.at = x.mean(0)
+            self.sum, self.products = torch.zeros_like(self.at), x.new_zeros(x.shape[1], x.shape[1])
+        x = x - self.at
+        self.n += len(x)
+        self.sum += x.sum(0)
+        self.products += x.T @ x
+
+    def mean(self) -> Tensor:
+        return self.at + self.sum / self.n  # (D,)
+
+    def covariance(self) -> Tensor:
+        off = self.sum / self.n
+        return self.products / self.n - torch.outer(off, off)  # (D, D)
+
+
+def outside(covariance: Tensor, widths: list[int], variance: float) -> Tensor:
+    """The directions (D, K), K >= 1, beside the leading ones that hold this share of the variance
+    of patches whose layers, of these widths, are each scaled to a total variance of 1."""
+    each = torch.stack([part.sum() for part in covariance.diagonal().split(widths)])
+    each = torch.where(each > 0, each, 1)  # a layer that is the same everywhere
+    scale = each.rsqrt().repeat_interleave(torch.tensor(widths, device=each.device))  # (D,)
+    values, vectors = torch.linalg.eigh(scale[:, None] * covariance * scale)  # rising
+    beside = values.clamp(min=0).cumsum(0) <= (1 - variance) * values.clamp(min=0).sum()  # (D,)
+    beside[0] = True
+    return scale[:, None] * vectors[:, beside]  # (D, K)
+
+
+@dataclass
+class PatchSubspace(OnPatches):
+    """Trains nothing, but keeps in which directions patches of normal images hardly vary."""
+
+    variance: float = 0.99  # the share of it that the leading directions hold, which are left out
+
+    FACTS = extended(OnPatches.FACTS, directions=several(whole(), 2, 2))
+
+    def learn(self, given: Given) -> None:
+        """Finds the subspace of all patches of the normal images."""
+        model, pixels = self.open_maps(given), given.normal.pixels
+        maps_of, moments = self.maps_of(model), Moments()
+        for i in range(0, len(pixels), BATCH):
+            maps = maps_of(pixels[i : i + BATCH])
+            moments.add(rows(maps).flatten(0, 2))
+            given.progress(min(i + BATCH, len(pixels)), len(pixels))
+        directions = outside(moments.covariance(), [m.shape[1] for m in maps], self.variance)
+        d, k = self.facts["directions"] = list(directions.shape)
+        log.info(f"{self.variance:.2%} of the variance is in {d - k} of {d} directions")
+        self.net = Outside(model, moments.mean().float(), directions.float())
+
+    def untrained(self) -> Outside:
+        d, k = self.facts["directions"]
+        return Outside(self.trunk(), torch.zeros(d), torch.zeros(d, k))
+
+    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
+        """{"map": float32 (N, h, w)}: of each patch, the squared length of what is outside of the
+        subspace. h and w are those of the first layer; the map covers the centre crop of the image,
+        whose share of a side is the fact `map_share`."""
+        net = self.fitted("embed")
+        maps_of = self.maps_of(net.backbone)
+
+        def of(some: np.ndarray) -> list[Tensor]:
+            return [net.residual(rows(maps_of(some)))]  # (n, h, w)
+
+        return {"map": batched(of, pixels, progress, BATCH)[0]}
+
+
+def rows(maps: list[Tensor]) -> Tensor:
+    """Patches (n, h, w, D) of the maps (n, C_i, h_i, w_i), end to end on the grid of the first."""
+    grid = maps[0].shape[2:]
+    fine = [
+        m if m.shape[2:] == grid else F.interpolate(m, grid, mode="bilinear", align_corners=False)
+        for m in maps
+    ]
+    return torch.cat(fine, 1).movedim(1, -1)  # (n, h, w, D)
+
+
+build = PatchSubspace
