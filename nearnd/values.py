@@ -18,7 +18,7 @@ COUNTS = """
     anchors attention batch blocks channel_mult classes code columns corrections crop degree depth
     dimension hidden images iterations k layers limit max_samples micro_batch n n_estimators
     n_neighbors neighbourhood nf num_scales per_class per_stage projection resize rows sample_batch
-    snapshots steps tail width widths
+    snapshots steps tail views width widths
 """
 SHARES = "dropout ema freeze grey momentum nu share smoothing train"
 POSITIVE = "beta_max c power rho sigma_max sigma_min std temperature"

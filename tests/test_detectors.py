@@ -1,15 +1,18 @@
 """Detectors: the features of pixels and backbones, and FITYMI's fine-tuning."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from nearnd import plugins
-from nearnd.contracts import Images, silent
-from nearnd.detectors import binary, colour, frozen, pixels
+from nearnd.contracts import About, Images, silent
+from nearnd.detectors import _trained, _views, binary, colour, frozen, pixels
 from nearnd.detectors._freeze import freeze as freeze_blocks
-from nearnd.detectors._trained import view_of
+from nearnd.detectors._trained import Given, view_of
+from nearnd.detectors._views import Views
 from nearnd.detectors.binary import add_dropout
 from nearnd.networks import precision, transform
 from nearnd.networks.backbone import (
@@ -36,6 +39,14 @@ def as_images(pixels):
     return Images(pixels, np.zeros(len(pixels), np.int64), np.arange(len(pixels)).astype(str))
 
 
+def save_vit(path, channels):
+    torch.manual_seed(0)
+    kwargs = TINY | {"in_chans": channels}
+    model = create({"model": VIT, "kwargs": kwargs})
+    save_backbone(path, model, describe(model, VIT, kwargs, 0.5, 0.5, resize=10))
+    return path
+
+
 @pytest.fixture(params=[1, 3])
 def channels(request):
     return request.param
@@ -43,12 +54,7 @@ def channels(request):
 
 @pytest.fixture
 def backbone(tmp_path, channels):
-    torch.manual_seed(0)
-    kwargs = TINY | {"in_chans": channels}
-    model = create({"model": VIT, "kwargs": kwargs})
-    path = tmp_path / "backbone.safetensors"
-    save_backbone(path, model, describe(model, VIT, kwargs, 0.5, 0.5, resize=10))
-    return path
+    return save_vit(tmp_path / "backbone.safetensors", channels)
 
 
 @pytest.fixture(scope="session")
@@ -296,6 +302,123 @@ def test_training_leaves_the_statistics_of_batch_norms_alone(cnn):
     x = torch.randn(4, 3, 32, 32)
     with torch.no_grad():
         assert torch.allclose(net(x)[:1], net(x[:1]), atol=1e-5)
+
+
+# ---- binary: what is frozen, computed once ----
+
+
+@pytest.fixture(params=["vit", "cnn"])
+def fixed(request, tmp_path, cnn):
+    """A backbone for colours, and options with which its stem is frozen and nothing is random."""
+    options = {"freeze_stem": True, "dropout": 0.0, "flip": False, "resize": 8, "precision": "fp32"}
+    if request.param == "cnn":
+        return cnn, options | CNN_QUICK | {"lr": 1e-3}
+    return save_vit(tmp_path / "vit.safetensors", 3), options
+
+
+def test_a_view_computed_once_trains_like_views_computed_at_every_step(fixed, monkeypatch):
+    """Where nothing is random, and nothing is rounded to be kept."""
+    path, options = fixed
+    monkeypatch.setattr(_views, "KEPT", torch.float32)
+    runs, found = [], []
+    for more in ({}, {"views": 1}):
+        losses = []
+
+        def progress(step, total, loss=None, losses=losses, **values):
+            losses.extend([] if loss is None else [loss])
+
+        found.append(fitted(path, 3, progress=progress, **options | more))
+        runs.append(losses)
+    assert len(runs[0]) == len(runs[1]) > 2
+    assert np.allclose(*runs, rtol=1e-4)
+    before = dict(load_backbone(path)[0].named_parameters())
+    moved = set()
+    for name, p in before.items():
+        each, once = (dict(d.net.backbone.named_parameters())[name] for d in found)
+        assert (once - each).norm() <= 1e-3 * (each - p).norm(), name
+        moved |= set() if torch.equal(once, p) else {name}
+    groups = blocks(load_backbone(path)[0])  # the stem, and an even number of blocks
+    assert moved == {name for block in groups[1 + len(groups) // 2 :] for name in block}
+
+
+def test_a_killed_training_finds_its_views_again(fixed, tmp_path, monkeypatch):
+    """And ends with the same bytes, whether it was killed before they were whole or later."""
+    path, options = fixed
+    options |= {"flip": True, "dropout": 0.1, "views": 2}
+    train = _trained.train
+    monkeypatch.setattr(_trained, "train", lambda *a, **k: train(*a, **k, save_every=0.0))
+
+    class Killed(Exception):
+        pass
+
+    def result(name, at=None):
+        done = []
+
+        def progress(step, total, **values):
+            done.append(total)
+            if at == len(done):
+                raise Killed
+
+        try:
+            detector = fitted(path, 3, tmp_path / name, progress=progress, **options)
+        except Killed:
+            return done
+        detector.save(tmp_path / f"{name}.safetensors")
+        return done, (tmp_path / f"{name}.safetensors").read_bytes()
+
+    steps, whole = result("whole")
+    views = steps.count(70)  # two of 35 images
+    assert views == 4
+    assert result("whole")[1] == whole  # from what lies there
+    for at, again in ((3, 2), (views + 2, 0)):
+        result("killed", at)
+        done, content = result("killed")
+        assert (done.count(70), content) == (again, whole)
+        shutil.rmtree(tmp_path / "killed")
+    views = [np.load(tmp_path / "whole" / f"view{v}.npy") for v in (0, 1)]
+    assert views[0].dtype == np.float16
+    assert not np.array_equal(*views)
+
+
+def test_every_epoch_shows_the_next_view():
+    """Images 0..5 in batches of 4; view v of image i is 10 v + i."""
+    calls = []
+
+    def first(rows):
+        calls.append(rows)
+        return torch.from_numpy(rows + 10.0 * (sum(map(len, calls)) > 6))[:, None]
+
+    views = Views(first, 6, 2, Given(None))
+    seen = torch.cat([views.of(np.arange(4 * i, 4 * i + 4) % 6, i)[:, 0] for i in range(4)])
+    assert seen.tolist() == [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3]
+    assert sum(map(len, calls)) == 12
+
+
+def test_what_cannot_be_kept_is_refused(monkeypatch):
+    with pytest.raises(FloatingPointError, match="too large for float16: set `views: null`"):
+        Views(lambda rows: torch.full((len(rows), 2), 1e6), 3, 1, Given(None))
+    monkeypatch.setattr(_views, "MOST", 1e9)
+    with pytest.raises(ValueError, match="views is 4: of 100000000 images that is 2 GB, more than"):
+        Views(lambda rows: torch.zeros(len(rows), 2), 10**8, 4, Given(None))
+    with pytest.raises(ValueError, match="views is 2, but .*: set `freeze_stem: true`"):
+        binary.build(views=2)
+
+
+def test_work_of_views():
+    """Half of the network once for each view; in every step a half with three passes."""
+    about = About(images=100, outliers=300)
+    options = {"epochs": 30, "batch": 16, "freeze": 0.5}
+    each, stem, views = (
+        binary.work(about, **options, **more)
+        for more in (
+            {"freeze_stem": False, "views": None},
+            {"freeze_stem": True, "views": None},
+            {"freeze_stem": True, "views": 4},
+        )
+    )
+    assert each["shown"] == stem["shown"] == views["shown"] == 12000
+    assert [w["passes"] for w in (each, stem, views)] == [2.5, 2.0, 1.5]
+    assert [w["embedded"] for w in (each, stem, views)] == [0, 0, 800]
 
 
 # ---- binary: what it learns ----

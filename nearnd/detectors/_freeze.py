@@ -7,17 +7,20 @@ from nearnd.networks.backbone import blocks
 RESNET = ("conv1", "bn1", "layer1", "layer2")  # PANDA and MSAD train layer3 and layer4
 
 
-def freeze(backbone: nn.Module, share: float, stem: bool) -> None:
+def freeze(backbone: nn.Module, share: float, stem: bool) -> int:
     """Keeps the first `share` of the blocks, rounded down, from being trained; the `stem` too.
+    Returns how many blocks these are.
 
     With the stem frozen nothing before the first trained block needs a gradient, so autograd
     records neither the stem nor the frozen blocks, and the backward pass ends there.
     """
     first, *rest = blocks(backbone)
-    names = {name for block in rest[: int(share * len(rest))] for name in block}
+    k = int(share * len(rest))
+    names = {name for block in rest[:k] for name in block}
     names |= set(first) if stem else set()
     for name, parameter in backbone.named_parameters():
         parameter.requires_grad_(name not in names)
+    return k
 
 
 def freeze_as(backbone: nn.Module, what: list[str] | float | None) -> None:

@@ -17,6 +17,8 @@ from nearnd.jobs.device import device
 from nearnd.jobs.training_loop import train
 from nearnd.networks import backbone as networks
 from nearnd.networks.backbone import Classifier, create, features
+from nearnd.networks.backward import for_training
+from nearnd.networks.folded import folded
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import View, view
@@ -141,6 +143,7 @@ class OnBackbone(Trained):
                 f"{self.kind} needs a pretrained network: set `backbone` in the detector's entry"
             )
         model, facts = networks.load_backbone(given.backbone)
+        for_training(model, dtype(model, device(), self.precision, training=True), device())
         how = view_of(facts, self.resize, self.crop, **random)
         self.facts = {"backbone": facts, "view": list(how)}
         return model
@@ -164,22 +167,28 @@ class OnBackbone(Trained):
         """How the network sees images."""
         return View(*self.facts["view"])
 
-    def in_precision(self, net: nn.Module) -> Callable:
-        """The function x -> net(x) on the network's device, in the entry's precision."""
+    def in_precision(self, net: nn.Module, whole: nn.Module | None = None) -> Callable:
+        """The function x -> net(x) on the network's device, in the entry's precision, where it is
+        left open that for the `whole` network, which `net` may be a part of."""
         on = next(net.parameters()).device
-        kind = dtype(net, on, self.precision)
+        kinds = [dtype(whole or net, on, self.precision, training) for training in (False, True)]
 
         def run(x: Tensor):
-            with autocast(on, kind):
+            with autocast(on, kinds[torch.is_grad_enabled()]):
                 return net(x.to(on))
 
         return run
+
+    def without_norms(self, net: nn.Module) -> nn.Module:
+        """The backbone, in evaluation mode, as it is computed faster; see `folded`."""
+        how = self.how
+        return folded(net.eval(), (1, len(how.mean), how.crop, how.crop), features)
 
     def features_of(self, net: nn.Module, pixels: np.ndarray, progress: Progress = silent):
         """The features float32 (N, D) of uint8 (N, H, W, C), in evaluation mode, centre crop."""
         on, how = next(net.parameters()).device, self.how
         kind = dtype(net, on, self.precision)
-        quick = for_inference(net.eval(), kind)
+        quick = for_inference(self.without_norms(net), kind)
         with autocast(on, kind):
             return batched(lambda x: [features(quick, view(x, how).to(on))], pixels, progress)[0]
 

@@ -57,11 +57,13 @@ def view(pixels: np.ndarray, how: View, *, random: bool = False) -> Tensor:
     """
     if not random:
         _tell(min(pixels.shape[1:3]), how.resize, how.crop)
-    x = resized(pixels, how.resize, how.bicubic)
-    x = x[_random_window(x.shape, how) if random else _centre(x.shape, how.crop)]
-    x = _with_channels(x.float(), len(how.mean))  # (N, channels, crop, crop)
-    mean, std = (255 * torch.tensor(v)[:, None, None] for v in (how.mean, how.std))
-    return (x - mean).div_(std)  # (N, channels, crop, crop)
+    x = resized(pixels, how.resize, how.bicubic).movedim(1, -1)  # (N, h, w, C)
+    x = _random_windows(x, how) if random else _centre(x, how.crop)  # (N, crop, crop, C)
+    x = _with_channels(x.float(), len(how.mean)).flatten(2)  # (N, crop, crop * channels)
+    # whole rows at once: PyTorch is slow where the last axis is as short as the channels'
+    mean, std = (255 * torch.tensor(v).repeat(how.crop) for v in (how.mean, how.std))
+    x = (x - mean).div_(std).unflatten(2, (how.crop, -1))  # (N, crop, crop, channels)
+    return x.movedim(-1, 1)  # (N, channels, crop, crop), the channels last in memory
 
 
 @cache  # once a job
@@ -89,33 +91,37 @@ def resized(pixels: np.ndarray, side: int, bicubic: bool = False) -> Tensor:
     return resize(x, [side], how, antialias=True)  # (N, C, h, w)
 
 
-def _centre(shape: torch.Size, crop: int) -> tuple[slice, ...]:
-    """The indices that cut the middle out of every image."""
-    starts = [round((length - crop) / 2) for length in shape[2:]]
-    return slice(None), slice(None), *(slice(start, start + crop) for start in starts)
+def _centre(x: Tensor, crop: int) -> Tensor:
+    """The middle of every image (N, h, w, C)."""
+    top, left = (round((length - crop) / 2) for length in x.shape[1:3])
+    return x[:, top : top + crop, left : left + crop]  # (N, crop, crop, C)
 
 
-def _random_window(shape: torch.Size, how: View) -> tuple[Tensor, ...]:
-    """The indices that cut a window out of every image; beyond the border the border repeats."""
-    n, c, h, w = shape
-    sides = []
-    for length in (h, w):
+def _random_windows(x: Tensor, how: View) -> Tensor:
+    """A window of every image (N, h, w, C); beyond the border the border repeats."""
+    n, starts = len(x), []
+    for axis in (1, 2):
+        length = x.shape[axis]
         start = torch.randint(length - how.crop + 1, (n, 1))
-        start += torch.randint(-how.shift, how.shift + 1, (n, 1))
-        sides.append((start + torch.arange(how.crop)).clamp(0, length - 1))  # (N, crop)
-    rows, columns = sides
-    if how.flip:
-        columns = torch.where(torch.rand(n, 1) < 0.5, columns.flip(1), columns)
-    image, channel = torch.arange(n)[:, None, None, None], torch.arange(c)[:, None, None]
-    return image, channel, rows[:, None, :, None], columns[:, None, None, :]
+        starts.append(start + torch.randint(-how.shift, how.shift + 1, (n, 1)) + how.shift)
+        if how.shift:
+            inside = torch.arange(-how.shift, length + how.shift).clamp(0, length - 1)
+            x = x.index_select(axis, inside)
+    mirrored = torch.rand(n, 1) < 0.5 if how.flip else torch.zeros(n, 1, dtype=torch.bool)
+    out = x.new_empty(n, how.crop, how.crop, x.shape[3])
+    for i, (top, left, turn) in enumerate(torch.cat([*starts, mirrored], 1).tolist()):
+        window = x[i, top : top + how.crop, left : left + how.crop]
+        out[i] = window.flip(1) if turn else window
+    return out  # (N, crop, crop, C)
 
 
 def _with_channels(x: Tensor, channels: int) -> Tensor:
-    """Grey to colour by repetition, colour to grey as luma (ITU-R 601, PIL's mode L)."""
-    if x.shape[1] == channels:
+    """Of (N, h, w, C): grey to colour by repetition, colour to grey as luma (ITU-R 601, PIL's
+    mode L)."""
+    if x.shape[3] == channels:
         return x
-    if x.shape[1] == 1:
-        return x.expand(-1, channels, -1, -1)
-    if x.shape[1] == 3 and channels == 1:
-        return (x * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
-    raise ValueError(f"images have {x.shape[1]} channels, the backbone takes {channels}")
+    if x.shape[3] == 1:
+        return x.expand(-1, -1, -1, channels)
+    if x.shape[3] == 3 and channels == 1:
+        return (x * torch.tensor([0.299, 0.587, 0.114])).sum(3, keepdim=True)
+    raise ValueError(f"images have {x.shape[3]} channels, the backbone takes {channels}")
