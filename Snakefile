@@ -8,9 +8,10 @@ from snakemake.utils import min_version
 min_version("9.1")
 
 sys.path.insert(0, workflow.basedir)
-from nearnd.plan import screen
+from nearnd.plan import interrupt, screen
 
 screen.take_over(workflow)
+interrupt.take_over(workflow)
 # a graph of jobs is objects that stay: a tenth of the planning
 gc.set_threshold(100_000)
 

@@ -1,5 +1,7 @@
 """The registry reads plugins without importing them, and its digest follows behaviour only."""
 
+import ast
+
 import pytest
 
 from nearnd import plugins
@@ -109,3 +111,12 @@ def test_of_many_names_those_alike_are_told_and_not_all():
     assert "method_7, " in str(plugins.unknown("entry of methods", "x", names, "run"))
     many = str(plugins.unknown("entry of methods", "colr", [*names, "colour"], "run"))
     assert many.endswith("none of the 51, which config/catalog has. Did you mean 'colour'?")
+
+
+def test_no_plugin_states_a_thing_twice():
+    """The registry would take the first, Python the last."""
+    for file in plugins.PACKAGE.glob("*/*.py"):
+        body = ast.parse(file.read_text()).body
+        names = [n.targets[0].id for n in body
+                 if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]  # fmt: skip
+        assert len(names) == len(set(names)), file

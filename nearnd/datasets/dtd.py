@@ -9,7 +9,6 @@ from nearnd.datasets._reader import reader
 from nearnd.files.decode import decode_splits
 from nearnd.plugins import listed
 
-RANGES = {"partition": [1, 10]}
 ARCHIVES = {
     "dtd-r1.0.1.tar.gz": {
         "urls": ["https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz"],

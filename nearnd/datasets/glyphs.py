@@ -14,7 +14,7 @@ from nearnd.contracts import Images
 from nearnd.datasets._reader import reader
 from nearnd.datasets._split import stratified
 
-RANGES = {"size": [4, 1024], "per_class": [2, 100_000]}
+RANGES = {"size": (4, 1024), "per_class": (2, 100_000)}
 CLASSES = [
     "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
     "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",
@@ -29,7 +29,6 @@ FONTS = [
         *("Serif", "Serif-Bold", "Serif-Italic", "Serif-BoldItalic"),
     )
 ]
-RANGES = {"size": (4, 16_384), "per_class": (2, 100_000)}
 BLOCK = 4  # black-and-white dots per pixel, along each axis
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 FITS = ("squash", "crop", "pad")
+LARGEST = 1 << 14  # the side of a square
 MAX_PIXELS = 200_000_000  # of one picture, if NEARND_MAX_PIXELS does not say; 9 bytes each at most
 AT_ONCE = 50_000_000  # pixels that all threads together have in memory, but for a single picture
 SHARPER = 6  # a JPEG is not read at less than this many times the square's side: one grey level
@@ -40,8 +41,10 @@ class Form(NamedTuple):
         """Itself, or ValueError for a setting that cannot be."""
         if self.mode not in ("RGB", "L"):
             raise ValueError(f"mode is {self.mode!r}, it must be RGB or L")
-        if not isinstance(self.size, int) or self.size < 1:
-            raise ValueError(f"size is {self.size!r}, it must be a whole number from 1 on")
+        if not isinstance(self.size, int) or not 1 <= self.size <= LARGEST:
+            raise ValueError(
+                f"size is {self.size!r}, it must be a whole number from 1 to {LARGEST}"
+            )
         if self.fit not in FITS:
             raise ValueError(
                 f"fit is {self.fit!r}, it must be {', '.join(FITS[:-1])} or {FITS[-1]}"

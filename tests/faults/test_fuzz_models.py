@@ -258,3 +258,13 @@ def test_a_network_of_any_size_takes_no_memory(models, tmp_path):
         write(folder / "detector.safetensors", tensors, facts)
         sign(folder)
         assert scored(folder, models / "it.png") is None
+
+
+def test_pictures_of_any_size_take_no_room(models, tmp_path):
+    """A square of a terabyte: refused, not tried."""
+    folder = tmp_path / "model"
+    shutil.copytree(models / "pixels", folder)
+    facts = json.loads((folder / "model.json").read_text())
+    facts["images"]["size"] = 1_000_000
+    (folder / "model.json").write_text(json.dumps(facts))
+    assert scored(folder, models / "it.png") is None
