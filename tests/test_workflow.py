@@ -212,7 +212,7 @@ def test_a_folder_of_normal_images_only_gets_scores(tmp_path):
     own["datasets"]["own"]["size"] = 32
     network = {"img_size": 32, "patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}
     own["backbones"] = {
-        "efficientnet_lite0": {"kind": "timm", "model": "vit_tiny_patch16_224", "weights": "none",
+        "dinov2_or_lite": {"kind": "timm", "model": "vit_tiny_patch16_224", "weights": "none",
                                "kwargs": network}
     }  # fmt: skip
     (folder / "small.yaml").write_text(yaml.safe_dump(own))
