@@ -620,4 +620,4 @@ def test_every_method_on_a_backbone_works_on_both_families(kind, model, families
     for name, array in found.items():
         assert len(array) == 6
         assert np.isfinite(array).all(), name
-        assert (array[0] != array[1]).any(), name
+        assert np.ptp(array, axis=0).any(), name  # images differ

@@ -90,7 +90,11 @@ TINY = {
         "net": {"kind": "deep_svdd", "widths": [4], "code": 6, "epochs": 2, "ae_epochs": 0},
     },
     "banks": {"full": {"kind": "full"}, "tenth": {"kind": "coreset", "share": 0.1}},
-    "methods": {"m": {"detector": "pixels", "bank": "full", "score": "knn"}},
+    "methods": {
+        "m": {"detector": "pixels", "bank": "full", "score": "knn"},
+        "n": {"detector": "net", "bank": "full", "score": "knn"},
+    },
+    "closeness": {},
     "experiments": {
         "e": {"dataset": "a", "normals": "each", "methods": ["m"], "tests": ["b.test"]}
     },

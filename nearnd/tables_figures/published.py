@@ -11,7 +11,7 @@ READS = ["metrics", "closeness", "published"]
 CLASSES = "*"  # in place of a published column: every class of that row, and its mean
 
 KEYS = "metric", "dataset", "test", "method", "table", "row", "column"
-FITYMI = """auroc_one_vs_rest | cub200 | test | fitymi_high | 1a | Birds | Ours
+LINES = """auroc_one_vs_rest | cub200 | test | fitymi_high | 1a | Birds | Ours
 auroc_one_vs_rest | flowers102 | test | fitymi_high | 1a | Flowers | Ours
 auroc_one_vs_rest | fgvc_aircraft | test | fitymi_high | 1b | FGVC-Aircraft | Ours
 auroc_one_vs_rest | stanford_cars | test | fitymi_high | 1b | Stanford-Cars | Ours
@@ -25,7 +25,7 @@ auroc_bottom1 | cifar10 | cifar100_fine.test | frozen | 2 | near-ND CIFAR-10vs10
 auroc_bottom1 | cifar10 | cifar100_fine.test | fitymi | 6 | Ours, bottom-1 | *
 auroc_clp | cifar10 | cifar100_fine.test | fitymi | 6 | Ours, CLP | *"""  # noqa: E501
 # the numbers of the paper's own method, and of the backbone that it starts from
-FITYMI = [dict(zip(KEYS, line.split(" | "), strict=True)) for line in FITYMI.splitlines()]
+FITYMI = [dict(zip(KEYS, line.split(" | "), strict=True)) for line in LINES.splitlines()]
 
 
 @configured

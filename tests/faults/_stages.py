@@ -130,7 +130,7 @@ STAGES = {
         "input": {"train": IMAGES[0], "test": IMAGES[3],
                   "detector": PLACE.format("detectors") + ".safetensors"},
         "output": {s: f"{PLACE.format('features')}/{s}.safetensors" for s in ("train", "test")},
-        "params": params({"kind": "binary"}),
+        "params": params({"kind": "binary"}, banked=True),
     },
     "bank": {
         "wildcards": {**TASK, "detector": "toy", "bank": "full", "seed": "0"},
