@@ -15,6 +15,7 @@ from nearnd.backbones import first_of as several
 from nearnd.backbones import pretrain
 from nearnd.backbones import timm as timm_backbone
 from nearnd.contracts import About, Images, silent
+from nearnd.detectors._exposed import Exposed
 from nearnd.files.arrays import load_tensors, save_tensors
 from nearnd.files.fetch import AbsentError, FetchError
 from nearnd.networks.backbone import (
@@ -581,7 +582,7 @@ METHODS = [
     for kind in plugins.available("detectors")
     if "backbone" in plugins.constant("detectors", kind, "NEEDS", []) and kind != "inception"
 ]
-SHORT = {"epochs": 1, "iterations": 2, "batch": 4, "dimension": 32}
+SHORT = {"epochs": 1, "iterations": 2, "batch": 4, "dimension": 32, "lr": 1e-5}
 
 
 @pytest.fixture(scope="module")
@@ -621,3 +622,16 @@ def test_every_method_on_a_backbone_works_on_both_families(kind, model, families
         assert len(array) == 6
         assert np.isfinite(array).all(), name
         assert np.ptp(array, axis=0).any(), name  # images differ
+
+
+@pytest.mark.parametrize("kind", ["classifier", "exposed"])
+def test_scores_are_not_rounded_where_the_network_computes_in_bfloat16(kind):
+    """They would have three digits, and images would tie."""
+    small = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    net = Classifier(create({"model": "vit_tiny_patch16_224", "kwargs": small}), 2)
+    net = (net if kind == "classifier" else Exposed(net, 2, "bce", "l2")).eval()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found = net(torch.rand(16, 3, 8, 8))
+    a = found[1] if kind == "exposed" else found
+    assert a.dtype == torch.float32
+    assert (a != a.bfloat16().float()).any()

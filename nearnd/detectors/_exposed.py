@@ -19,6 +19,7 @@ from nearnd.files.header import NULL, either, extended, one_of, whole
 from nearnd.jobs.device import device
 from nearnd.networks.backbone import Classifier, Features, width
 from nearnd.networks.batches import batch_rows
+from nearnd.networks.precision import exact
 from nearnd.networks.schedules import tenths
 from nearnd.networks.transform import view
 
@@ -52,7 +53,7 @@ class Exposed(nn.Module):
         z = self.network(x).float()  # (N, code)
         if self.linear is None:
             return z, distance(z, self.radial)
-        return z, self.linear(z)[:, 0]
+        return z, exact(self.linear, z)[:, 0]
 
 
 def distance(z: Tensor, radial: str) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from nearnd.files import header
 from nearnd.files.arrays import AGAIN, load_tensors, save_tensors
 from nearnd.files.header import WORDS, extended, number, record, several, whole
+from nearnd.networks.precision import exact
 
 PARAMETERS = 20_000  # of one network; timm's have 3,000 at most
 BUFFERS = 2**30  # bytes of what a network computes when it is built
@@ -227,4 +228,4 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, classes) of normalised images (N, C, H, W)."""
-        return self.head(features(self.backbone, x))  # (N, classes)
+        return exact(self.head, features(self.backbone, x))  # (N, classes)

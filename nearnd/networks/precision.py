@@ -44,6 +44,13 @@ def autocast(device: torch.device, kind: torch.dtype) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16, enabled=kind == torch.bfloat16)
 
 
+def exact(layer: nn.Module, h: Tensor) -> Tensor:
+    """layer(h) in float32 also inside `autocast`, for what gives scores: rounded to bfloat16 they
+    have three digits, and images tie."""
+    with autocast(h.device, torch.float32):
+        return layer(h.float())
+
+
 def compute_dtype(x: Tensor) -> torch.dtype:
     """In what products with x are computed here: x's own dtype, or that of `autocast` around."""
     device = x.device.type

@@ -7,7 +7,7 @@ from _stages import IMAGES, STAGES, results, run
 
 from nearnd.detectors import _trained, binary
 from nearnd.files.tables import load_images
-from nearnd.networks.backbone import Classifier
+from nearnd.networks.backbone import Classifier, Features
 
 
 class RunsOut:
@@ -17,19 +17,23 @@ class RunsOut:
         self.most = most
 
     def __call__(self):
-        real, most = Classifier.forward, self.most
+        for kind in (Classifier, Features):
+            kind.forward = self.limited(kind.forward)
 
+    def limited(self, real):
         def forward(net, x):
-            if len(x) > most:
+            if len(x) > self.most:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
             return real(net, x)
 
-        Classifier.forward = forward
+        return forward
 
 
 @pytest.fixture
 def task(toy, monkeypatch):
     monkeypatch.setenv("NEARND_DEVICE", "cpu")
+    for kind in (Classifier, Features):
+        monkeypatch.setattr(kind, "forward", kind.forward)  # put back at the end
     images = load_images(toy.folder / IMAGES[0])
     outliers = 255 - np.asarray(images.pixels[::2])
     return images, outliers, toy.folder / STAGES["detector"]["input"]["backbone"]
@@ -43,9 +47,8 @@ def trained(task) -> binary.Binary:
 
 
 @pytest.mark.parametrize("most", [7, 1])
-def test_a_detector_is_trained_in_smaller_parts_to_the_same_weights(task, monkeypatch, most):
+def test_a_detector_is_trained_in_smaller_parts_to_the_same_weights(task, most):
     whole = trained(task)
-    monkeypatch.setattr(Classifier, "forward", Classifier.forward)  # put back at the end
     RunsOut(most)()
     small = trained(task)
     pairs = list(zip(whole.net.state_dict().values(), small.net.state_dict().values(), strict=True))
@@ -71,8 +74,7 @@ def test_images_are_embedded_in_smaller_parts_to_the_same_features(task, monkeyp
     assert steps[-1] == len(pixels)
 
 
-def test_no_image_fits(task, monkeypatch):
-    monkeypatch.setattr(Classifier, "forward", Classifier.forward)
+def test_no_image_fits(task):
     RunsOut(0)()
     with pytest.raises(MemoryError, match="one image at a time: use a smaller network"):
         trained(task)
