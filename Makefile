@@ -41,7 +41,6 @@ lint: .venv/installed
 bench: .venv/installed
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/vit.py
 
 # the stamp is last: an installation that was killed is made again
 .venv/installed: pyproject.toml constraints.txt

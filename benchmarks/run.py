@@ -11,6 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
+import backbones
 import beside
 import busy
 import coreset
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     rows = score_sde.measure(args.rounds, ("auto", "fp32"))
+    rows += backbones.measure()
     rows += beside.measure()
     rows += busy.measure()
     rows += decoding.measure(500, args.rounds)

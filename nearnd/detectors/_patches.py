@@ -42,16 +42,19 @@ class OnPatches(OnBackbone):
         on the network's device."""
         on, how, at = next(model.parameters()).device, self.how, self.facts["levels"]
         kind = dtype(model, on, self.precision)
-        quick = for_inference(model.eval(), kind)
+
+        def of(net: nn.Module, x: Tensor) -> list[Tensor]:
+            return net.forward_intermediates(
+                x, indices=at, stop_early=True, intermediates_only=True
+            )
+
+        quick = for_inference(self.without_norms(model, lambda *given: of(*given)[-1]), kind)
 
         @torch.inference_mode()
         def maps(pixels: np.ndarray) -> list[Tensor]:
             x = view(pixels, how).to(on)  # (n, C, crop, crop)
             with autocast(on, kind):
-                found = quick.forward_intermediates(
-                    x, indices=at, stop_early=True, intermediates_only=True
-                )
-            return [m.float() for m in found]
+                return [m.float() for m in of(quick, x)]
 
         return maps
 

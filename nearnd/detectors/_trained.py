@@ -179,10 +179,10 @@ class OnBackbone(Trained):
 
         return run
 
-    def without_norms(self, net: nn.Module) -> nn.Module:
+    def without_norms(self, net: nn.Module, of: Callable = features) -> nn.Module:
         """The backbone, in evaluation mode, as it is computed faster; see `folded`."""
         how = self.how
-        return folded(net.eval(), (1, len(how.mean), how.crop, how.crop), features)
+        return folded(net.eval(), (1, len(how.mean), how.crop, how.crop), of)
 
     def features_of(self, net: nn.Module, pixels: np.ndarray, progress: Progress = silent):
         """The features float32 (N, D) of uint8 (N, H, W, C), in evaluation mode, centre crop."""
