@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nearnd import plugins
-from nearnd.tasks import NOT
+from nearnd.tasks import NOT, TestSet
 
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
 # something; every other key is an argument of the plugin's `build`.
@@ -152,12 +152,21 @@ def varied(config: dict[str, Any], sampler: str) -> list[tuple[str, Any, dict[st
     return [(setting, value, fixed | {setting: value}) for value in values]
 
 
-def banked(config: dict[str, Any]) -> set[str]:
-    """The detectors whose features of training images are read: by the bank of some method, in the
-    run or not, or to tell which classes are near. Those of others need not be computed."""
-    methods = config["methods"].values()
-    near = {entry["detector"] for entry in config["closeness"].values()}
-    return near | {method["detector"] for method in methods if method["bank"] != "none"}
+def banked(config: dict[str, Any]) -> set[tuple[str, str]]:
+    """(dataset, detector) whose features of training images are read: for the bank of a method of
+    an experiment, in the run or not, or to tell which classes are near."""
+    read = set()
+    for spec in config["experiments"].values():
+        if "dataset" not in spec:  # unites others
+            continue
+        dataset, methods = spec["dataset"], [config["methods"][m] for m in spec["methods"]]
+        read |= {(dataset, m["detector"]) for m in methods if m["bank"] != "none"}
+        if "closeness" in spec:  # of the classes of both datasets
+            sets = {TestSet.parse(images).dataset(dataset) for images in spec.get("tests", [])}
+            sets |= {config["datasets"][name].get("of", name) for name in sets}
+            near = config["closeness"][spec["closeness"]]["detector"]
+            read |= {(name, near) for name in {dataset} | sets}
+    return read
 
 
 def normals(config: dict[str, Any], experiment: str) -> list[str]:

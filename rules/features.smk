@@ -15,7 +15,7 @@ rule features:
         runtime=runtime,
     params:
         threads=threads,
-        banked=lambda w: w.detector in run.banked,
+        banked=lambda w: (w.dataset, w.detector) in run.banked,
         entry=lambda w: run.entry("detectors", w.detector),
         digest=lambda w: run.digest("detectors", w.detector),
     script:

@@ -84,8 +84,20 @@ def test_each_score_is_asked_for_once_and_the_own_test_split_always():
 
 def test_training_images_are_embedded_where_a_bank_or_closeness_reads_them():
     banked = run_of().banked
-    assert {"pixels", "frozen_glyph_vit", "fitymi_digits"} <= banked
-    assert not {"patchcore_digits", "bce_digits"} & banked  # they hold what they compare with
+    of_digits = {detector for dataset, detector in banked if dataset == "digits"}
+    assert {"pixels", "frozen_glyph_vit", "fitymi_digits"} <= of_digits
+    assert not {"patchcore_digits", "bce_digits"} & of_digits  # they hold what they compare with
+
+
+def test_training_images_of_a_set_that_is_only_tested_on_are_embedded_for_closeness_alone():
+    noise = {"noise8": {"kind": "noise", "size": 8, "mode": "L"}}
+    spec = TOY["experiments"]["toy"] | {"tests": ["noise8.test"]}
+    far = {name: value for name, value in spec.items() if name != "closeness"}
+    banked = run_of(datasets=noise, experiments={"far": far}).banked
+    assert "noise8" not in {dataset for dataset, _ in banked}
+    near = run_of(datasets=noise, experiments={"far": far | {"closeness": "linear"}}).banked
+    assert near - banked >= {("noise8", "frozen_glyph_vit")}
+    assert {detector for dataset, detector in near if dataset == "noise8"} == {"frozen_glyph_vit"}
 
 
 def test_tasks_share_what_does_not_look_at_their_normal_class():

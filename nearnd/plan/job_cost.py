@@ -173,7 +173,7 @@ class JobCost:
 
     def _features(self, dataset: str, normal: str, detector: str) -> Cost:
         n = self.counts.size(dataset).test
-        if detector in self.banked:
+        if (dataset, detector) in self.banked:
             n += self.counts.normal(dataset, normal)
         return self._embedded(n, detector, dataset)
 

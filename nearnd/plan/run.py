@@ -252,8 +252,8 @@ class Run:
         return path("detector", dataset=dataset, normal=normal, detector=detector, seed=seed)
 
     @cached_property
-    def banked(self) -> set[str]:
-        """The detectors whose features of training images somebody reads."""
+    def banked(self) -> set[tuple[str, str]]:
+        """(dataset, detector) whose features of training images somebody reads."""
         return settings.banked(self.config)
 
     def features(
