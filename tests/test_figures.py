@@ -2,7 +2,6 @@
 
 import importlib
 import itertools
-import re
 import warnings
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from synthetic import MEASURES, experiment, only, united
 
-from nearnd import catalog, plugins
-from nearnd.files.tables import load_table
+from nearnd import plugins
 from nearnd.metrics.auroc import auroc
 from nearnd.report import summary
-from nearnd.tables_figures import published, roc
+from nearnd.tables_figures import roc
 
 ROOT = Path(__file__).parents[1]
 KINDS = plugins.available("tables_figures")
@@ -504,80 +502,3 @@ def test_published_table_sets_ours_beside_theirs(data):
     assert table.loc[1, "note"] == "a known slip"
     with pytest.raises(ValueError, match="no cell"):
         draw("published", data, compare=[{**pair, "row": "Theirs"}])
-
-
-# ---- published numbers and captions ----
-
-
-PAPERS = ["fitymi", "reth", "surv"]
-CATALOG = catalog.whole(ROOT / "config" / "catalog")
-
-
-def paper(name: str) -> pd.DataFrame:
-    table = load_table(ROOT / "resources" / "published" / f"{name}.csv", "source", "table", "value")
-    return table.astype({"table": str})
-
-
-@pytest.mark.parametrize("name", PAPERS)
-def test_every_published_number_stands_once(name):
-    numbers = paper(name)
-    assert set(numbers["source"]) == {name}
-    assert not numbers.duplicated(["table", "row", "column"]).any()
-    assert numbers["value"].notna().all()
-
-
-COMPARED = [name for name, entry in CATALOG["drawings"].items() if entry["kind"] == "published"]
-
-
-@pytest.mark.parametrize("drawing", COMPARED)
-def test_every_number_that_is_compared_exists_there_and_here(drawing):
-    entry = CATALOG["drawings"][drawing]
-    numbers = paper(entry.get("source", "fitymi"))
-    cells = set(zip(numbers["table"], numbers["row"], numbers["column"], strict=True))
-    for pair in entry.get("compare", published.FITYMI):
-        column = "mean" if pair["column"] == "*" else pair["column"]
-        assert (pair["table"], pair["row"], column) in cells, pair
-        assert pair["method"] in CATALOG["methods"], pair
-        assert pair.get("dataset", "cifar10") in CATALOG["datasets"], pair
-        test = pair.get("test", "test").removesuffix(".test")
-        assert test in {"test", *CATALOG["datasets"]}, pair
-
-
-@pytest.mark.parametrize("name", PAPERS)
-def test_published_means_are_means_or_say_why_not(name):
-    for (table, row), cells in paper(name).groupby(["table", "row"]):
-        values = cells.set_index("column")
-        if "mean" in values.index:
-            mean, note = values.loc["mean", ["value", "note"]]
-            said = re.search(r"the row means (\d+\.\d)", str(note))
-            true = float(said[1]) if said else mean
-            assert mean == 50 or "floored" not in str(note)
-            assert values["value"].drop("mean").mean() == pytest.approx(true, abs=0.06), (
-                table,
-                row,
-            )
-
-
-def test_reths_tables_agree_with_each_other():
-    """Table 1 has the means of table 4, table 4 the means of table 5, whose deviations of a mean
-    are those of its classes."""
-    value = paper("reth").set_index(["table", "row", "column"])["value"].sort_index()
-    for method in ("DSVDD*", "GT+*", "GT+* with OE", "DSAD", "HSC", "Focal*", "Focal", "BCE"):
-        assert value["1", "CIFAR-10", method] == value["4", method, "mean"]
-    notes = paper("reth").set_index(["table", "row", "column"])["note"]
-    for method in ("DSAD", "HSC", "Focal", "BCE"):
-        classes = value["5", method]
-        assert classes.equals(value["4", method])
-        spread = float(re.search(r"sd over classes (\d\.\d\d)", notes["5", method, "mean"])[1])
-        assert classes.drop("mean").std(ddof=0) == pytest.approx(spread, abs=0.055)  # rounded
-        assert len(classes) == 11
-
-
-def test_published_numbers_that_the_papers_text_repeats():
-    value = paper("fitymi").set_index(["table", "row", "column"])["value"].sort_index()
-    assert value["1c", "CIFAR-10vs100", "Ours"] == value["6", "Ours, bottom-1", "mean"] == 90.0
-    assert value["2", "near-ND CIFAR-10vs100, pre-trained", "ViT-B_16"] == 65.5
-    assert value["1a", "CIFAR-10", "Ours"] == value["7", "Ours", "mean"] == 99.1
-    assert value["1a", "CIFAR-100", "Ours"] == value["8", "Ours", "mean"] == 98.1
-    assert value["4", "near-ND CIFAR-10vs100", "FID<20"] == 68.2
-    assert value["3", "MVTecAD, density", "SDE"] == 0.908
