@@ -102,6 +102,7 @@ def test_values_are_percent_or_say_what_else_they_are():
         if name == "fitymi":
             other |= numbers["table"] == "5"  # class indices
         assert numbers["value"][other].between(0, 99).all()
+        other |= numbers["row"].str.endswith(", FPR95")  # may be 0
         percent = numbers[~other]
         assert percent["value"].between(0, 100).all()
         # a fraction that was not multiplied by 100 would be below 1; NLN's gains may be small
@@ -301,6 +302,27 @@ def test_nln_prints_its_best_number_with_two_settings():
     assert value["3", "NLN", "MNIST"] == value["6", "MNIST", "all terms"] == 92.1
     assert "alpha 1.0" in notes["3", "NLN", "MNIST"]
     assert "alpha 0.9" in notes["6", "MNIST", "all terms"]
+
+
+def test_surv_prints_mc_dropouts_aupr_as_odins_too():
+    value, notes = cells("surv")["3"], paper("surv").set_index(KEY)["note"]
+    assert len(value["ODIN, AUPR"]) == 10
+    assert value["ODIN, AUPR"].equals(value["MC-dropout, AUPR"])
+    assert notes["3"].loc["ODIN, AUPR"].str.contains("MC-dropout's row printed again").all()
+
+
+@pytest.mark.parametrize(("table", "sets"), [("3", 10), ("4", 10), ("6", 7)])
+def test_surv_has_three_measures_of_eight_methods_on_every_set(table, sets):
+    value = cells("surv")[table].unstack("column")
+    methods = {row.split(", ")[0] for row in value.index}
+    assert value.shape == (24, sets)
+    assert set(value.index) == {m + c for m in methods for c in ("", ", FPR95", ", AUPR")}
+    assert value.notna().all(axis=None)
+    # a ROC curve through (FPR95, 95 %) has an area between that of its two extreme courses
+    for method in methods:
+        alarms, area = value.loc[f"{method}, FPR95"], value.loc[method]
+        assert (area >= 0.95 * (100 - alarms) - 0.01).all(), method
+        assert (area <= 100 - 0.05 * alarms + 0.01).all(), method
 
 
 def test_survs_open_set_tables_share_a_row():
