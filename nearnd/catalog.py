@@ -6,12 +6,13 @@ from typing import Any
 
 import yaml
 
-from nearnd import plugins
+from nearnd import papers, plugins
 from nearnd.config import KEYS, METHOD
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast
 # Sections in an order in which each comes before those that its entries name
-ORDER = ("methods", "closeness", "detectors", "fakes", "backbones", "generators", "datasets")
+ORDER = ("experiments", "methods", "closeness", "detectors", "fakes", "backbones", "generators",
+         "datasets")  # fmt: skip
 MOST = 100_000  # values of a config; the whole catalog has a tenth
 OWN = ("label", "row")  # what an entry does not take over from the one that it is like
 
@@ -117,7 +118,8 @@ def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
 
 def derive(config: dict[str, Any]) -> dict[str, Any]:
     """The config with its short entries written out (config/README.md, "Short entries"): series
-    (`vary`), copies (`like`), entries written in the place of their name, defaults of methods.
+    (`vary`), copies (`like`), entries written in the place of their name, defaults of methods,
+    the experiments and drawings of `papers`.
 
     What is written out already stays as it is; what is no entry at all is left to the schema.
     """
@@ -131,6 +133,7 @@ def derive(config: dict[str, Any]) -> dict[str, Any]:
     for name, method in methods.items() if isinstance(methods, dict) else ():
         if isinstance(method, dict):
             methods[name] = _with_defaults(config, method)
+    papers.write_out(config)
     return config
 
 

@@ -14,7 +14,7 @@ from nearnd.plan import (
     resources,
     targets,
 )
-from nearnd.plan.start import start, unlimited
+from nearnd.plan.start import narrow, start, unlimited
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 CLASS = r"[^/.][^/]*"
@@ -26,8 +26,9 @@ def complete():
     """The run, when all files that have to be there are. Asked by input functions, not before:
     `snakemake estimate` has none, and names what is missing."""
     unlimited(workflow)
-    if workflow.is_main_process:  # not again in every job
+    if workflow.is_main_process and not run.complete:  # not again in every job
         try:
+            narrow(run, workflow.dag_settings.targets)
             missing.stop_if_missing(run)
         except ValueError as error:  # a traceback would hide the sentence
             logger.error(f"{error}")

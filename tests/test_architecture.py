@@ -21,11 +21,12 @@ BELOW = {
     "plugins": {"contracts", "values"},
     "tasks": set(),
     "config": {"plugins", "tasks", "jobs"},
-    "catalog": {"plugins", "config"},
+    "papers": {"plugins"},
+    "catalog": {"plugins", "config", "papers"},
     "report": {"contracts", "files", "jobs", "plugins", "tasks", "config"},
     "stages": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks"},
     "plan": {"contracts", "files", "jobs", "networks", "report"}
-    | {"values", "plugins", "tasks", "config", "catalog"},
+    | {"values", "plugins", "tasks", "config", "catalog", "papers"},
     "cli": {"files", "report", "plan", "config", "catalog"},
 }
 

@@ -144,6 +144,22 @@ def one_row(facts: dict) -> pd.DataFrame:
     return pd.DataFrame([facts])
 
 
+def below(table: pd.DataFrame, note: str) -> str:
+    """What stands below a table: the note, and its footnotes ("(a) ...")."""
+    return "\n\n".join([note] * bool(note) + table.attrs.get("footnotes", []))
+
+
+def explained(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the footnotes of each row in a last column, if it has footnotes: a csv has
+    nothing below it."""
+    notes = [note.partition(" ")[::2] for note in table.attrs.get("footnotes", [])]
+    if not notes:
+        return table
+    texts = [" ".join(map(str, row)) for row in table.to_numpy()]
+    said = ["; ".join(f"{mark} {words}" for mark, words in notes if mark in t) for t in texts]
+    return table.assign(notes=said)
+
+
 # What LaTeX reads as something else. A row that begins with [ or * would belong to the \\\\ before.
 TEX = {c: "\\" + c for c in "%&_#${}"} | {"±": r"$\pm$", "[": "{[}", "*": "{*}", "|": r"\textbar{}"}
 TEX |= {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}

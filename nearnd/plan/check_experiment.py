@@ -97,7 +97,7 @@ def _check_drawing(config: dict[str, Any], where: str, drawing: str, parts: list
                 raise plugins.unknown(key, name, dict.fromkeys(known), f"{where}: {drawing}")
     if "samplers" in reads and not any("samplers" in part for part in parts):
         raise ValueError(f"{where}: drawing {drawing} shows samplers, of which it has none")
-    if "samplers" not in reads and not methods:
+    if "samplers" not in reads and not methods and parts:  # a paper's table may be all dashes
         raise ValueError(f"{where}: drawing {drawing} shows methods, of which it has none")
     if "maps" in reads and not any(has_map(config, method) for method in methods):
         raise ValueError(

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from nearnd.files.paths import RESULTS, path
 from nearnd.jobs.job import clock, job_name
+from nearnd.plan import targets
 
 WAIT = 5.0  # seconds after which a job is worth a line before it ends
 # Messages without an event that say nothing to a user.
@@ -132,6 +133,8 @@ class Screen(logging.Handler):
             return f"{text.splitlines()[-1]} A report needs the --configfile of the run, too."
         if sentence := re.search(r"^config: .*", text, re.M):
             return sentence[0]  # without the places in the source that are listed with it
+        if name := re.search(r"^No rule to produce ([\w-]+) \(", text, re.M):  # no path
+            return f"{targets.unknown(name[1], [rule.name for rule in self.workflow.rules])}"
         if text.startswith("Traceback"):  # a disk that is full, a folder that is a file, a bug
             return f"{text.strip().splitlines()[-1]} (--verbose says where)"
         if not (ended := ENDED.search(text)):

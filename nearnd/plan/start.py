@@ -5,10 +5,12 @@ import logging
 import os
 import reprlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from nearnd import catalog, plugins, values
+from nearnd.plan import targets
 from nearnd.plan.run import Run
 
 log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users see it
@@ -36,6 +38,20 @@ def start(workflow, config: dict[str, Any]) -> Run:
     for name, value in PATIENT.items():
         os.environ.setdefault(name, value)
     return Run(whole)
+
+
+def narrow(run: Run, asked: Iterable[str]) -> None:
+    """Makes a run of what is asked for on the command line, so that nothing is planned, checked or
+    missed that it does not need. ValueError with one sentence if that cannot work."""
+    from nearnd.plan.check import check
+
+    experiments = targets.asked_for(run, asked)
+    if experiments != run.config["run"]:
+        run.config["run"] = experiments
+        try:
+            check(run.config)
+        except ValueError as error:
+            raise ValueError(f"config: {error}") from None
 
 
 def unlimited(workflow) -> None:

@@ -1,9 +1,11 @@
 """What a run makes: tables and figures, the summary, the costs, and the files to fetch for them."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nearnd import papers, plugins
 from nearnd.files.paths import path
 from nearnd.plan import archives
 from nearnd.plan.run import Run
@@ -18,14 +20,36 @@ def drawings(run: Run, experiment: str) -> dict[str, str]:
 
 
 def named(run: Run, taken: set[str]) -> dict[str, list[str] | str]:
-    """{name of a target: its files}: every experiment of the run, and each table and figure of it.
-    A name in `taken`, of a rule, is left to that rule."""
+    """{name of a target: its files}: every experiment of the run, and each table and figure of it;
+    each table and figure of a paper, and all of a paper. A name in `taken`, of a rule, is left to
+    that rule."""
     targets: dict[str, list[str] | str] = {}
     for experiment in run.config["run"]:
         files = drawings(run, experiment)
         targets[experiment] = list(files.values())
         targets |= {f"{name}_{experiment}": file for name, file in files.items()}
+    for name in run.config.get("papers", {}):
+        targets[name] = list(drawings(run, name).values())
+        targets.setdefault(papers.parts_of(name)[0], []).extend(targets[name])
     return {name: files for name, files in targets.items() if name not in taken and files}
+
+
+def asked_for(run: Run, asked: Iterable[str]) -> list[str]:
+    """The experiments that targets on the command line are of: tables of papers and experiments are
+    of themselves, whether the config runs them or not; others of all that it runs."""
+    found: list[str] = []
+    for target in asked:
+        named = papers.names(run.config, target)
+        named = named or ([target] if target in run.config["experiments"] else [])
+        found += named or run.config["run"]
+    return list(dict.fromkeys(found)) or run.config["run"]
+
+
+def unknown(target: str, known: Iterable[str]) -> ValueError:
+    """The sentence about a target that there is not."""
+    there = set(known)
+    error = plugins.unknown("target", target, there, "snakemake")
+    return ValueError(f"{error} `snakemake list_papers` lists those of the papers.")
 
 
 @cache  # its rule asks for the files and for the words

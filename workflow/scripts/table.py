@@ -10,8 +10,8 @@ from nearnd.report import reads
 with job.start(snakemake):
     about = snakemake.params.about
     table = plugins.build("tables_figures", snakemake.params.entry)(reads.load(about))
-    tables.save_table(snakemake.output[0], table)
-    note = about["note"]
+    tables.save_table(snakemake.output[0], tables.explained(table))
+    note = tables.below(table, about["note"])
     texts = {"md": tables.to_markdown(table, note), "tex": tables.to_latex(table, note)}
     for kind, text in texts.items():
         with arrays.replacing(snakemake.output[kind]) as part:

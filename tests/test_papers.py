@@ -1,0 +1,209 @@
+"""Tables and figures of the papers by their names: every one is there, every published number in
+it, and no cell is empty or guessed."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from toy import copy_of_the_repository, overlay, planned, run
+
+from nearnd import catalog, papers
+from nearnd.plan import targets
+from nearnd.plan.run import Run
+from nearnd.report import reads
+from nearnd.tables_figures import _paper, paper_table
+
+ROOT = Path(__file__).parents[1]
+PAPERS = {  # the tables of each paper; SURV's first has no numbers
+    "fitymi": "1a 1b 1c 2 3 4 5 6 7 8",
+}
+FIGURES = {
+    "fitymi": "figure_1 figure_3_left figure_3_right "
+    + " ".join(f"appendix_figure_{n}" for n in range(1, 13)),
+}
+NAMES = [f"{p}_table_{n}" for p, numbers in PAPERS.items() for n in numbers.split()]
+
+
+@cache
+def shipped() -> dict:
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return catalog.whole(ROOT / "config/catalog", default)
+
+
+def made_up(config: dict, target: str) -> dict:
+    """Data for a table as if its experiments had run: of each method the same number for each of up
+    to three classes, so that no class decides a mean."""
+    run, rows, close, fakes = Run(config), [], [], []
+    for part in run.parts(target):
+        spec = run.experiment(part)
+        for n, each in enumerate(run.runs(part)):
+            base = {"dataset": each["dataset"], "normal": each["normal"], "test": each["images"],
+                    "method": config["methods"][each["method"]].get("row", each["method"]),
+                    "seed": each["seed"]}  # fmt: skip
+            value = 0.5 + (len(base["method"]) % 40) / 100
+            for metric in spec["metrics"]:
+                rows.append(base | {"metric": metric, "anomaly": "rest", "value": value})
+            for anomaly in ("one", "two", each["normal"]):
+                rows.append(base | {"metric": "auroc", "anomaly": anomaly, "value": value})
+            if n % 7 == 0:
+                close += [
+                    {k: base[k] for k in ("dataset", "test", "normal")}
+                    | {"anomaly": a, "closeness": c}
+                    for a, c in (("one", 0.7), ("two", 0.3))
+                ]
+        for method in run.fakes_behind(spec["methods"]):
+            row = config["methods"][method].get("row", method)
+            fakes += [
+                t | {"method": row, "density": 0.5, "coverage": 0.25} for t in run.tasks(part)
+            ]
+    labels = targets.drawing(run, target, target)["labels"]
+    return {
+        "metrics": pd.DataFrame(rows).assign(n_normal=9, n_anomaly=9) if rows else None,
+        "closeness": pd.DataFrame(close).drop_duplicates(["dataset", "test", "normal", "anomaly"])
+        if close else None,
+        "slices": None,
+        "fakes": pd.DataFrame(fakes) if fakes else None,
+        "published": reads.published([]),
+        "labels": labels,
+    }  # fmt: skip
+
+
+@cache
+def drawn(target: str) -> pd.DataFrame:
+    config = shipped()
+    entry = {k: v for k, v in config["drawings"][target].items() if k not in ("kind", "label")}
+    return paper_table.build(**entry)(made_up(config, target))
+
+
+def test_every_table_and_figure_has_a_target():
+    there = set(shipped()["papers"])
+    assert set(NAMES) <= there
+    figures = {f"{p}_{name}" for p, names in FIGURES.items() for name in names.split()}
+    assert there == {*NAMES, *figures}
+
+
+@pytest.mark.parametrize("target", NAMES)
+def test_every_published_number_stands_in_its_table_once(target):
+    table, (paper, number) = drawn(target), papers.parts_of(target)
+    theirs = _paper.published_cells(reads.published([]), paper, number)
+    shown = re.findall(r"\[([^\]]*)\]", " ".join(table.drop(columns="row").to_numpy().ravel()))
+    assert len(shown) == len(theirs)
+
+
+@pytest.mark.parametrize("target", NAMES)
+def test_no_cell_is_empty_and_every_dash_has_its_reason(target):
+    table = drawn(target)
+    notes = dict(re.match(r"\((\w+)\) (.+)", note).groups() for note in table.attrs["footnotes"])
+    for cell in table.drop(columns=["row", "runs"]).to_numpy().ravel():
+        mark = re.match(r"-( \((\w+)\))?( \[|$)", str(cell))
+        assert str(cell).strip() not in ("", "nan")
+        if mark:
+            assert notes[mark[2]], cell
+        else:
+            assert re.match(r"[\d.]+|[a-z]", cell), cell
+
+
+# ---- in a run ----
+
+TOY = {
+    "run": ["toy"],
+    "datasets": {"glyphs": {"per_class": 20}},
+    "experiments": {
+        "toy": {"dataset": "digits", "normals": ["3", "8"], "methods": ["pixels", "pixels_lof"]},
+    },
+    "methods": {"pixels": {"row": "fitymi"}, "pixels_lof": {"row": "not_in_the_paper"}},
+    "papers": {
+        "fitymi_table_1b": {
+            "words": {"Ours": "fitymi", "CSI": "no_such_row", "MSAD": "hsc"},
+            "columns": {"WBC": "toy", "Weather": {"missing": "made up: no weather today"}},
+            "note": "A toy.",
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A folder in which a paper's table was made by its name, of a config that runs others."""
+    folder = copy_of_the_repository(tmp_path_factory.mktemp("papers"))
+    config = overlay(folder, "papers.yaml", TOY | {"run": ["cifar10"]})
+    return folder, run(folder, "--", "fitymi_table_1b", config=config)
+
+
+def test_a_table_has_our_numbers_dashes_with_reasons_and_published_values(toy):
+    folder, _ = toy
+    place = folder / "results/tables/fitymi_table_1b/fitymi_table_1b"
+    table = pd.read_csv(f"{place}.csv").set_index("row")
+    metrics = pd.read_csv(folder / "results/metrics/toy.csv")
+    ours = metrics[(metrics["metric"] == "auroc") & (metrics["anomaly"] == "rest")]
+    mean = 100 * ours.groupby("method")["value"].mean()
+    assert table.loc["Ours", "WBC"].startswith(f"{mean['pixels']:.1f} [91.2")
+    assert table.loc["pixels, LOF", "WBC"] == f"{mean['pixels_lof']:.1f}"  # not in the paper
+    assert "[50.4" in table.loc["CSI", "WBC"]
+    runs = {"Ours": "1", "CSI": "-", "MSAD": "-", "pixels, LOF": "1"}
+    assert table["runs"].to_dict() == runs
+    text = place.with_suffix(".md").read_text()
+    for row, column, why in [
+        ("CSI", "WBC", "no method of the catalog has the row no_such_row"),
+        ("MSAD", "WBC", "not among the methods of the experiments of this column"),
+        ("Ours", "Weather", "made up: no weather today"),
+    ]:
+        mark = re.match(r"- (\(\w+\))", table.loc[row, column])[1]
+        assert f"{mark} {why}" in text
+        assert f"{mark} {why}" in table.loc[row, "notes"]
+    assert "A toy." in text
+
+
+def test_a_named_table_plans_what_it_needs_alone(toy):
+    folder, said = toy
+    assert "cifar" not in said
+    assert planned(folder, "--", "fitymi_table_1b", config="papers.yaml") == {}
+
+
+def test_an_unknown_target_is_told_with_near_names(toy):
+    folder, _ = toy
+    said = run(folder, "-n", "--", "fitymi_tabel_1b", config="papers.yaml", check=False)
+    assert "unknown target 'fitymi_tabel_1b'" in said
+    assert "Did you mean 'fitymi_table_1b'" in said
+    assert "Traceback" not in said
+
+
+def test_another_experiment_can_fill_a_table_and_the_table_says_so():
+    fill = {"papers": {"fitymi_table_1c": {"of": ["cifar10_lite"]}}}
+    found = catalog.whole(ROOT / "config/catalog", fill)["experiments"]["fitymi_table_1c"]
+    assert found["of"] == ["cifar10_lite"]
+    assert "Filled by cifar10_lite in place of cifar10_methods, cifar10_more" in found["note"]
+    lite = shipped()["experiments"]["cifar10_lite"]["note"]
+    assert lite in found["note"]
+
+
+MISTAKES = [
+    (
+        {"of": ["cifar10_lit"]},
+        r"papers: fitymi_table_7: unknown entry of experiments 'cifar10_l",
+    ),
+    ({"columns": {"": {"of": "no_*"}}}, r"papers: fitymi_table_7: unknown entry of experiments"),
+    (
+        {"drawing": "paper_tabel"},
+        r"papers: fitymi_table_7: unknown entry of drawings 'paper_t",
+    ),
+]
+
+
+@pytest.mark.parametrize(("entry", "words"), MISTAKES, ids=lambda x: x if type(x) is str else "")
+def test_mistakes_in_entries_are_named(entry, words):
+    with pytest.raises(ValueError, match=words):
+        catalog.whole(ROOT / "config/catalog", {"papers": {"fitymi_table_7": entry}})
+
+
+def test_named_targets_add_nothing_to_what_a_config_runs():
+    run = Run(shipped() | {"run": ["digits"]})
+    assert run.experiments == ["digits"]
+    assert targets.asked_for(run, []) == ["digits"]
+    assert targets.asked_for(run, ["fitymi_table_7"]) == ["fitymi_table_7"]
+    assert set(targets.asked_for(run, ["fitymi"])) == {n for n in run.config["papers"] if "missing"
+        not in run.config["papers"][n] and n.startswith("fitymi")}  # fmt: skip
+    assert targets.asked_for(run, ["all", "fitymi_table_7"]) == ["digits", "fitymi_table_7"]
