@@ -18,9 +18,10 @@ Pairs = list[list[Any]]
 
 
 def names(config: dict[str, Any], target: str) -> list[str]:
-    """The tables and figures that a target stands for: itself, or all of a paper."""
-    papers = config.get("papers", {})
-    return [target] if target in papers else [n for n in papers if parts_of(n)[0] == target]
+    """The tables and figures that a target stands for: itself, all of a paper, all of all papers
+    (""). Those that cannot be made yet are none."""
+    papers = [name for name, entry in config.get("papers", {}).items() if "missing" not in entry]
+    return [target] if target in papers else [n for n in papers if target in (parts_of(n)[0], "")]
 
 
 def parts_of(name: str) -> tuple[str, str]:

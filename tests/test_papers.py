@@ -19,10 +19,19 @@ from nearnd.tables_figures import _paper, paper_table
 ROOT = Path(__file__).parents[1]
 PAPERS = {  # the tables of each paper; SURV's first has no numbers
     "fitymi": "1a 1b 1c 2 3 4 5 6 7 8",
+    "unode": "1 2 3a 3b 4 5 6 7 8 9 10 11",
+    "reth": "1 2 3 4 5 6",
+    "nln": "1 2 3 4 5 6",
+    "surv": "2 3 4 5 6 7 8 9",
 }
 FIGURES = {
     "fitymi": "figure_1 figure_3_left figure_3_right "
     + " ".join(f"appendix_figure_{n}" for n in range(1, 13)),
+    "unode": "figure_1 figure_5",
+    "reth": "figure_1 figure_2_hsc figure_2_bce figure_3 figure_4_mnist_hsc figure_4_mnist_bce"
+    " figure_4_cifar10_hsc figure_4_cifar10_bce figure_5_hsc figure_5_bce figure_6_hsc figure_6_bce"
+    " figure_7 figure_8 figure_9 figure_10 figure_11 figure_12",
+    "nln": "figure_1 figure_2 figure_4 figure_5 figure_6",
 }
 NAMES = [f"{p}_table_{n}" for p, numbers in PAPERS.items() for n in numbers.split()]
 

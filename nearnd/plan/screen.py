@@ -134,7 +134,8 @@ class Screen(logging.Handler):
         if sentence := re.search(r"^config: .*", text, re.M):
             return sentence[0]  # without the places in the source that are listed with it
         if name := re.search(r"^No rule to produce ([\w-]+) \(", text, re.M):  # no path
-            return f"{targets.unknown(name[1], [rule.name for rule in self.workflow.rules])}"
+            known = [rule.name for rule in self.workflow.rules]
+            return f"{targets.unknown(self.workflow.globals['run'], name[1], known)}"
         if text.startswith("Traceback"):  # a disk that is full, a folder that is a file, a bug
             return f"{text.strip().splitlines()[-1]} (--verbose says where)"
         if not (ended := ENDED.search(text)):

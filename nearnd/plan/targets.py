@@ -28,7 +28,7 @@ def named(run: Run, taken: set[str]) -> dict[str, list[str] | str]:
         files = drawings(run, experiment)
         targets[experiment] = list(files.values())
         targets |= {f"{name}_{experiment}": file for name, file in files.items()}
-    for name in run.config.get("papers", {}):
+    for name in papers.names(run.config, ""):
         targets[name] = list(drawings(run, name).values())
         targets.setdefault(papers.parts_of(name)[0], []).extend(targets[name])
     return {name: files for name, files in targets.items() if name not in taken and files}
@@ -45,9 +45,11 @@ def asked_for(run: Run, asked: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found)) or run.config["run"]
 
 
-def unknown(target: str, known: Iterable[str]) -> ValueError:
+def unknown(run: Run, target: str, known: Iterable[str]) -> ValueError:
     """The sentence about a target that there is not."""
-    there = set(known)
+    there, entry = set(known), run.config.get("papers", {}).get(target, {})
+    if "missing" in entry:
+        return ValueError(f"{target} cannot be made yet: {entry['missing']}")
     error = plugins.unknown("target", target, there, "snakemake")
     return ValueError(f"{error} `snakemake list_papers` lists those of the papers.")
 
