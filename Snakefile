@@ -61,6 +61,7 @@ include: "rules/scores.smk"
 include: "rules/results.smk"
 include: "rules/listing.smk"
 include: "rules/estimate.smk"
+include: "rules/papers.smk"
 include: "rules/targets.smk"
 include: "rules/housekeeping.smk"
 
@@ -73,6 +74,8 @@ localrules:
     prefetch,
     list_datasets,
     estimate,
+    list_papers,
+    papers_document,
     fetch,
     sizes,
     clean_checkpoints,

@@ -72,8 +72,11 @@ def _write_out(config: dict[str, Any], name: str, entry: dict[str, Any]) -> None
             args[key] = [[word, _facts(known, given, asked, where)] for word, given in args[key]]
     of = matching(known, entry["of"], where) if "of" in entry else list(dict.fromkeys(asked))
     if "words" in args:
-        rows = {m.get("row", n) for n, m in config["methods"].items() if isinstance(m, dict)}
-        args["words"] = [_word(word, given, rows) for word, given in args["words"]]
+        row = {n: m.get("row", n) for n, m in config["methods"].items() if isinstance(m, dict)}
+        args["words"] = [_word(word, given, set(row.values())) for word, given in args["words"]]
+        if "of" not in entry and args.get("more") is False:  # those that have one of its rows
+            rows = {one for word in args["words"] for one in word[1:3]}
+            of = [n for n in of if rows & {row.get(m) for m in known[n]["methods"]}]
     base = config["drawings"].get(entry.get("drawing", TABLE))
     if not isinstance(base, dict):
         raise plugins.unknown(

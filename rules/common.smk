@@ -4,6 +4,7 @@ import sys
 from snakemake.logging import logger
 
 from nearnd import config as settings
+from nearnd import papers
 from nearnd.plan import (
     archives,
     inputs,
@@ -34,6 +35,11 @@ def complete():
             logger.error(f"{error}")
             sys.exit(1)
     return run
+
+
+def papers_jobs():
+    """The jobs behind each table and figure of the papers."""
+    return job_graph.of_each(run, workflow.rules, papers.names(run.config, ""))
 
 
 def inputs_of(rule):

@@ -26,10 +26,34 @@ def counted(run: Run, rules: Iterable, experiments: list[str]) -> list[list]:
     return [[name, list(wildcards), n] for (name, wildcards), n in jobs.items()]
 
 
-def jobs_behind(files: Iterable[str], rules: Iterable) -> set[tuple[str, Wildcards]]:
-    """Every job that files take if nothing is there: {(rule, its wildcards)}."""
+def of_each(run: Run, rules: Iterable, names: list[str]) -> dict[str, list[list]]:
+    """{experiment: its jobs, as `counted` has them} of experiments that unite others. What several
+    of them unite is followed once."""
+    run.complete = True
+    behind: dict[str, set] = {}
+    found = {}
+    for name in names:
+        measured = [part for part in run.parts(name) if run.experiment(part)["methods"]]
+        tables = {
+            path(what, experiment=part) for part in measured for what in ("metrics", "slices")
+        }
+        jobs = jobs_behind(targets.drawings(run, name).values(), rules, tables)
+        for part in measured:
+            if part not in behind:
+                behind[part] = jobs_behind([path("metrics", experiment=part)], rules)
+            jobs |= behind[part]
+        alikes = Counter(alike(*job) for job in jobs)
+        found[name] = [[rule, list(wildcards), n] for (rule, wildcards), n in alikes.items()]
+    return found
+
+
+def jobs_behind(
+    files: Iterable[str], rules: Iterable, known: Iterable[str] = ()
+) -> set[tuple[str, Wildcards]]:
+    """Every job that files take if nothing is there: {(rule, its wildcards)}. What is behind
+    `known` files is not followed."""
     makers = [rule for rule in rules if rule.output]
-    jobs, seen, todo = set(), set(), [str(file) for file in files]
+    jobs, seen, todo = set(), set(known), [str(file) for file in files]
     while todo:
         file = todo.pop()
         if file in seen:

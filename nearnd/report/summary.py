@@ -87,8 +87,10 @@ def sliced(slices: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for by in (["corruption", "severity"], ["corruption"], ["severity"], []):
         means = slices.groupby([*RUN, *by, "metric"], sort=False)["value"].mean().reset_index()
-        names = means[by].astype(str).agg("/".join, axis=1) if by and len(means) else "mean"
-        parts.append(means.assign(test=means["test"] + "/" + names)[[*RUN, "metric", "value"]])
+        test = means["test"]
+        for column in [means[name].astype(str) for name in by] or ["mean"]:
+            test = test + "/" + column
+        parts.append(means.assign(test=test)[[*RUN, "metric", "value"]])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from nearnd.contracts import configured
-from nearnd.report.summary import bottom, nearest, over_seeds, values
+from nearnd.report.summary import bottom, nearest, values
 from nearnd.report.words import measures
 from nearnd.tables_figures._paper import (
     MEAN,
     Cell,
     grid,
-    of_dataset,
     plain,
     published_cells,
     spread,
@@ -71,7 +70,8 @@ def build(
     lines = [(word, facts) for word, facts in lines]
     columns = spread(columns, theirs, found, names)
     cells = list(grid(whose, lines, columns))
-    ours = {(c.row, c.column): _ours(found, data, c) for c in cells}
+    numbers = Numbers(data, found)
+    ours = {(c.row, c.column): numbers.of(c.facts) for c in cells}
     for cell in cells:
         if "over" in cell.facts:
             row = [c for c in cells if c.row == cell.row and "over" not in c.facts]
@@ -113,56 +113,77 @@ def _others(data, found, whose, columns) -> list[tuple[str, dict[str, Any]]]:
     return [(name(data, row), {"method": row}) for row in there]
 
 
-def _ours(found: pd.DataFrame, data: dict[str, Any], cell: Cell) -> dict[str, Any] | str:
-    """mean, sd, runs (and text) of a cell, or why there is none."""
-    facts = cell.facts
-    if "over" in facts:
-        return ""
-    if "missing" in facts:
-        return facts["missing"]
-    test, metric = facts.get("test", "test"), facts.get("metric", FAR)
-    if facts.get("by") == "corruption":
-        test += f"/{facts.get('corruption', MEAN)}"
-    rows = of_dataset(found, facts)
-    datasets = facts.get("dataset", ["the dataset"])
-    if rows.empty:
-        return f"no experiment of this table is on {', '.join(datasets)}"
-    rows = rows[(rows["metric"] == metric) & (rows["test"] == test)]
-    if rows.empty:
-        return f"no experiment of this table has {metric} on {test} of {', '.join(datasets)}"
-    every = rows
-    if metric != CLOSEST:
-        rows = rows[rows["method"] == facts.get("method")]
-    if rows.empty:
+class Numbers:
+    """What cells are filled from, found by test set, metric and method."""
+
+    def __init__(self, data: dict[str, Any], found: pd.DataFrame):
+        self.data, self.rows = data, {}
+        self.datasets = list(dict.fromkeys(found["dataset"]))
+        for row in found.itertuples(index=False):
+            self.rows.setdefault((row.test, row.metric), {}).setdefault(row.method, []).append(row)
+
+    def of(self, facts: dict[str, Any]) -> dict[str, Any] | str:
+        """mean, sd, runs, digits of a cell, or text and runs; or why there is none."""
+        if "over" in facts:
+            return ""
+        if "missing" in facts:
+            return facts["missing"]
+        test, metric = facts.get("test", "test"), facts.get("metric", FAR)
+        if facts.get("by") == "corruption":
+            test += f"/{facts.get('corruption', MEAN)}"
+        patterns = facts.get("dataset", ["*"])
+        there = [d for d in self.datasets if any(fnmatch.fnmatchcase(d, p) for p in patterns)]
+        if not there:
+            return f"no experiment of this table is on {', '.join(patterns)}"
+        methods = {method: [row for row in rows if row.dataset in there]
+                   for method, rows in self.rows.get((test, metric), {}).items()}  # fmt: skip
+        if not any(methods.values()):
+            return f"no experiment of this table has {metric} on {test} of {', '.join(there)}"
+        rows = methods.get("" if metric == CLOSEST else facts.get("method"))
+        if not rows:
+            return MISSED
+        have = {row.dataset for row in rows}
+        if lacking := [p for p in patterns if not fnmatch.filter(have, p)]:
+            return f"a mean over {len(patterns)} datasets, without numbers of {', '.join(lacking)}"
+        if "class" in facts:
+            rows = [row for row in rows if plain(row.normal) == plain(facts["class"])]
+        if not rows:
+            return f"class {facts['class']} was not normal in the experiment"
+        if metric in (WORST, CLOSEST):
+            words = dict.fromkeys(name(self.data, row.value) for row in rows)
+            return {"text": ", ".join(words), "runs": len({row.seed for row in rows})}
+        seeds = by_seed(rows)
+        if facts.get("than"):
+            return _number(_gains(seeds, by_seed(methods.get(facts["than"], []))), 100)
+        return _number(seeds, rows[0].scale)
+
+
+def by_seed(rows: list) -> dict[Any, float]:
+    """{seed: mean over classes, then over datasets}. ValueError if seeds differ in their classes,
+    because their means would then not be comparable."""
+    found: dict[Any, dict[str, list[float]]] = {}
+    for row in rows:
+        found.setdefault(row.seed, {}).setdefault(row.dataset, []).append(float(row.value))
+    sizes = {tuple(sorted((d, len(v)) for d, v in sets.items())) for sets in found.values()}
+    if len(sizes) > 1:
+        raise ValueError(f"the seeds of {rows[0].method} were run on different numbers of classes")
+    return {seed: float(np.mean([np.mean(v) for v in sets.values()]))
+            for seed, sets in found.items()}  # fmt: skip
+
+
+def _number(seeds: dict[Any, float], scale: float) -> dict[str, Any] | str:
+    """Mean and sample standard deviation over seeds, NaN of one."""
+    values = scale * np.array(list(seeds.values()))
+    if not len(values):
         return MISSED
-    if facts.get("than"):
-        rows = _gains(rows, every[every["method"] == facts["than"]])
-    there = list(rows["dataset"].unique())
-    if lacking := [d for d in facts.get("dataset", []) if not fnmatch.filter(there, d)]:
-        return f"a mean over {len(datasets)} datasets, without numbers of {', '.join(lacking)}"
-    if "class" in facts:
-        names = rows["normal"].map(plain)
-        rows = rows[names == plain(facts["class"])]
-    if rows.empty:
-        return f"class {facts['class']} was not normal in the experiment"
-    if metric in (WORST, CLOSEST):
-        words = dict.fromkeys(name(data, value) for value in rows["value"])
-        return {"text": ", ".join(words), "runs": rows["seed"].nunique()}
-    means = rows.assign(value=rows["value"].astype(float))
-    if means["dataset"].nunique() > 1:  # each dataset counts once, whatever its classes
-        means = means.groupby(["dataset", "seed"], sort=False)["value"].mean().reset_index()
-    one = over_seeds(means.assign(all=""), "all").iloc[0]
-    scale = 100 if facts.get("than") else rows["scale"].iloc[0]
-    return {"mean": scale * one["mean"], "sd": scale * one["sd"], "runs": int(one["runs"]),
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+    return {"mean": float(np.mean(values)), "sd": sd, "runs": len(values),
             "digits": 3 if scale == 1 else 1}  # fmt: skip
 
 
-def _gains(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """1 - b / a in place of the values a: what they gain over the other method's (NLN tables 1 and
-    2), of means over classes."""
-    by = ["dataset", "seed"]
-    a, b = (part.astype({"value": float}).groupby(by)["value"].mean() for part in (rows, others))
-    return (1 - b / a).dropna().rename("value").reset_index()
+def _gains(a: dict[Any, float], b: dict[Any, float]) -> dict[Any, float]:
+    """1 - b / a: what a method gains over another, of means over classes (NLN tables 1 and 2)."""
+    return {seed: 1 - b[seed] / a[seed] for seed in a if seed in b}
 
 
 def _over(facts, row: list[Cell], ours) -> dict[str, Any] | str:
