@@ -62,12 +62,12 @@ def spread(
                 continue
             taken.add(whole)
             words = [w for text in (cell.row, cell.column) for w in str(text).split(", ")]
-            left = [w for w in words if plain(w) not in own | names] or [MEAN]
+            left = [w for w in words if plain(w) not in own | names]
             there[", ".join(left)] = None
         if not there:
             there = dict.fromkeys([*_ours(values, rest, each), MEAN])
         for one in there:
-            more = {} if one == MEAN else {each: one}
+            more = {} if one in ("", MEAN) else {each: one}
             if each == "dataset" and more:
                 more = {"dataset": [f"*_{one}"]}
             found.append((", ".join(w for w in (word, one) if w), rest | {"by": each} | more))
