@@ -6,7 +6,7 @@ An entry says what stands where and no more: the paper and its number are read o
 (fitymi_table_1a), the experiments off its columns.
 """
 
-from fnmatch import fnmatchcase
+import fnmatch
 from typing import Any
 
 from nearnd import plugins
@@ -87,7 +87,7 @@ def _write_out(config: dict[str, Any], name: str, entry: dict[str, Any]) -> None
         paper, number = parts_of(name)
         args = {k: v for k, v in {"source": paper, "table": number}.items() if k in takes} | args
     config["drawings"][name] = base | args | {"label": _label(name, entry)}
-    note = " ".join(_notes(known, entry, of, asked))
+    note = " ".join(_notes(config, known, entry, of, asked))
     config["experiments"][name] = {"of": of, "drawings": [name]} | ({"note": note} if note else {})
 
 
@@ -119,14 +119,15 @@ def matching(known: dict[str, Any], given: Any, where: str) -> list[str]:
     """The experiments that are named, one by one or by a pattern such as mvtec_*."""
     found: list[str] = []
     for pattern in [given] if isinstance(given, str) else given:
-        hits = [n for n in known if fnmatchcase(str(n), str(pattern)) and "of" not in known[n]]
+        there = fnmatch.filter(map(str, known), str(pattern)) if "*" in str(pattern) else [pattern]
+        hits = [n for n in there if "of" not in known.get(n, {"of": []})]
         if not hits:
             raise plugins.unknown("entry of experiments", pattern, known, where)
         found += sorted(hits)  # twice derived is once derived, whatever the order of a config
     return list(dict.fromkeys(found))
 
 
-def _notes(known: dict[str, Any], entry: dict[str, Any], of: list[str], asked: list[str]):
+def _notes(config, known: dict[str, Any], entry: dict[str, Any], of: list[str], asked: list[str]):
     """What is different from the paper: said by the table, and by the experiments that fill it."""
     if "note" in entry:
         yield entry["note"]
@@ -138,3 +139,14 @@ def _notes(known: dict[str, Any], entry: dict[str, Any], of: list[str], asked: l
             said.setdefault(note, []).append(name)
     for note, whose in said.items():
         yield f"{', '.join(whose)}: {note}"
+    for name in of:
+        normals, every = known[name]["normals"], _classes(config, known[name]["dataset"])
+        if isinstance(normals, list) and 0 < len(normals) < every:
+            yield f"{name}: means over {len(normals)} of {every} classes ({', '.join(normals)})."
+
+
+def _classes(config: dict[str, Any], dataset: str) -> int:
+    """How many classes a dataset has, where its kind lists them; else 0."""
+    kind = config.get("datasets", {}).get(dataset, {}).get("kind")
+    known = kind in plugins.available("datasets")
+    return len(plugins.constant("datasets", kind, "CLASSES") or []) if known else 0

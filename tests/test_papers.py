@@ -14,7 +14,7 @@ from nearnd import catalog, papers, plugins
 from nearnd.plan import papers_list, targets
 from nearnd.plan.run import Run
 from nearnd.report import reads
-from nearnd.tables_figures import _paper
+from nearnd.tables_figures import _paper, paper_table
 
 ROOT = Path(__file__).parents[1]
 PAPERS = {  # the tables of each paper; SURV's first has no numbers
@@ -132,6 +132,7 @@ def test_a_table_has_our_numbers_dashes_with_reasons_and_published_values(toy):
         assert f"{mark} {why}" in text
         assert f"{mark} {why}" in table.loc[row, "notes"]
     assert "A toy." in text
+    assert "toy: means over 2 of 10 classes (3, 8)." in text
 
 
 def test_a_named_table_plans_what_it_needs_alone(toy):
@@ -184,3 +185,59 @@ def test_named_targets_add_nothing_to_what_a_config_runs():
     assert set(targets.asked_for(run, ["fitymi"])) == {n for n in run.config["papers"] if "missing"
         not in run.config["papers"][n] and n.startswith("fitymi")}  # fmt: skip
     assert targets.asked_for(run, ["all", "fitymi_table_7"]) == ["digits", "fitymi_table_7"]
+
+
+# ---- the listing ----
+
+
+def test_the_listing_counts_cells_and_says_what_is_here(toy):
+    folder, _ = toy
+    said = run(folder, "--", "list_papers", config="papers.yaml")
+    lines = {line.split()[0]: line for line in said.splitlines() if line.strip()}
+    assert set(shipped()["papers"]) <= lines.keys()
+    # 2 of its 8 cells have numbers, and they are here
+    assert re.search(r" 2 of 8 +6 +1 of 1 experiments +2$", lines["fitymi_table_1b"].rstrip())
+    assert re.search(r"0 of \d+ experiments +0$", lines["fitymi_table_1a"].rstrip())
+    assert "not yet: no drawing shows features by t-SNE" in lines["unode_figure_5"]
+    assert "resnet152_tv" in lines["fitymi_table_2"]
+
+
+def test_the_document_is_that_of_the_catalog(tmp_path):
+    """If not: `snakemake results/papers.md` in an empty folder, and copy it to docs/PAPERS.md."""
+    folder = copy_of_the_repository(tmp_path)
+    run(folder, "--", "results/papers.md", config="config/config.yaml")
+    made, kept = (folder / "results/papers.md").read_text(), (ROOT / "docs/PAPERS.md").read_text()
+    assert made == kept
+
+
+def test_a_cell_is_a_mean_over_classes_then_datasets_then_seeds():
+    metrics = pd.DataFrame(
+        [["a", "1", 0, 0.5], ["a", "2", 0, 0.7], ["b", "1", 0, 0.9],
+         ["a", "1", 1, 0.6], ["a", "2", 1, 0.8], ["b", "1", 1, 0.9]],
+        columns=["dataset", "normal", "seed", "value"],
+    ).assign(method="m", test="test", metric="auroc", anomaly="rest")  # fmt: skip
+    data = {"metrics": metrics, "published": reads.published([]), "labels": {}}
+    columns = [["both", {"dataset": ["a", "b"]}], ["a", {"dataset": ["a"]}],
+               ["one", {"dataset": ["a"], "class": "2"}], ["none", {"dataset": ["a", "c"]}],
+               ["mean", {"over": "mean", "among": ["both", "a"]}],
+               ["sd", {"over": "sd", "among": ["both", "a"]}]]  # fmt: skip
+    table = paper_table.build(
+        source="none", words=[["M", "m", "", True], ["N", "n", "", False]], columns=columns
+    )(data).set_index("row")
+    # a: 0.6 and 0.7 by seed; both: 0.75 and 0.8
+    assert list(table.loc["M"][:3]) == ["77.5 ± 3.5", "65.0 ± 7.1", "75.0 ± 7.1"]
+    assert list(table.loc["M", ["mean", "sd", "runs"]]) == ["71.2", "6.2", "2"]
+    notes = dict(note.split(" ", 1) for note in table.attrs["footnotes"])
+    assert "without numbers of c" in notes[table.loc["M", "none"].split()[1]]
+    assert "no method of the catalog has the row n" in notes[table.loc["N", "a"].split()[1]]
+    assert "2 of its 2 numbers are missing" in notes[table.loc["N", "mean"].split()[1]]
+
+
+def test_a_gain_is_relative_to_the_method_that_gains():
+    rows = [["d", "1", 0, m, v] for m, v in (("plain", 0.6), ("nln", 0.8))]
+    metrics = pd.DataFrame(rows, columns=["dataset", "normal", "seed", "method", "value"])
+    data = {"metrics": metrics.assign(test="test", metric="auroc", anomaly="rest"),
+            "published": reads.published([]), "labels": {}}  # fmt: skip
+    build = paper_table.build(source="none", words=[["AE", "nln", "plain", True]], more=False,
+                              columns=[["", {}]])  # fmt: skip
+    assert build(data).loc[0, "value"] == "25.0"

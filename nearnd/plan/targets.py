@@ -19,16 +19,16 @@ def drawings(run: Run, experiment: str) -> dict[str, str]:
     return {name: path(made[name], experiment=experiment, drawing=name) for name in names}
 
 
-def named(run: Run, taken: set[str]) -> dict[str, list[str] | str]:
+def named(run: Run, taken: set[str], papers_too: bool = True) -> dict[str, list[str] | str]:
     """{name of a target: its files}: every experiment of the run, and each table and figure of it;
-    each table and figure of a paper, and all of a paper. A name in `taken`, of a rule, is left to
-    that rule."""
+    if `papers_too` each table and figure of a paper, and all of a paper. A name in `taken`, of a
+    rule, is left to that rule."""
     targets: dict[str, list[str] | str] = {}
     for experiment in run.config["run"]:
         files = drawings(run, experiment)
         targets[experiment] = list(files.values())
         targets |= {f"{name}_{experiment}": file for name, file in files.items()}
-    for name in papers.names(run.config, ""):
+    for name in papers.names(run.config, "") if papers_too else []:
         targets[name] = list(drawings(run, name).values())
         targets.setdefault(papers.parts_of(name)[0], []).extend(targets[name])
     return {name: files for name, files in targets.items() if name not in taken and files}

@@ -148,7 +148,7 @@ class Numbers:
         if "class" in facts:
             rows = [row for row in rows if plain(row.normal) == plain(facts["class"])]
         if not rows:
-            return f"class {facts['class']} was not normal in the experiment"
+            return "the class was not normal in the experiment"
         if metric in (WORST, CLOSEST):
             words = dict.fromkeys(name(self.data, row.value) for row in rows)
             return {"text": ", ".join(words), "runs": len({row.seed for row in rows})}
