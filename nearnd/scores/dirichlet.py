@@ -33,28 +33,30 @@ def build(feature: str = "log_p") -> Score:
                 f"{feature!r} has shape {bank[feature].shape}; a dirichlet score reads log p (N, T,"
                 " K), of K answers that exclude each other: take `right_answer` for others"
             )
-        if (b == b[:1]).reshape(-1, *shape).all(axis=(0, 2)).any():
+        log_p, p, differ = (row.reshape(shape) for row in _means(b))
+        if not differ.any(axis=1).all():
             raise ValueError(
                 f"the network answers alike for all of {len(b)} normal training images, so that no"
                 " Dirichlet distribution is the most likely one: take more of them, or look at the"
                 " log of the detector's training"
             )
-        alpha = most_likely(*_means(b, shape))  # (T, K)
+        alpha = most_likely(log_p, p)  # (T, K)
         weight = (1 - alpha).reshape(-1) / len(alpha)
-        return in_chunks(lambda log_p: log_p @ weight, x, x.shape[1])  # (N,)
+        return in_chunks(lambda some: some @ weight, x, x.shape[1])  # (N,)
 
     return score
 
 
-def _means(b: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The means over the bank (M, T K) of log p and of p, each (T, K)."""
+def _means(b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a bank of log p (M, D): the means of log p and of p, and whether there are two values."""
     n = max(1, BUDGET // (8 * b.shape[1]))
-    log_p, p = np.zeros((2, b.shape[1]))
+    log_p, p, differ = np.zeros((3, b.shape[1]))
     for i in range(0, len(b), n):
         some = b[i : i + n].astype(np.float64)
         log_p += some.sum(axis=0)
         p += np.exp(some).sum(axis=0)
-    return (log_p / len(b)).reshape(shape), (p / len(b)).reshape(shape)
+        differ += (some != b[0]).any(axis=0)
+    return log_p / len(b), p / len(b), differ > 0
 
 
 def most_likely(log_p: np.ndarray, p: np.ndarray) -> np.ndarray:
