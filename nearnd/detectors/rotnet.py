@@ -32,7 +32,7 @@ def work(about, *, depth, width, epochs, iterations, batch, **rest) -> dict:
 
 @dataclass
 class RotNet(MHRot):
-    """Each image of a batch is turned in all four ways."""
+    """Each image of a batch is turned in all four ways; `shift` changes nothing."""
 
     epochs: int = 45  # as many images as MHRot's 5 epochs of 36 transformations are
     asked = staticmethod(turns)
