@@ -62,12 +62,20 @@ def logits(n, seed, shift=0.0):
     return (sure + points(n, seed, d=3) / (1 + 4 * seed)).astype(np.float32)
 
 
+def answers(n, seed, shift=0.0):
+    """log p (n, 2, 3) of three answers, the second of which is right. Shift 8: all alike."""
+    f = points(2 * n, seed, d=3).reshape(n, 2, 3) / (1 + 4 * seed) + (8 - shift) * np.eye(3)[1]
+    return (f - np.log(np.exp(f).sum(2, keepdims=True))).astype(np.float32)
+
+
 # What detectors embed, drawn anew: normal for shift 0, more anomalous the larger the shift.
 ARRAYS = {
     "features": points,
     "logits": logits,
     "logit": lambda n, seed, shift=0.0: points(n, seed, shift, d=1)[:, 0],
     "errors": lambda n, seed, shift=0.0: np.exp(points(n, seed, shift)),
+    "log_p": answers,
+    "right": lambda n, seed, shift=0.0: answers(n, seed, shift)[:, :, 1:2],
     "map": lambda n, seed, shift=0.0: points(n, seed, shift, d=12).reshape(n, 3, 4),
 }
 
@@ -182,7 +190,7 @@ def backbones(tmp_path_factory):
     return folder
 
 
-SHORT = {"epochs": 3, "ae_epochs": 3, "iterations": 5, "batch": 8}
+SHORT = {"epochs": 3, "ae_epochs": 3, "iterations": 5, "batch": 8, "width": 1}
 HARDER = {  # what a training must remember beyond its weights
     "deep_svdd": {"objective": "soft_boundary", "warm_up": 0},
     "panda": {"ewc": 100.0},

@@ -21,10 +21,9 @@ from nearnd.files.header import either, extended, number, record, whole
 from nearnd.jobs.device import device
 from nearnd.networks import backbone as networks
 from nearnd.networks.batches import batch_rows, steps_per_epoch
-from nearnd.networks.dropout import Dropout
 from nearnd.networks.schedules import cosine
 from nearnd.networks.transform import View, statistics, view
-from nearnd.networks.wide_resnet import Block, WideResNet
+from nearnd.networks.wide_resnet import WideResNet, check_depth, stage_widths
 
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
@@ -44,16 +43,14 @@ def work(about, *, depth: int, width: int, epochs: int, batch: int, **rest) -> d
 
 
 class Trunk(WideResNet):
-    """WRN-`depth`-`width` with dropout before each block's second convolution, called as timm's
-    networks are, so that it can stand where a backbone does."""
+    """WRN-`depth`-`width`, called as timm's networks are, so that it can stand where a backbone
+    does."""
 
     def __init__(self, facts: dict):
-        widths = [16 * facts["width"] * 2**stage for stage in range(3)]
-        super().__init__(facts["channels"], widths, (facts["depth"] - 4) // 6)
+        widths = stage_widths(facts["width"])
+        per_stage = (facts["depth"] - 4) // 6
+        super().__init__(facts["channels"], widths, per_stage, facts["dropout"])
         self.num_features = widths[-1]
-        for block in self.modules():
-            if isinstance(block, Block):
-                block.conv2 = nn.Sequential(Dropout(facts["dropout"]), block.conv2)
 
     def forward_features(self, x: Tensor) -> Tensor:
         return self(x)  # (N, D)
@@ -87,10 +84,7 @@ class LabelledClassifier(OnBackbone):
     )
 
     def __post_init__(self):
-        if self.depth < 10 or (self.depth - 4) % 6:
-            raise ValueError(
-                f"classifier: depth is {self.depth}, it must be 6n + 4: 10, 16, ..., 40"
-            )
+        check_depth(self.depth, "classifier")
 
     def learn(self, given: Given) -> None:
         """Cross-entropy on the labels; then the value at which ReAct cuts features off. ValueError

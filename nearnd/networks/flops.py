@@ -64,12 +64,9 @@ def backbone(model: str, kwargs: dict[str, Any]) -> Network:
 @once
 def wide_resnet(size: int, channels: int, depth: int, width: int) -> Network:
     """Of WRN-depth-width, on images of `size` pixels."""
-    from nearnd.networks.wide_resnet import WideResNet
+    from nearnd.networks.wide_resnet import named
 
-    widths = [16 * width, 32 * width, 64 * width]
-    return forward_flops(
-        lambda: WideResNet(channels, widths, (depth - 4) // 6), (1, channels, size, size)
-    )
+    return forward_flops(lambda: named(channels, depth, width), (1, channels, size, size))
 
 
 @once
