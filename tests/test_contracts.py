@@ -56,6 +56,11 @@ def test_metrics_depend_on_ranks_alone_and_refuse_an_empty_group(kind):
         metric(score, np.zeros(200, bool))
 
 
+def projections(n, seed, shift=0.0):
+    """Of three shifts (n, 3, 4), about one direction; shift 8: shorter, and in others."""
+    return (points(3 * n, seed, d=4).reshape(n, 3, 4) + (9 - shift) * np.eye(4)[:3]).astype("f4")
+
+
 def logits(n, seed, shift=0.0):
     """Of three classes in turn; the bank's (seed 0) scatter most. Shift 8: all alike, and lower."""
     sure = (8 - shift) * np.eye(3)[np.arange(n) % 3] + 3 / 8 * shift
@@ -65,6 +70,8 @@ def logits(n, seed, shift=0.0):
 # What detectors embed, drawn anew: normal for shift 0, more anomalous the larger the shift.
 ARRAYS = {
     "features": points,
+    "projections": projections,
+    "shift_logits": lambda n, seed, shift=0.0: points(n, seed, 9 - shift, d=3),
     "logits": logits,
     "logit": lambda n, seed, shift=0.0: points(n, seed, shift, d=1)[:, 0],
     "errors": lambda n, seed, shift=0.0: np.exp(points(n, seed, shift)),
@@ -182,7 +189,8 @@ def backbones(tmp_path_factory):
     return folder
 
 
-SHORT = {"epochs": 3, "ae_epochs": 3, "iterations": 5, "batch": 8}
+SHORT = {"epochs": 3, "ae_epochs": 3, "iterations": 5, "batch": 8, "width": 1}
+SHORT |= {"ensemble": 2, "head_epochs": 3}
 HARDER = {  # what a training must remember beyond its weights
     "deep_svdd": {"objective": "soft_boundary", "warm_up": 0},
     "panda": {"ewc": 100.0},

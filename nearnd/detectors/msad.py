@@ -24,6 +24,7 @@ from nearnd.detectors._tuned import Tuned, change
 from nearnd.jobs.device import device
 from nearnd.networks.backbone import Features
 from nearnd.networks.batches import batch_rows, steps_per_epoch
+from nearnd.networks.contrastive import nt_xent
 from nearnd.networks.transform import view
 
 NEEDS = ["backbone"]
@@ -87,17 +88,9 @@ class MSAD(Tuned):
 
 
 def mean_shifted(u: Tensor, c: Tensor, temperature: float) -> Tensor:
-    """The contrastive loss of v = (u - c) / |u - c|, for features u (2B, D) of length 1 whose rows
-    i and i + B are views of one image, around the centre c (D,).
-
-    mean_i -log(exp(v_i v_i' / t) / sum over k other than i of exp(v_i v_k / t)), with i' the other
-    view of i and t the temperature (NT-Xent).
-    """
-    v = F.normalize(u - c)  # (2B, D)
-    similar = v @ v.T / temperature  # (2B, 2B)
-    similar = similar.masked_fill(torch.eye(len(v), dtype=torch.bool, device=v.device), -torch.inf)
-    other = torch.arange(len(v), device=v.device).roll(len(v) // 2)  # (2B,)
-    return F.cross_entropy(similar, other)
+    """The contrastive loss (`nt_xent`) of v = (u - c) / |u - c|, for features u (2B, D) of length 1
+    whose rows i and i + B are views of one image, around the centre c (D,)."""
+    return nt_xent(F.normalize(u - c), temperature)
 
 
 def augmentation(side: int, scale, jitter, grey: float, blur, flip: bool) -> Callable:

@@ -21,6 +21,13 @@ def batch_rows(step: int, n: int, batch: int, seed: int) -> np.ndarray:
     return chain[first - epochs[0] * n : last - epochs[0] * n]
 
 
+def rows_apart(step: int, n: int, batch: int, seed: int) -> np.ndarray:
+    """As `batch_rows`, but no image comes twice in a step: each epoch is cut by itself, into parts
+    of at most `batch` images that are equal or one image apart."""
+    epoch, part = divmod(step, steps_per_epoch(n, batch))
+    return np.array_split(_order(n, seed, epoch), steps_per_epoch(n, batch))[part]
+
+
 @lru_cache(maxsize=2)
 def _order(n: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(n)

@@ -73,6 +73,16 @@ def wide_resnet(size: int, channels: int, depth: int, width: int) -> Network:
 
 
 @once
+def resnet(size: int, channels: int, depth: int, width: int, stem: str) -> Network:
+    """Of ResNet-`depth` (`networks.resnet`), on images of `size` pixels."""
+    from nearnd.networks import resnet as networks
+
+    return forward_flops(
+        lambda: networks.resnet(channels, depth, width, stem), (1, channels, size, size)
+    )
+
+
+@once
 def lenet(size: int, channels: int, widths: list[int], hidden: int | None, code: int) -> Network:
     """Of the LeNet-style network of DeepSVDD, DeepSAD and RETH (`networks.lenet.lenet`), with as
     many of these blocks as images of `size` pixels can be halved."""

@@ -9,6 +9,11 @@ def cosine(steps: int, least: float = 0.0) -> Callable[[int], float]:
     return lambda step: least + (1 - least) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
+def warmed(rise: int, then: Callable[[int], float], first: float = 0.1) -> Callable[[int], float]:
+    """From `first` evenly up to 1 in `rise` steps, and `then`, which begins at 0 there."""
+    return lambda step: first + (1 - first) * step / rise if step < rise else then(step - rise)
+
+
 def tenths(milestones: Sequence[int], n: int, batch: int) -> Callable[[int], float]:
     """A tenth after each milestone, in epochs of n images."""
     return lambda step: 0.1 ** sum(step * batch >= epoch * n for epoch in milestones)

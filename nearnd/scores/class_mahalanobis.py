@@ -9,6 +9,7 @@ import numpy as np
 
 from nearnd.contracts import Embedding, Score
 from nearnd.jobs.neighbours import nearest
+from nearnd.scores._covariance import whitening
 from nearnd.scores._features import in_chunks, pair
 
 READS = ["features"]
@@ -33,20 +34,8 @@ def build(feature: str = "features") -> Score:
         for c, m in enumerate(mu):
             rest = h[label == c] - centre - m  # (n, D)
             scatter += rest.T @ rest  # (D, D)
-        w = _whitening(scatter / len(h))  # (D, rank)
+        w = whitening(scatter / len(h))  # (D, rank)
         means = mu @ w  # (K, rank)
         return in_chunks(lambda q: nearest(means, (q - centre) @ w, 1)[0][:, 0], x, x.shape[1])
 
     return score
-
-
-def _whitening(covariance: np.ndarray) -> np.ndarray:
-    """W (D, rank) with W W' the pseudo-inverse of a covariance (D, D)."""
-    value, vector = np.linalg.eigh(covariance)  # (D,), (D, D)
-    varies = value > len(value) * np.finfo(float).eps * value[-1]
-    if not varies.any():
-        raise ValueError(
-            "the bank's features do not vary within any class: class_mahalanobis needs several"
-            " different training images per class"
-        )
-    return vector[:, varies] / np.sqrt(value[varies])
