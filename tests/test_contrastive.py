@@ -390,6 +390,20 @@ def test_labels_draw_classes_together_and_the_head_tells_them_apart():
     assert auroc(near, far) > 0.9
 
 
+def test_logits_of_labelled_csi_are_those_of_the_class_in_each_rotation():
+    pixels, labels = pictures(12, 0), np.repeat([1, 4, 7], 4)
+    detector = fitted(csi_labelled, pixels, labels, epochs=1, head_epochs=2, head_lr=1.0, batch=6)
+    x = torch.from_numpy(pixels).movedim(-1, 1).float() / 255
+    w, b = detector.net.joint.weight, detector.net.joint.bias
+    logits = torch.zeros(12, 3)
+    with torch.no_grad():
+        for k in range(4):
+            h = detector.net.trunk(2 * torch.rot90(x, k, (2, 3)) - 1)
+            own = slice(3 * k, 3 * k + 3)
+            logits += (h @ w[own].T + b[own]) / 4
+    assert detector.embed(pixels)["logits"] == pytest.approx(logits.numpy(), abs=1e-4)
+
+
 @pytest.mark.parametrize("kind", [csi_labelled, simclr_labelled])
 def test_one_class_has_no_use_for_labels(kind):
     with pytest.raises(ValueError, match="all normal images are of one class"):
