@@ -95,7 +95,13 @@ def test_nothing_overlaps_and_every_axis_is_labelled(kind, size, request):
         figure._supylabel
         or kind == "progression"
         or figure.axes[0].get_ylabel()
-        or kind in ("clp_vs_bottom1", "methods_plot", "auroc_per_test")  # names on it
+        or kind
+        in (
+            "clp_vs_bottom1",
+            "methods_plot",
+            "auroc_per_test",
+            "critical_difference",
+        )  # names on it
     )
 
 
