@@ -4,6 +4,7 @@ rule metrics:
     output:
         "results/metrics/{experiment}.csv",
         slices="results/metrics/{experiment}.slices.csv",
+        paired="results/metrics/{experiment}.paired.safetensors",
     log:
         "results/logs/metrics/{experiment}.log",
     conda:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nearnd.metrics.auroc import auroc
+from nearnd.report import paired
 
 MEASURES = ["frechet", "kid", "density", "coverage"]
 
@@ -54,9 +55,13 @@ def experiment(classes: int = 4, methods: int = 3, seeds: int = 2, per_class: in
                                  "kid": 40 / step - 0.02, "density": 1 - 80 / step / (c + 1),
                                  "coverage": 1 - 90 / step})  # fmt: skip
         samples.append({**common, "near": near, **_pictures(rng, c, others)})
+    keys = ["dataset", "normal", "method", "test", "seed"]
+    runs = [table.iloc[0][keys].to_dict() for table in scores]
+    runs = [run | {"images": run.pop("test")} for run in runs]
     return {
         "metrics": pd.DataFrame(metrics),
         "scores": pd.concat(scores, ignore_index=True),
+        "paired": paired.collect(runs, scores),
         "closeness": pd.DataFrame(closeness),
         "fidelity": pd.DataFrame(fidelity),
         "fakes": pd.DataFrame(fakes),
@@ -90,9 +95,17 @@ def united(first: dict, second: dict, factor: float = 0.9) -> dict:
                 more = more.assign(value=factor * more["value"])
             found[what] = pd.concat([rows, more], ignore_index=True)
         elif what != "labels":
-            more = [row | {"dataset": "rings"} for row in second[what] if isinstance(row, dict)]
+            more = [named(row, "rings") for row in second[what] if not isinstance(row, str)]
             found[what] = rows + more
     return found
+
+
+def named(row, dataset: str):
+    return row | {"dataset": dataset} if isinstance(row, dict) else row._replace(dataset=dataset)
+
+
+def dataset_of(row) -> str:
+    return row["dataset"] if isinstance(row, dict) else row.dataset
 
 
 def only(data: dict, dataset: str) -> dict:
@@ -102,7 +115,7 @@ def only(data: dict, dataset: str) -> dict:
         if isinstance(rows, pd.DataFrame) and "dataset" in rows:
             rows = rows[rows["dataset"] == dataset].reset_index(drop=True)
         elif isinstance(rows, list):
-            rows = [r for r in rows if not isinstance(r, dict) or r["dataset"] == dataset]
+            rows = [r for r in rows if isinstance(r, str) or dataset_of(r) == dataset]
         found[what] = rows
     return found
 

@@ -19,6 +19,7 @@ PLACES = {
     "closeness": "closeness/{dataset}/{closeness}/{images}.csv",
     "metrics": "metrics/{experiment}.csv",
     "slices": "metrics/{experiment}.slices.csv",
+    "paired": "metrics/{experiment}.paired.safetensors",
     "table": "tables/{experiment}/{drawing}.csv",
     "figure": "figures/{experiment}/{drawing}.png",
     "summary": "tables/summary.csv",

@@ -153,22 +153,30 @@ TEX |= {
     '"': r"\textquotedbl{}",
     "`": "{`}",
     "-": "{-}",
+    "•": r"$\bullet$",
 }
 MARKDOWN = {c: "\\" + c for c in "\\`*_[]<>|&~$#"}
 
 
 def to_latex(table: pd.DataFrame, note: str = "") -> str:
-    """A booktabs table to \\input, the note below it."""
+    """A booktabs table to \\input, the note and what its marks mean below it."""
+    note = _below(table, note)
     lines = _texts(table, TEX).to_latex(index=False, escape=False)
     return lines + (f"% {' '.join(note.split())}\n" if note else "")
 
 
 def to_markdown(table: pd.DataFrame, note: str = "") -> str:
-    """A table of Markdown with pipes, the note below it. A name stays what it is, also 007."""
+    """A table of Markdown with pipes, the note and what its marks mean below it. A name stays what
+    it is, also 007."""
+    note = _below(table, note)
     aligned = ["right" if is_numeric_dtype(kind) else "left" for kind in table.dtypes]
     text = _texts(table, MARKDOWN)
     lines = text.to_markdown(index=False, disable_numparse=True, colalign=aligned)
     return lines + (f"\n\n{note}\n" if note else "\n")
+
+
+def _below(table: pd.DataFrame, note: str) -> str:
+    return "\n\n".join(part for part in (note, table.attrs.get("legend", "")) if part)
 
 
 def _texts(table: pd.DataFrame, escaped: dict[str, str]) -> pd.DataFrame:

@@ -67,6 +67,7 @@ def summary(run: Run) -> list[dict[str, Any]]:
             "dataset": run.experiment(name)["dataset"],
             "metrics": path("metrics", experiment=name),
             "slices": path("slices", experiment=name),
+            "paired": path("paired", experiment=name),
             "closeness": reads.READS["closeness"].sources(run, name),
             "group": run.experiment(name).get("group"),
         }
@@ -79,7 +80,8 @@ def summary_files(run: Run) -> list[str]:
     """What the summary reads."""
     files = []
     for source in summary(run):
-        files += [source["metrics"], source["slices"], *(s["file"] for s in source["closeness"])]
+        files += [source[what] for what in ("metrics", "slices", "paired")]
+        files += [s["file"] for s in source["closeness"]]
     return list(dict.fromkeys(files))
 
 

@@ -83,12 +83,26 @@ def load(about: dict[str, Any]) -> dict[str, Any]:
 def _renamed(found: Any, rows: dict[str, str]) -> Any:
     """The data with methods called like their rows."""
     if isinstance(found, list):
+        if found and hasattr(found[0], "methods"):
+            return _called(found, rows)
         return [s | {"method": rows.get(s["method"], s["method"])} if "method" in s else s
                 for s in found]  # fmt: skip
     if rows and found is not None and "method" in found:
         keys = [name for name in found if name not in ("value", "n_normal", "n_anomaly", "score")]
         found = found.assign(method=found["method"].replace(rows)).drop_duplicates(keys)
     return found
+
+
+def _called(sets: list, rows: dict[str, str]) -> list:
+    """Paired scores with methods called like their rows, the first of several with one row."""
+    from nearnd.report.paired import united
+
+    found = []
+    for each in sets:
+        names = [rows.get(method, method) for method in each.methods]
+        first = [names.index(name) for name in dict.fromkeys(names)]
+        found.append(each.methods_at(first, [names[i] for i in first]))
+    return united(found)
 
 
 # ---- where it lies ----
@@ -321,6 +335,13 @@ def _sheet(source: Source) -> dict[str, Any]:
     return {"classes": classes}
 
 
+def _paired(sources: list[Source]) -> list:
+    """The paired scores of all experiments."""
+    from nearnd.report.paired import load
+
+    return [each for source in sources for each in load(source["file"])]
+
+
 READS = {
     "metrics": Read(
         "DataFrame dataset, normal, method, test, seed, metric, anomaly, value, n_normal,"
@@ -336,6 +357,12 @@ READS = {
         "DataFrame dataset, normal, method, test, seed, id, class, is_anomaly, score",
         lambda run, experiment: [r | {"file": path("scores", **r)} for r in run.runs(experiment)],
         _scores,
+    ),
+    "paired": Read(
+        "list of report.paired.Paired, one for each dataset and test set that is no changed copy:"
+        " the scores of all methods on the same images",
+        lambda run, experiment: [{"file": path("paired", experiment=experiment)}],
+        _paired,
     ),
     "closeness": Read(
         "DataFrame dataset, test, normal, anomaly, closeness; None if it has none", _closeness

@@ -5,7 +5,13 @@ is REST for all anomalies of the test set together, or the name of one anomaly c
 Averages are over normal classes first, never over pooled scores, and over seeds last.
 """
 
+import math
+from collections.abc import Sequence
+
 import pandas as pd
+
+from nearnd.report.certainty import CLOSEST, METRICS, Certainty, certainty, interval
+from nearnd.report.paired import Paired
 
 REST = "rest"
 RUN = ["dataset", "normal", "method", "test", "seed"]
@@ -137,15 +143,17 @@ def summary(
     metrics: pd.DataFrame,
     closeness: pd.DataFrame | None = None,
     slices: pd.DataFrame | None = None,
+    paired: Sequence[Paired] = (),
 ) -> pd.DataFrame:
-    """dataset, method, test, metric, mean, sd, runs, sd_classes, images, values in [0, 1].
+    """dataset, method, test, metric, mean, sd, runs, sd_classes, images, low, high: in [0, 1].
 
     metric is auroc_one_vs_rest, auroc_bottom1, auroc_same_class (against fakes of the normal
     class), auroc_clp (with a closeness table), and every other metric of the table (one-vs-rest).
     With a table of slices, test is also a slice and a mean of slices, see `sliced`.
     sd: over seeds, of the mean over classes. sd_classes: over normal classes, of the mean over
     seeds. NaN where there is only one. images: of the smaller of the two groups, normal and
-    anomalous, in the class where it is smallest.
+    anomalous, in the class where it is smallest. low, high: the 95 % interval of the mean over
+    other images, of AUROCs whose scores are `paired`, else NaN.
     """
     rows = values(metrics, closeness, slices)
     table = over_seeds(rows, *ROW, "metric")
@@ -157,8 +165,31 @@ def summary(
     whose = table[ROW].assign(test=table["test"].str.split("/").str[0])  # also of a slice
     keys = whose.itertuples(index=False, name=None)
     table["images"] = pd.array([least.get(key) for key in keys], dtype="Int64")
+    near = nearest(metrics, closeness) if closeness is not None else None
+    ends = _intervals(table, paired, near)
+    table["low"], table["high"] = zip(*ends, strict=True) if ends else ([], [])
     # Rows of one method together, in the order in which the experiment lists them
     return rows[ROW].drop_duplicates().merge(table, on=ROW)
+
+
+def _intervals(
+    table: pd.DataFrame, paired: Sequence[Paired], near: pd.DataFrame | None
+) -> list[tuple[float, float]]:
+    """The 95 % interval over images of each row of a summary."""
+    done: dict[tuple, Certainty] = {}
+    for each in paired:
+        for metric in METRICS:
+            classes = {}
+            if metric == CLOSEST and near is not None:
+                own = near[(near["dataset"] == each.dataset) & (near["test"] == each.test)]
+                classes = dict(zip(own["normal"], own["anomaly"], strict=True))
+            done[each.dataset, each.test, metric] = certainty(each, metric, classes)
+    found = []
+    for row in table.itertuples():
+        certain = done.get((row.dataset, row.test, row.metric))
+        known = certain is not None and certain.normals and row.method in certain.methods
+        found.append(interval(certain, row.method) if known else (math.nan, math.nan))
+    return found
 
 
 def _in_order(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from nearnd.tables_figures._marks import certainties
 from nearnd.tables_figures._settings import settings
 from nearnd.tables_figures._tables import cells, wide
 
@@ -17,7 +18,7 @@ def sensitivity(
     "± sd" over seeds, in percent; and the number of runs. `more` cells (dataset, setting, method,
     text) of these methods stand below."""
     head = ["dataset", "setting"]
-    found = cells(settings(data, methods, far, near), *head, "method")
+    found = cells(settings(data, methods, far, near), *head, "method", of=certainties(data))
     runs = found.groupby(head, sort=False)["runs"].agg(
         lambda r: "-".join(str(run) for run in dict.fromkeys([r.min(), r.max()]))
     )

@@ -5,16 +5,29 @@ from collections.abc import Callable
 import pandas as pd
 
 from nearnd.report.summary import over_seeds
+from nearnd.tables_figures._marks import LEGEND, MARK, Certainties, intervals, marks
 from nearnd.tables_figures._settings import FEW, name, percent, several
 
 
-def cells(values: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """`by`, text and runs: see over_seeds. The text ends with the number of images, as in
-    "100.0 (n=1)", where `values` has `least` and a group is smaller than FEW."""
+def cells(
+    values: pd.DataFrame, *by: str, of: Certainties | None = None, interval: bool = False
+) -> pd.DataFrame:
+    """`by`, text and runs: see over_seeds. The text has the 95 % interval over images if `interval`
+    says so and `of` knows it; the number of images, as in "100.0 (n=1)", where `values` has `least`
+    and a group is smaller than FEW; and a MARK where `of` finds the best and what ties with it."""
     found = over_seeds(values, *by)
     least = values.assign(least=values.get("least", FEW)).groupby([*by], sort=False)["least"].min()
-    rows = zip(found["mean"], found["sd"], least, strict=True)
-    return found.assign(text=[percent(mean, sd) + few(n) for mean, sd, n in rows])
+    marked = marks(of, values, *by) if of else {}
+    best = [marked.get(key, False) for key in found[[*by]].itertuples(index=False, name=None)]
+    ends = intervals(of, values, *by) if of and interval else {}
+    shown = [_between(ends.get(key)) for key in found[[*by]].itertuples(index=False, name=None)]
+    rows = zip(found["mean"], found["sd"], shown, least, best, strict=True)
+    texts = [percent(m, sd) + ends + few(n) + f" {MARK}" * first for m, sd, ends, n, first in rows]
+    return found.assign(text=texts)
+
+
+def _between(ends: tuple[float, float] | None) -> str:
+    return f" ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if ends else ""
 
 
 def few(n: float) -> str:
@@ -22,9 +35,9 @@ def few(n: float) -> str:
     return f" (n={n:.0f})" if n < FEW else ""
 
 
-def means(values: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """`by`, mean (a text) and runs: the last columns of a table."""
-    found = cells(values, *by)
+def means(values: pd.DataFrame, *by: str, **options) -> pd.DataFrame:
+    """`by`, mean (a text) and runs: the last columns of a table; `options` as of `cells`."""
+    found = cells(values, *by, **options)
     return found.assign(mean=found["text"])[[*by, "mean", "runs"]]
 
 
@@ -41,7 +54,7 @@ def wide(
     order, and the columns of `last`, which has the columns of `head` too.
 
     Rows with the same first columns stand together. Which dataset or test set is only said
-    if there are several, or `always`.
+    if there are several, or `always`. `attrs["legend"]` says what marks mean.
     """
     rows = found[head].drop_duplicates()
     for part in range(len(head) - 1, 0, -1):
@@ -56,4 +69,7 @@ def wide(
         table = table if always or several(table, where) else table.drop(columns=where)
     for entry in {"dataset", "method", "test"} & set(table):
         table[entry] = [name(data, value) for value in table[entry]]
-    return table.rename(columns=titles)
+    table = table.rename(columns=titles)
+    if table.map(lambda cell: isinstance(cell, str) and MARK in cell).any(axis=None):
+        table.attrs["legend"] = LEGEND
+    return table

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from nearnd.contracts import configured
+from nearnd.tables_figures._marks import certainties
 from nearnd.tables_figures._settings import CLOSEST, FAR, WORST, percent, settings
 from nearnd.tables_figures._tables import cells, wide
 
 MAKES = "table"
-READS = ["metrics", "closeness"]
+READS = ["metrics", "closeness", "paired"]
 SHOWN = {"far": FAR, "near": WORST, "closest": CLOSEST}
 
 
@@ -26,7 +27,7 @@ def build(data, /, show: Literal["far", "near", "closest"] = "far", spread: bool
     values = values[values["setting"] == SHOWN[show]]
     if values.empty:
         raise ValueError(f"by_dataset: show is {show}, of which the experiment has no numbers")
-    found = cells(values, "dataset", "method")
+    found = cells(values, "dataset", "method", of=certainties(data))
     rows = found.groupby("method", sort=False)
     whole = rows["dataset"].size() == found["dataset"].nunique()
     sd = rows["mean"].std() if spread else pd.Series(np.nan, whole.index)

@@ -3,13 +3,15 @@
 import pandas as pd
 
 from nearnd.contracts import configured
+from nearnd.report.certainty import CLOSEST, FAR
 from nearnd.report.interval import interval
 from nearnd.report.summary import REST
+from nearnd.tables_figures._marks import MARK, certainties, marks
 from nearnd.tables_figures._settings import chosen, several
 from nearnd.tables_figures._tables import wide
 
 MAKES = "table"
-READS = ["metrics"]
+READS = ["metrics", "paired"]
 TASK = ["dataset", "normal", "test"]
 ALL = "all anomalies"
 
@@ -28,6 +30,10 @@ def build(data, /, methods: list[str] | None = None):
     found = groups[["value", "n_normal", "n_anomaly"]].agg("mean").reset_index()
     sizes = found[["value", "n_normal", "n_anomaly"]].itertuples(index=False)
     found["text"] = [_text(value, int(normal), int(anomaly)) for value, normal, anomaly in sizes]
+    against = rows["anomaly"].eq(REST).map({True: FAR, False: CLOSEST})
+    best = marks(certainties(data), rows.assign(metric=against), *head, "method")
+    keys = found[[*head, "method"]].itertuples(index=False, name=None)
+    found["text"] += [f" {MARK}" * best.get(key, False) for key in keys]
     last = found.rename(columns={"n_normal": "normal images", "n_anomaly": "anomalies"})
     last = last[[*head, "normal images", "anomalies"]].drop_duplicates(head)
     last = last.astype({"normal images": int, "anomalies": int})

@@ -4,7 +4,7 @@ from nearnd.contracts import configured
 from nearnd.tables_figures._sensitivity import sensitivity
 
 MAKES = "table"
-READS = ["metrics", "closeness"]
+READS = ["metrics", "closeness", "paired"]
 
 
 @configured

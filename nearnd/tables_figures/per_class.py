@@ -3,11 +3,12 @@
 import pandas as pd
 
 from nearnd.contracts import configured
+from nearnd.tables_figures._marks import certainties
 from nearnd.tables_figures._settings import name, settings, told_apart
 from nearnd.tables_figures._tables import cells, means, wide
 
 MAKES = "table"
-READS = ["metrics", "closeness"]
+READS = ["metrics", "closeness", "paired"]
 HEAD = ["dataset", "method", "setting"]
 
 
@@ -18,16 +19,18 @@ def build(
     methods: list[str] | None = None,  # None: all of the experiment
     far: str | None = None,  # test sets; None: the experiment's first and last
     near: str | None = None,
+    interval: bool = False,  # over images, in brackets
     names: bool = False,  # name the anomaly class beside a near AUROC
 ):
     """Rows method x {far, near by bottom-1, near by closest class}, columns the normal classes and
     their mean, cells "mean ± sd over seeds" in percent, and the number of runs. One row alone
     where each task has one anomaly class, as with normals not-<class>."""
     values = told_apart(settings(data, methods, far, near), data["metrics"])
-    found = cells(values, *HEAD, "normal")
+    options = {"of": certainties(data), "interval": interval}
+    found = cells(values, *HEAD, "normal", **options)
     if names:
         found["text"] += _who(data, values)
-    return wide(data, found, HEAD, "normal", means(values, *HEAD))
+    return wide(data, found, HEAD, "normal", means(values, *HEAD, **options))
 
 
 def _who(data: dict, values: pd.DataFrame) -> list[str] | str:

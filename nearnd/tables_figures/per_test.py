@@ -2,11 +2,12 @@
 
 from nearnd.contracts import configured
 from nearnd.report.summary import values
+from nearnd.tables_figures._marks import certainties
 from nearnd.tables_figures._settings import chosen, name
 from nearnd.tables_figures._tables import cells, means, wide
 
 MAKES = "table"
-READS = ["metrics"]
+READS = ["metrics", "paired"]
 
 
 @configured
@@ -22,6 +23,7 @@ def build(data, /, methods: list[str] | None = None, metric: str = "auroc_one_vs
         raise ValueError(f"metric {metric!r} is not there; there is {sorted(set(ours.metric))}")
     ours = ours[ours["metric"] == metric]
     head = ["dataset", "method"]
-    found, last = cells(ours, *head, "test"), means(ours, *head)
+    found = cells(ours, *head, "test", of=certainties(data))
+    last = means(ours, *head)
     # a test set of another dataset is called by that dataset
     return wide(data, found, head, "test", last, lambda d, t: name(d, t.removesuffix(".test")))

@@ -8,7 +8,7 @@ from nearnd.tables_figures._measures import stops
 from nearnd.tables_figures._sensitivity import sensitivity
 
 MAKES = "table"
-READS = ["metrics", "closeness", "fakes"]
+READS = ["metrics", "closeness", "paired", "fakes"]
 
 
 @configured

@@ -5,6 +5,7 @@ import _repository  # noqa: F401
 from nearnd import plugins
 from nearnd.files import tables
 from nearnd.jobs import job
+from nearnd.report import paired
 from nearnd.report.evaluate import evaluate, evaluate_slices
 
 with job.start(snakemake):
@@ -14,3 +15,4 @@ with job.start(snakemake):
     tables.save_table(snakemake.output[0], evaluate(runs, scores, metrics))
     slices = evaluate_slices(runs, scores, metrics, copies)
     tables.save_table(snakemake.output.slices, slices)
+    paired.save(snakemake.output.paired, paired.collect(runs, scores, copies))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from nearnd.files import tables
 from nearnd.jobs import job
-from nearnd.report import reads
+from nearnd.report import paired, reads
 from nearnd.report.summary import grouped, summary
 
 with job.start(snakemake):
@@ -16,7 +16,7 @@ with job.start(snakemake):
         metrics = tables.load_table(source["metrics"], "metric", "value")
         slices = tables.load_table(source["slices"], "metric", "value")
         closeness = reads.table(source["closeness"])
-        parts.append(summary(metrics, closeness, slices))
+        parts.append(summary(metrics, closeness, slices, paired.load(source["paired"])))
         if source["group"]:
             groups[source["group"]].append(grouped(metrics, source["group"]))
     parts += [summary(pd.concat(members)) for members in groups.values()]
