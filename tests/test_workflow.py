@@ -16,6 +16,7 @@ from PIL import Image
 from toy import ROOT, SNAKEMAKE, copy_of_the_repository, digests, overlay, planned, run
 
 from nearnd.cli import show
+from nearnd.tables_figures._marks import LEGEND, MARK
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,23 @@ def test_every_target_is_there_and_readable(done):
         assert figure.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
     table = (done / "results/tables/toy/per_class.md").read_text()
     assert "FITYMI" in table
+    assert MARK in table
+    assert LEGEND in table
+
+
+def test_numbers_have_their_tests(done):
+    tables = done / "results/tables"
+    summary = pd.read_csv(tables / "summary.csv").query("metric == 'auroc_one_vs_rest'")
+    assert ((summary["low"] < summary["mean"]) & (summary["mean"] <= summary["high"])).all()
+    found = pd.read_csv(tables / "toy/statistics.csv", keep_default_na=False)
+    far = found[found["setting"] == "far (one-vs-rest)"]
+    ends = [f"{100 * r.low:.1f} to {100 * r.high:.1f}" for r in summary.itertuples()]
+    assert list(far["95 % interval"]) == ends
+    assert sorted(far["p"] == "") == [False, False, True]  # the best has no test
+    ranks = pd.read_csv(tables / "toy/ranks.csv", keep_default_na=False)
+    assert (ranks["Wilcoxon's p"] != "").sum() == 2 * (ranks["Friedman's p"] != "").sum()
+    assert "(at least 1)" in ranks["Wilcoxon's p"].max()  # two classes can show nothing
+    assert (done / "results/figures/toy/critical_difference.png").stat().st_size > 10_000
 
 
 def test_a_second_run_does_nothing(done):
@@ -195,7 +213,14 @@ def test_a_mistake_is_named_at_dry_run_before_any_work(done):
 def test_the_report_has_every_table_and_figure_with_a_caption(done):
     run(done, "--report", "report.html")
     page = (done / "report.html").read_text()
-    for name in ("per_class", "fidelity_curves", "progression", "roc"):
+    for name in (
+        "per_class",
+        "statistics",
+        "critical_difference",
+        "fidelity_curves",
+        "progression",
+        "roc",
+    ):
         assert name in page
     assert "one-vs-rest" in page  # from a caption
 

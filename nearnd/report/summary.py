@@ -8,6 +8,7 @@ Averages are over normal classes first, never over pooled scores, and over seeds
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from nearnd.report.certainty import CLOSEST, METRICS, Certainty, certainty, interval
@@ -166,8 +167,8 @@ def summary(
     keys = whose.itertuples(index=False, name=None)
     table["images"] = pd.array([least.get(key) for key in keys], dtype="Int64")
     near = nearest(metrics, closeness) if closeness is not None else None
-    ends = _intervals(table, paired, near)
-    table["low"], table["high"] = zip(*ends, strict=True) if ends else ([], [])
+    ends = np.array(_intervals(table, paired, near), float).reshape(-1, 2)
+    table["low"], table["high"] = ends.T
     # Rows of one method together, in the order in which the experiment lists them
     return rows[ROW].drop_duplicates().merge(table, on=ROW)
 

@@ -22,7 +22,7 @@ def certainties(data: dict) -> Certainties:
     """A function of rows of one dataset, test set and setting (or metric), such as `settings`
     gives: how certain their numbers are, computed once; None if it is not known, as of a metric
     that is no AUROC, or of methods that were never run together."""
-    done: dict[tuple, Certainty | None] = {}
+    sets, done = data.get("paired", []), {}
 
     def of(rows: pd.DataFrame) -> Certainty | None:
         what = rows["metric"] if "metric" in rows else rows["setting"].map(METRICS)
@@ -32,18 +32,17 @@ def certainties(data: dict) -> Certainties:
         dataset, test, metric = (head[0] for head in heads)
         if metric not in (*METRICS.values(), SAME):
             return None
-        methods, normals = set(rows["method"]), set(rows["normal"])
         near = rows[["normal", "anomaly"]].drop_duplicates() if metric == CLOSEST else rows[:0]
         nearest = dict(zip(near["normal"], near.get("anomaly", []), strict=True))
-        key = (dataset, test, metric, *sorted(methods), *sorted(normals), *sorted(nearest.items()))
-        if key not in done:
-            done[key] = None
-            for each in data.get("paired", []):
-                if (each.dataset, each.test) == (dataset, test) and methods <= set(each.methods):
-                    found = certainty(each, metric, nearest)
-                    if normals <= set(found.normals):
-                        done[key] = found
-        return done[key]
+        methods = set(rows["method"])
+        for i, each in enumerate(sets):
+            if (each.dataset, each.test) == (dataset, test) and methods <= {*each.methods}:
+                key = (i, metric, *sorted(nearest.items()))
+                if key not in done:
+                    done[key] = certainty(each, metric, nearest)
+                if set(rows["normal"]) <= set(done[key].normals):
+                    return done[key]
+        return None
 
     return of
 
