@@ -54,6 +54,13 @@ def test_agrees_with_the_definition(scored):
         assert delong.compare(scores[i], scores[j], y)[1] == pytest.approx(p, abs=1e-10)
 
 
+def test_midranks_are_scipys(scored):
+    rng = np.random.default_rng(0)
+    for values in (scored[0], rng.integers(0, 4, (3, 2, 50)), np.zeros((2, 5)), np.array([3.0])):
+        assert (delong.midranks(values) == stats.rankdata(values, axis=-1)).all()
+    assert list(delong.midranks(np.array([np.inf, -np.inf, 0, np.inf]))) == [3.5, 1, 2, 3.5]
+
+
 # Of pROC's own tests (tests/testthat/test-{var,cov,roc.test}.R), on its data aSAH
 AUROCS = {"wfns": 0.8236789, "s100b": 0.7313686, "ndka": 0.6119580}
 COVARIANCES = {
@@ -219,6 +226,9 @@ def test_holm_by_hand():
 
 
 def test_an_interval_stays_between_zero_and_one():
+    low, high = delong.interval(0.8, 0.05)
+    ends = stats.norm.interval(0.95, np.log(0.8 / 0.2), 0.05 / 0.16)
+    assert (low, high) == pytest.approx([1 / (1 + np.exp(-end)) for end in ends], abs=1e-7)
     low, high = delong.interval(0.995, 0.01)
     assert 0.7 < low < 0.995 < high < 1
     assert np.isnan(delong.interval(1.0, 0.0)).all()

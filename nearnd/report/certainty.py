@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from nearnd.report import delong
 from nearnd.report.interval import interval as newcombe
@@ -91,7 +90,7 @@ def _worst(normal: np.ndarray, anomaly: np.ndarray, classes: np.ndarray) -> np.n
     """(M,) the class of least AUROC, from scores (M, n) and (M, m); the first such one."""
     both = np.concatenate([anomaly, normal], axis=1)
     m = anomaly.shape[1]
-    below = rankdata(both, axis=1)[:, :m] - rankdata(anomaly, axis=1)  # (M, m) normal images below
+    below = delong.midranks(both)[:, :m] - delong.midranks(anomaly)  # (M, m) normal images below
     names, first, codes = np.unique(classes, return_index=True, return_inverse=True)
     order = np.argsort(first)
     sums = np.stack([np.bincount(codes, row) for row in below])  # (M, K)

@@ -2,8 +2,6 @@
 
 import math
 
-from scipy.optimize import brentq
-
 Z = 1.959964  # of a normal distribution, 95 %
 
 
@@ -16,6 +14,8 @@ def interval(auroc: float, n_normal: int, n_anomaly: int) -> tuple[float, float]
     """
     if not n_normal or not n_anomaly or math.isnan(auroc):
         return math.nan, math.nan
+    from scipy.optimize import brentq  # which takes longer to load than most tables to make
+
     size = (n_normal + n_anomaly) / 2
 
     def error(a: float) -> float:
