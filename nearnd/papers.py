@@ -34,13 +34,15 @@ def write_out(config: dict[str, Any]) -> None:
     """Adds the experiment and the drawing of each entry of `papers` to a config. ValueError in one
     sentence for what does not fit; what is no entry at all is left to the schema."""
     papers = config.get("papers")
-    sections = [config.get(key) for key in ("experiments", "drawings", "methods")]
-    if not isinstance(papers, dict) or not all(isinstance(s, dict) for s in sections):
+    if not isinstance(papers, dict):
         return
     config["papers"] = {n: _ordered(e) if isinstance(e, dict) else e for n, e in papers.items()}
-    for name, entry in config["papers"].items():
-        if isinstance(entry, dict) and "missing" not in entry:
-            _write_out(config, name, entry)
+    try:
+        for name, entry in config["papers"].items():
+            if isinstance(entry, dict) and "missing" not in entry:
+                _write_out(config, name, entry)
+    except (AttributeError, KeyError, TypeError):
+        return  # an entry that has not the schema's types; checked next, it says which
 
 
 def _ordered(entry: dict[str, Any]) -> dict[str, Any]:
@@ -66,13 +68,19 @@ def _write_out(config: dict[str, Any], name: str, entry: dict[str, Any]) -> None
     known = {n: e for n, e in config["experiments"].items() if n not in config["papers"]}
     args = {key: value for key, value in entry.items() if key not in OWN}
     args = {key: value for key, value in args.items() if value is not None}
+    for key in PAIRS if entry.get("drawing", TABLE) == TABLE else ():  # of others a number, say
+        pairs = args.get(key, [])
+        if not isinstance(pairs, list) or not all(len(pair) == 2 for pair in pairs):
+            raise ValueError(
+                f"{where}: {key} is {entry[key]!r}; it may be a list of words, or {{word: facts}}"
+            )
     asked: list[str] = []
     for key in ("columns", "rows", "lines"):
         if isinstance(args.get(key), list):
             args[key] = [[word, _facts(known, given, asked, where)] for word, given in args[key]]
     of = matching(known, entry["of"], where) if "of" in entry else list(dict.fromkeys(asked))
     if "words" in args:
-        row = {n: m.get("row", n) for n, m in config["methods"].items() if isinstance(m, dict)}
+        row = {n: m.get("row", n) for n, m in config["methods"].items()}
         args["words"] = [_word(word, given, set(row.values())) for word, given in args["words"]]
         if "of" not in entry and args.get("more") is False:  # those that have one of its rows
             rows = {one for word in args["words"] for one in word[1:3]}
@@ -147,6 +155,6 @@ def _notes(config, known: dict[str, Any], entry: dict[str, Any], of: list[str], 
 
 def _classes(config: dict[str, Any], dataset: str) -> int:
     """How many classes a dataset has, where its kind lists them; else 0."""
-    kind = config.get("datasets", {}).get(dataset, {}).get("kind")
+    kind = config["datasets"].get(dataset, {}).get("kind")
     known = kind in plugins.available("datasets")
     return len(plugins.constant("datasets", kind, "CLASSES") or []) if known else 0

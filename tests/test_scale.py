@@ -96,7 +96,8 @@ TINY = {
     },
     "closeness": {},
     "experiments": {
-        "e": {"dataset": "a", "normals": "each", "methods": ["m"], "tests": ["b.test"]}
+        "e": {"dataset": "a", "normals": "each", "methods": ["m"], "tests": ["b.test"]},
+        "f": {"dataset": "a", "normals": "each", "methods": ["n"]},
     },
 }
 

@@ -25,7 +25,7 @@ KEPT = {  # a catalog so small that thousands of configs can be checked
     "generators": ["digits_ve"], "monitors": ["glyph_vit"], "fakes": ["digits_near"],
     "detectors": ["pixels", "frozen_glyph_vit", "fitymi_digits"], "banks": ["full", "coreset"],
     "scores": ["knn2"], "metrics": None, "closeness": ["linear"], "methods": None,
-    "drawings": None, "experiments": [], "samplers": None,
+    "drawings": None, "experiments": [], "samplers": None, "papers": [],
 }  # fmt: skip
 METHODS = ("pixels", "frozen_digits", "fitymi_digits")
 
@@ -109,6 +109,7 @@ def words_of(catalog) -> list[str]:
 
 CATALOG = pruned(catalog.whole(ROOT / "config/catalog"))
 CATALOG["datasets"]["own"] = {"kind": "image_folder", "path": "nowhere"}
+CATALOG["papers"]["fitymi_table_1a"] = {"words": {"Ours": "pixels"}, "columns": {"Toy": "toy"}}
 LINK = "https://example.org/a"
 CATALOG["fakes"]["own"] = {"kind": "imported", "file": f"{LINK}.npy", "per_class": 3}
 CATALOG["generators"]["own"] = {
