@@ -11,7 +11,7 @@ import yaml
 from toy import copy_of_the_repository, overlay, planned, run
 
 from nearnd import catalog, papers, plugins
-from nearnd.plan import papers_list, targets
+from nearnd.plan import papers_list, start, targets
 from nearnd.plan.run import Run
 from nearnd.report import reads
 from nearnd.tables_figures import _paper, paper_table
@@ -241,3 +241,11 @@ def test_a_gain_is_relative_to_the_method_that_gains():
     build = paper_table.build(source="none", words=[["AE", "nln", "plain", True]], more=False,
                               columns=[["", {}]])  # fmt: skip
     assert build(data).loc[0, "value"] == "25.0"
+
+
+def test_an_entry_that_nothing_can_be_made_of_stops_the_run_with_its_name():
+    entry = {"words": {"Ours": 5}, "columns": {"CIFAR-10": "cifar10"}}  # a row is a text
+    given = start.layers([ROOT / "config/config.yaml"], [])
+    whole = catalog.whole(ROOT / "config/catalog", given | {"papers": {"fitymi_table_99": entry}})
+    with pytest.raises(ValueError, match="papers: .*fitymi_table_99"):
+        start.check_whole(whole, ROOT)

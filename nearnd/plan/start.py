@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nearnd import catalog, plugins, values
+from nearnd import catalog, papers, plugins, values
 from nearnd.plan import targets
 from nearnd.plan.run import Run
 
@@ -93,6 +93,8 @@ def check_whole(config: dict[str, Any], base: Path) -> None:
     from nearnd.plan.check import check
 
     check_schema(config, base)
+    if left := set(papers.names(config, "")) - config["experiments"].keys():
+        raise ValueError(f"papers: {', '.join(sorted(left))}: cannot be made of these entries")
     check(config)
 
 
