@@ -27,7 +27,9 @@ BELOW = {
     "stages": {"contracts", "files", "jobs", "networks", "report", "plugins", "tasks"},
     "plan": {"contracts", "files", "jobs", "networks", "report"}
     | {"values", "plugins", "tasks", "config", "catalog", "papers"},
-    "cli": {"files", "report", "plan", "config", "catalog"},
+    "detector": {"files", "report", "plan"},
+    "commands": {"files", "report", "plan"},
+    "cli": {"commands"},
 }
 
 

@@ -20,7 +20,7 @@ from nearnd.files.tables import load_scores, load_table, save_images, save_score
 from nearnd.plan import lineage
 from nearnd.plan.export import export
 from nearnd.plan.run import Run
-from nearnd.report import model_folder
+from nearnd.report import new_images
 
 RNG = np.random.default_rng(0)
 CONFIG = {
@@ -95,7 +95,7 @@ def test_an_exported_method_gives_new_images_the_scores_of_the_workflow(results,
     assert found["anomalous"].iloc[39] == "True"
     assert float(found["p_value"].iloc[39]) == pytest.approx(1 / 40)
     assert (found["anomalous"].iloc[:39] == "True").sum() <= 0.05 * 40
-    assert "images are above the threshold" in capsys.readouterr().out
+    assert "images are anomalous" in capsys.readouterr().out
 
 
 def test_a_held_out_image_is_as_unusual_as_its_rank_says(results):
@@ -256,12 +256,12 @@ def test_a_full_disk_loses_no_scores(results, monkeypatch, capsys):
 def test_too_few_held_out_images_are_said(results, capsys):
     folder, pictures = results
     exported(folder)
-    scored(folder, pictures, "--quantile", "0.99")
+    scored(folder, pictures, "--alpha", "10")
     said = capsys.readouterr().out
-    assert "0 of 40 images are above" in said
+    assert "0 of 40 images are anomalous" in said
     assert "no image can be above the threshold" in said
     assert "takes 99" in said
-    scored(folder, pictures, "--quantile", "0.975")  # what is proposed
+    scored(folder, pictures, "--alpha", "25")  # what is proposed
     assert "no image can" not in capsys.readouterr().out
 
 
@@ -278,6 +278,14 @@ def damages():
     yield "argument", lambda f: f["score"].update(nothing=1)
     yield "other file", lambda f: f["files"].update({"../m/bank.safetensors": ""})
     yield "code", lambda f: f.update(code=[])
+    yield "unknown", lambda f: f.update(colour="red")
+    for name, values in {
+        "map_scale": (None, 1, [1], [0, "x"], [0, float("nan")], {}),
+        "map_share": (None, 0, 2, "x", float("nan")),
+        "normals": (None, 1, [1], "x"),
+    }.items():
+        for value in values:
+            yield f"{name}={value}", lambda f, n=name, v=value: f.update({n: v})
 
 
 def test_a_damaged_model_folder_is_a_sentence_with_its_name(results, tmp_path, capsys):
@@ -331,6 +339,6 @@ def test_stopping_is_no_traceback(results, monkeypatch, capsys):
         def fail(*_, error=error):
             raise error
 
-        monkeypatch.setattr(model_folder, "score_images", fail)
+        monkeypatch.setattr(new_images, "score_images", fail)
         assert main(["score", str(results[0].parent / "m"), str(results[1])]) == code
         assert capsys.readouterr().err.startswith("nearnd: ")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nearnd.cli import show
+from nearnd.commands.show import show
 from nearnd.report import summary
 
 # normal, seed -> AUROC against rest, x, y, z

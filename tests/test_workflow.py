@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 from toy import ROOT, SNAKEMAKE, copy_of_the_repository, digests, overlay, planned, run
 
-from nearnd.cli import show
+from nearnd.commands.show import show
 from nearnd.tables_figures._marks import LEGEND, MARK
 
 

@@ -60,8 +60,15 @@ def decode_each(
 ) -> tuple[np.ndarray, list[str]]:
     """The pixels as of `decode`, and for each file why it cannot be read: "" if it can, else its
     pixels are all 0."""
-    pixels, results = _each(sources, *_squares(len(sources), Form(size, mode, **form)))
+    pixels, results = look_each(sources, size, mode, **form)
     return pixels, [result if isinstance(result, str) else "" for result in results]
+
+
+def look_each(
+    sources: Sequence[tuple[str, Source | bytes]], size: int, mode: str, **form
+) -> tuple[np.ndarray, list[Found | str]]:
+    """The pixels as of `decode`, and of each file what it held, or why it cannot be read."""
+    return _each(sources, *_squares(len(sources), Form(size, mode, **form)))
 
 
 def decode_masks(

@@ -11,20 +11,20 @@ import pandas as pd
 from nearnd.files.tables import save_table
 
 
-def place(out: Path, kept: Iterable[Path]) -> Path:
+def place(out: Path, kept: Iterable[Path], option: str = "--out", what: str = "csv file") -> Path:
     """Where to write: what a link leads to. ValueError or OSError if that cannot be.
 
     kept: files that must not be replaced.
     """
     if out.is_dir():
-        raise ValueError(f"{out} is a folder; --out may be the name of a csv file")
+        raise ValueError(f"{out} is a folder; {option} may be the name of a {what}")
     if out.exists() and not out.is_file():
         return out  # a pipe or a device: it is written to as it is
     target = Path(os.path.realpath(out))
     if target.is_symlink():
         raise ValueError(f"{out} is a link that leads back to itself")
     if target in {Path(os.path.realpath(file)) for file in kept}:
-        raise ValueError(f"{out} is one of the files that are read; --out would replace it")
+        raise ValueError(f"{out} is one of the files that are read; {option} would replace it")
     if target.exists() and not os.access(target, os.W_OK):
         raise ValueError(f"{out} is write-protected")
     try:

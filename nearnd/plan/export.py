@@ -10,29 +10,49 @@ import numpy as np
 
 from nearnd import __version__, plugins
 from nearnd import config as settings
-from nearnd.files.arrays import load_array, replacing, save_json
+from nearnd.files.arrays import (
+    load_array,
+    load_facts,
+    replacing,
+    save_json,
+    save_tensors,
+)
+from nearnd.files.decode import resize
 from nearnd.files.paths import path
 from nearnd.files.picture import Form
 from nearnd.files.regular import sha256
 from nearnd.files.tables import load_names, load_scores
 from nearnd.plan import lineage, resources
 from nearnd.plan.run import Run
-from nearnd.report.conformal import promise
-from nearnd.report.model_folder import BANK, DETECTOR, MODEL, STAGES, VERSION, named, scorer
+from nearnd.report.conformal import Decision, promise
+from nearnd.report.heat import scale_of
+from nearnd.report.model_folder import (
+    BANK,
+    DETECTOR,
+    MODEL,
+    NORMALS,
+    STAGES,
+    VERSION,
+    named,
+    scorer,
+)  # fmt: skip
+from nearnd.report.new_images import SMALL
 from nearnd.tasks import Normal
 
 GIVEN = "the config (is --configfile that of the run?)"
 AGAIN = 8  # held-out images that are scored once more
+MAPS = 64  # held-out images whose maps make the scale
 NEAR = 0.5  # deviations of held-out scores between two devices, at most; so other code is noticed
 
 
 def export(
     run: Run, dataset: str, normal: str, method: str, seed: int, folder: Path,
-    root: Path = Path(), command: str = "snakemake --cores all",
+    root: Path = Path(), command: str = "snakemake --cores all", pictures: bool = True,
 ) -> str:  # fmt: skip
     """Copies what the method needs into `folder`; returns words about it.
 
-    root: where results/ lies; command: what makes them. ValueError if a name is unknown, a part has
+    root: where results/ lies; command: what makes them; pictures: with small copies of the normal
+    images. ValueError if a name is unknown, a part has
     not been made, or was made with other entries than those of the run.
     """
     spec = settings.lookup(run.config, "methods", method, GIVEN)
@@ -73,14 +93,14 @@ def export(
         )
     held_out = table["score"].to_numpy(np.float32)[normals]
     images = load_array(root / pixels["test"], ndim=4)
+    names = load_names(root / pixels["train"])
+    trained = np.flatnonzero(Normal.parse(normal).of(names["class"]))  # rows of normal images
     facts = {
         "version": VERSION,
         "nearnd": __version__,
         "date": date.today().isoformat(),
         "made_from": {"dataset": dataset, "normal": normal, "method": method, "seed": seed},
-        "training_images": int(
-            Normal.parse(normal).of(load_names(root / pixels["train"])["class"]).sum()
-        ),
+        "training_images": len(trained),
         "detector": settings.arguments(run.config, "detectors", spec["detector"]),
         "score": settings.arguments(run.config, "scores", spec["score"]),
         "seed": record["seed"],
@@ -88,11 +108,12 @@ def export(
         "images": _read_as(run, dataset, images.shape),
     }
     facts["code"] = {stage: plugins.digest(f"{stage}s", facts[stage]["kind"]) for stage in STAGES}
-    rows = normals[np.linspace(0, len(normals) - 1, min(AGAIN, len(normals))).astype(int)]
+    rows = _some(normals, AGAIN)
     digests = {name: sha256(root / file) for name, file in files.items()}
     with named(root / files[DETECTOR]):
         score = scorer(facts, *(root / file for file in files.values()))
-        off = np.abs(score(images[rows]) - table["score"].to_numpy(np.float32)[rows])
+        found, _ = score(images[rows])
+        off = np.abs(found["score"] - table["score"].to_numpy(np.float32)[rows])
     near = off <= NEAR * held_out.std() + 1e-3 * np.abs(held_out).max()
     if not near.all() or any(digests[name] != then[name] for name in digests):
         raise ValueError(
@@ -100,14 +121,27 @@ def export(
             f" are now: scores of the same images differ by up to {off.max():.3g}. To make them"
             f" again: {command} --forcerun features bank score -- {scores}"
         )
+    if "map" in found:
+        facts["map_scale"] = scale_of(score(images[_some(normals, MAPS)])[0]["map"])
+        facts["map_share"] = float(load_facts(root / files[DETECTOR]).get("map_share", 1.0))
     (folder / MODEL).unlink(missing_ok=True)  # there is none until all is there
     for name, file in files.items():
         with replacing(folder / name) as part:
             shutil.copyfile(root / file, part)
+    if pictures:
+        small = resize(load_array(root / pixels["train"], ndim=4)[trained], SMALL)
+        save_tensors(folder / NORMALS, {"pixels": small})
+        digests[NORMALS] = sha256(folder / NORMALS)
+        facts["normals"] = names["id"].iloc[trained].tolist()
     facts["files"] = digests
     facts["held_out"] = [float(value) for value in np.sort(held_out)]
     save_json(folder / MODEL, facts)
-    return f"{folder}: {method} on {dataset} ({normal}); {promise(held_out, 0.95)}"
+    return f"{folder}: {method} on {dataset} ({normal}); {promise(held_out, Decision())}"
+
+
+def _some(rows: np.ndarray, n: int) -> np.ndarray:
+    """At most n of the rows, evenly spread."""
+    return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]
 
 
 def _differ(made: dict[str, str], now: dict[str, str]) -> list[str]:

@@ -4,37 +4,38 @@ model.json            entries of detector and score, how pictures are read, wher
                       the scores of held-out normal images, which say what is unusual
 detector.safetensors  the trained detector
 bank.safetensors      the normal images' features, if the method has a bank
+normals.safetensors   small copies of the normal images, to show those that are near to a new one
 """
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from nearnd import plugins
-from nearnd.contracts import score_of
+from nearnd.contracts import Embedding
 from nearnd.files.arrays import load_rows
 from nearnd.files.header import brief
 from nearnd.files.regular import regular, sha256
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.jobs.threads import set_threads
-from nearnd.report.conformal import p_values, threshold
 
 MODEL, DETECTOR, BANK = "model.json", "detector.safetensors", "bank.safetensors"
-VERSION = 1  # of what stands in model.json
+NORMALS = "normals.safetensors"
+PARTS = (DETECTOR, BANK, NORMALS)
+VERSION, OLDEST = 2, 1  # of what stands in model.json; 1 has no normals and no scale of maps
 STAGES = ("detector", "score")  # that new images go through
 MOST_THREADS = 64
-BATCH = 512  # images that are read and scored at a time
 FACTS = {
     "detector": dict, "score": dict, "seed": int, "threads": int, "images": dict, "held_out": list,
     "files": dict,
 }  # fmt: skip
+KNOWN = {*FACTS, "version", "nearnd", "date", "made_from", "training_images", "code", "normals"}
+KNOWN |= {"map_scale", "map_share", "calibration"}
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -47,10 +48,14 @@ def read(folder: Path) -> dict[str, Any]:
         facts = json.loads(regular(file, 1 << 30).read_text(encoding="utf-8"))
         if not isinstance(facts, dict):
             raise ValueError(f"it holds a {type(facts).__name__}, not facts by name")
-        if facts.get("version") != VERSION:
+        version = facts.get("version")
+        if type(version) is not int or not OLDEST <= version <= VERSION:
             raise ValueError(
-                f"it is of version {facts.get('version')!r}, this nearnd reads version {VERSION}"
+                f"it is of version {version!r}, this nearnd reads versions {OLDEST} to {VERSION}:"
+                " export the method again"
             )
+        if unknown := sorted(facts.keys() - KNOWN):
+            raise ValueError(f"it has the unknown keys {', '.join(map(repr, unknown))[:200]}")
         for name, kind in FACTS.items():
             if type(facts.get(name)) is not kind:
                 raise ValueError(
@@ -62,68 +67,51 @@ def read(folder: Path) -> dict[str, Any]:
         if held_out.ndim != 1 or not len(held_out) or not np.isfinite(held_out).all():
             raise ValueError("held_out has to be a list of at least one finite number")
         for name, digest in facts["files"].items():
-            if name not in (DETECTOR, BANK):
-                raise ValueError(f"files names {name!r}; it may be {DETECTOR} or {BANK}")
+            if name not in PARTS:
+                raise ValueError(f"files names {name!r}; it may be {', '.join(PARTS)}")
             if sha256(folder / name) != digest:
                 raise ValueError(f"{folder / name} is not the file that was exported")
+        _check_looks(facts)
         code = {stage: plugins.digest(f"{stage}s", facts[stage]["kind"]) for stage in STAGES}
         changed = [stage for stage in STAGES if facts.get("code", code)[stage] != code[stage]]
         return facts | {"held_out": held_out, "changed": changed}
 
 
+def _check_looks(facts: dict[str, Any]) -> None:
+    """ValueError if what is only looked at is not what it has to be."""
+    scale = facts.get("map_scale", [0, 1])
+    if type(scale) is not list or len(scale) != 2 or not all(_number(value) for value in scale):
+        raise ValueError(f"map_scale is {scale!r:.60}; it has to be two numbers")
+    share = facts.get("map_share", 1)
+    if not _number(share) or not 0 < share <= 1:
+        raise ValueError(f"map_share is {share!r:.60}; it may be a number above 0, 1 at most")
+    names = facts.get("normals", [])
+    if type(names) is not list or not all(isinstance(name, str) for name in names):
+        raise ValueError("normals has to be a list of names")
+
+
+def _number(value) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300  # NaN is not
+
+
 def scorer(
     facts: dict[str, Any], detector: Path, bank: Path | None = None
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The function from pixels uint8 (N, H, W, C) to scores float32 (N,)."""
+) -> Callable[[np.ndarray], tuple[Embedding, Embedding]]:
+    """The function from pixels uint8 (N, H, W, C) to what the score gives, {"score": float32 (N,)}
+    and a map if it has one, and what the detector embeds."""
     set_threads(facts["threads"], min(8, os.cpu_count() or 1))  # as the held-out images were scored
     network = plugins.build("detectors", facts["detector"])
     network.load(detector)
     features = load_rows(bank) if bank else {}
     score = plugins.build("scores", facts["score"])
 
-    def scores(pixels: np.ndarray) -> np.ndarray:
+    def scores(pixels: np.ndarray) -> tuple[Embedding, Embedding]:
         queries = network.embed(pixels, seeds=pixel_seeds(pixels))
-        return np.asarray(score_of(score(features, queries, seed=facts["seed"])), np.float32)
+        found = score(features, queries, seed=facts["seed"])
+        found = found if isinstance(found, dict) else {"score": found}
+        return found | {"score": np.asarray(found["score"], np.float32)}, queries
 
     return scores
-
-
-def score_images(
-    folder: Path, facts: dict[str, Any], sources: list[tuple[str, Any]], quantile: float
-) -> pd.DataFrame:
-    """A row for each image: id, score, p_value, anomalous, remark.
-
-    `facts` are those of `read`, `sources` (name, file) as for `decode`. p_value: see conformal.py;
-    small is unusual. anomalous: score above the threshold. remark: why an image has no score.
-    """
-    from nearnd.files.decode import decode_each
-
-    limit = threshold(facts["held_out"], quantile)
-    with named(folder):
-        bank = folder / BANK if BANK in facts["files"] else None
-        scores = scorer(facts, folder / DETECTOR, bank)
-    values, remarks = np.full(len(sources), np.nan, np.float32), []
-    for start in range(0, len(sources), BATCH):
-        with named(folder):
-            pixels, wrong = decode_each(sources[start : start + BATCH], **facts["images"])
-            good = np.array([not words for words in wrong])
-            if good.any():
-                values[start : start + BATCH][good] = scores(pixels[good])
-        remarks += wrong
-        if len(sources) > BATCH:
-            print(f"{len(remarks)} of {len(sources)} images", file=sys.stderr)
-    scored = ~np.isnan(values)
-    remarks = [
-        words or ("" if ok else "its score is not a number")
-        for words, ok in zip(remarks, scored, strict=True)
-    ]
-    return pd.DataFrame({
-        "id": [_shown(name) for name, _ in sources],
-        "score": values,
-        "p_value": np.where(scored, p_values(facts["held_out"], values), np.nan),
-        "anomalous": pd.Series(values > limit, dtype="boolean").mask(~scored),
-        "remark": remarks,
-    })  # fmt: skip
 
 
 @contextmanager
@@ -136,8 +124,3 @@ def named(path: Path) -> Iterator[None]:
     except Exception as error:  # damaged files and weights raise errors of every type
         words = str(error)[:800] if isinstance(error, ValueError) else brief(error)
         raise ValueError(f"{path} cannot be used: {words}") from error
-
-
-def _shown(name: str) -> str:
-    """A file's name as text that any table can hold: bytes that are no UTF-8 as \\xff."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

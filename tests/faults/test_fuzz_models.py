@@ -17,7 +17,8 @@ from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.files import arrays
 from nearnd.networks.backbone import create, describe, save_backbone
-from nearnd.report import model_folder
+from nearnd.report import model_folder, new_images
+from nearnd.report.conformal import Decision
 
 RNG = np.random.default_rng(0)
 VIT = {
@@ -80,10 +81,13 @@ def models(tmp_path_factory):
             bank = fitted.embed(DIGITS.pixels) | {"label": np.zeros(12, np.int64)}
             arrays.save_tensors(folder / "bank.safetensors", bank)
             files.append("bank.safetensors")
+        arrays.save_tensors(folder / "normals.safetensors", {"pixels": DIGITS.pixels})
+        files.append("normals.safetensors")
         (folder / "model.json").write_text(json.dumps({
             "version": model_folder.VERSION, "detector": detector, "score": score, "seed": 0,
             "threads": 1, "images": {"size": 8, "mode": "L"}, "held_out": [0.0, 0.5, 1.0],
-            "files": dict.fromkeys(files, ""),
+            "files": dict.fromkeys(files, ""), "map_scale": [0.0, 1.0], "map_share": 0.5,
+            "normals": [str(i) for i in range(12)],
         }))  # fmt: skip
         sign(folder)
         Image.fromarray(DIGITS.pixels[0, ..., 0]).save(root / "it.png")
@@ -96,7 +100,8 @@ def scored(folder, picture):
     """The table, or None where the folder was refused in a sentence that names it."""
     try:
         facts = model_folder.read(folder)
-        return model_folder.score_images(folder, facts, [("it.png", picture)], 0.5)
+        model = new_images.opened(folder, facts)
+        return new_images.score_images(model, [("it.png", picture)], Decision(500), look=True)[0]
     except ValueError as error:
         text = str(error)
     assert str(folder) in text, text

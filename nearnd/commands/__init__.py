@@ -1,0 +1,1 @@
+"""The commands of `nearnd`, a file for each: HELP, `add` its options, `run` it."""

@@ -1,0 +1,16 @@
+"""What is read of a folder of images, what is left out and why, and what looks odd in it."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+HELP = "what is read of a folder, and what is odd in it"
+
+
+def add(parser: ArgumentParser) -> None:
+    parser.add_argument("images", type=Path, help="the folder")
+
+
+def run(options: Namespace) -> None:
+    from nearnd.plan.folder import check
+
+    print("\n".join(check(options.images)))

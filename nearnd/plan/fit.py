@@ -1,0 +1,90 @@
+"""From a folder of normal images to a model folder: the selection is written, the workflow runs."""
+
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from nearnd import catalog, plugins
+from nearnd.files.arrays import save_json
+from nearnd.files.paths import path
+from nearnd.plan import given
+from nearnd.plan.export import export
+
+OWN = "own"  # the dataset of config/own.yaml
+NORMAL = ("normal", "good", "ok")  # names of a class that is taken for the normal one
+
+
+def fit(
+    images: Path,
+    model: Path,
+    method: str = "own_patchcore",
+    normal: str | None = None,
+    form: dict[str, Any] | None = None,
+    work: Path | None = None,
+    mirrors: list[str] | None = None,
+    cores: int | str = "all",
+) -> str:
+    """Fills the folder `model`; returns words about it.
+
+    form: size, mode and fit of the dataset's entry; work: where the workflow's results lie, which a
+    second call goes on with. ValueError if a name is wrong or the workflow stops.
+    """
+    snakefile, selection = given.BASE / "Snakefile", given.BASE / "config" / "own.yaml"
+    if not snakefile.exists():
+        raise ValueError(
+            f"there is no {snakefile}: fit needs the repository, not the package alone"
+        )
+    if not images.is_dir():
+        raise ValueError(f"{images} is no folder of images")
+    work = work or model.with_name(f"{model.name}.work")
+    entry = {"path": str(images.resolve()), **(form or {})}
+    whole = catalog.load(selection)["datasets"][OWN] | entry
+    normal = _normal(plugins.call("datasets", whole, "trained"), normal)
+    own = work / "selection.json"  # JSON is YAML
+    save_json(own, {
+        "run": [OWN],
+        "datasets": {OWN: entry},
+        "experiments": {OWN: {"normals": [normal], "methods": [method], "drawings": []}},
+    })  # fmt: skip
+    run = given.run([selection, own], [])
+    if method not in run.config["methods"]:
+        raise plugins.unknown("method", method, run.config["methods"], "the catalog")
+    task = {"dataset": OWN, "normal": normal, "method": method, "seed": 0}
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
+    command += ["--directory", str(work), "--cores", str(cores), "--rerun-incomplete"]
+    if mirrors:
+        places = [str(Path(m).resolve()) if Path(m).is_dir() else m for m in mirrors]
+        command += ["--config", f"mirrors={places}"]
+    command += ["--configfile", str(selection), str(own)]
+    scores = path("scores", **task, images="test")
+    _wait([*command, "--", scores])
+    return export(run, OWN, normal, method, 0, model, work, shlex.join(command))
+
+
+def _normal(classes: list[str], given: str | None) -> str:
+    """The normal class of those with training images."""
+    if given is not None:
+        if given not in classes:
+            raise plugins.unknown("normal class", given, classes, "the folder")
+        return given
+    named = [name for name in classes if name.lower() in NORMAL] if len(classes) > 1 else classes
+    if len(named) != 1:
+        raise ValueError(
+            f"the folder has the classes {', '.join(classes)}: which one is normal? --normal NAME"
+        )
+    return named[0]
+
+
+def _wait(command: list[str]) -> None:
+    """Runs it to its end. Ctrl-C reaches it as well: it ends its jobs, and we wait for that."""
+    process = subprocess.Popen(command)  # noqa: S603 - our own words and the user's
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if code:
+        raise ValueError("the workflow stopped, as it says above; the same command goes on with it")

@@ -1,0 +1,273 @@
+"""Anybody's folder from the command line and from Python: check, fit, score, explain, info."""
+
+import argparse
+import base64
+import json
+import re
+import shutil
+import subprocess
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from toy import ROOT
+
+import nearnd
+from nearnd import Detector
+from nearnd.cli import COMMANDS, main
+from nearnd.report.heat import overlay, place, scale_of
+
+RNG = np.random.default_rng(0)
+
+
+def photograph(folder, name, pixels):
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(file)
+
+
+def stripes(n, side=40):
+    """Images of one kind: even, with a faint slope and noise, uint8 (n, side, side, 3)."""
+    slope = RNG.uniform(-1, 1, (n, 1, 1, 1)) * np.arange(side)[:, None, None] / side * 20
+    return np.clip(120 + slope + RNG.normal(0, 6, (n, side, side, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A folder with 60 normal images, one that is no image, and what `fit` makes of it."""
+    root = tmp_path_factory.mktemp("own")
+    for i, pixels in enumerate(stripes(60)):
+        photograph(root / "normals", f"{i:02d}.png", pixels)
+    given = ["fit", root / "normals", root / "model", "--method", "colour", "--cores", "1"]
+    assert main([str(word) for word in [*given, "--size", "40"]]) == 0
+    return root
+
+
+@pytest.fixture
+def new(tmp_path):
+    """Twelve normal images, four red ones, a broken file; two of a name that needs care."""
+    for i, pixels in enumerate(stripes(12)):
+        photograph(tmp_path / "new", f"good{i}.png", pixels)
+    for i, pixels in enumerate(stripes(4)):
+        pixels[..., 1:] //= 3
+        photograph(
+            tmp_path / "new",
+            f'red{i}, "<script>alert(1)</script>"'.replace("/", "") + ".png",
+            pixels,
+        )
+    (tmp_path / "new/broken.png").write_bytes(b"no picture")
+    return tmp_path / "new"
+
+
+def test_fit_makes_a_model_that_score_and_python_agree_on(model, new, tmp_path, capsys):
+    out = tmp_path / "s.csv"
+    assert main(["score", str(model / "model"), str(new), "--out", str(out), "--alpha", "77"]) == 3
+    said = capsys.readouterr()
+    assert "could not be scored; the column remark says why" in said.err
+    table = pd.read_csv(out, keep_default_na=False).set_index("id")
+    red = table.index.str.startswith("red")
+    assert (table["anomalous"][red] == "True").all()
+    assert np.allclose(table["p_value"][red].astype(float), 1 / 13)  # 12 held out
+    assert table.loc["broken.png", "remark"] == "not an image that can be read"
+    assert table.loc["broken.png", "score"] == ""
+    detector = Detector.load(model / "model")
+    found = detector.score(new, alpha=77).set_index("id")
+    good = table.index != "broken.png"
+    written = table["score"][good].astype(float).to_numpy()
+    assert np.allclose(found["score"][good].to_numpy(), written, rtol=1e-6)
+    assert (found["anomalous"][good].astype(str) == table["anomalous"][good]).all()
+    assert found["anomalous"].isna().sum() == 1
+
+
+def test_a_second_fit_goes_on_with_what_is_there(model, capfd):
+    before = (model / "model/model.json").read_text()
+    given = ["fit", model / "normals", model / "model", "--method", "colour", "--size", "40"]
+    assert main([str(word) for word in given]) == 0
+    assert "done" not in re.findall(r"(?m)^.*\bjob.*$", capfd.readouterr().err)
+    assert json.loads((model / "model/model.json").read_text()) == json.loads(before)
+
+
+def test_python_takes_paths_pictures_and_arrays(model, new):
+    detector = Detector.load(model / "model")
+    file = new / "good0.png"
+    pixels = np.asarray(Image.open(file))
+    expected = detector.score(file)["score"].item()
+    for images in (pixels, [pixels], pixels[None], Image.open(file), str(file), [str(file)]):
+        assert detector.score(images)["score"].item() == expected
+    grey = detector.score([pixels[..., 0], pixels[..., :1]])["score"]
+    assert grey[0] == grey[1] != expected
+    assert detector.facts["training_images"] == 48
+    for wrong in (pixels / 255, pixels[..., :2], 5, [None], np.zeros((0, 3, 3), np.uint8)):
+        with pytest.raises(ValueError, match="image 0 is"):
+            detector.score(wrong)
+    with pytest.raises(ValueError, match="fdr is 2"):
+        detector.score(file, fdr=2)
+    with pytest.raises(ValueError, match="no images in"):
+        detector.score(model / "model")
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        nearnd.Nothing  # noqa: B018
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(model, new, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert main(["score", str(model / "model"), str(new), "--html", str(out)]) == 3
+    text = out.read_text()
+    assert "<script>alert" not in text
+    assert not re.search(r"(?:src|href)=\"?(?!data:)|https?://|@import", text.replace("src = ", ""))
+    data = json.loads(re.search(r'(?s)<script id="data"[^>]*>(.*?)</script>', text)[1])
+    p = [image["p_value"] for image in data["images"]]
+    assert p[-1] is None  # the broken one is last
+    assert p[:-1] == sorted(p[:-1])
+    assert all(image["id"].startswith("red") for image in data["images"][:4])
+    for image in data["images"][:-1]:
+        shown = Image.open(BytesIO(base64.b64decode(image["picture"])))
+        assert shown.size == (96, 96)
+        assert len(image["near"]) == 3
+        assert all(data["normals"][i]["id"].endswith(".png") for i in image["near"])
+    assert data["least"] == pytest.approx(1 / 13)
+    assert len(text) < 17 * 1e4  # 5 MB for 500 images
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here (apt install chromium)")
+def test_the_page_in_a_browser(model, new, tmp_path):
+    """Chromium draws the cards, the most unusual first, and flags them by the slider."""
+    out = tmp_path / "page.html"
+    given = ["score", model / "model", new, "--html", out, "--alpha", "80"]
+    assert main([str(word) for word in given]) == 3
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    found = subprocess.run([*command, out.as_uri()], capture_output=True, text=True, timeout=120)
+    cards = re.findall(r'<li[^>]*?(?:class="(\w*)")?[^>]*>', found.stdout.split("<ol")[1])
+    assert len(cards) == 16
+    assert all("flag" in card for card in re.findall(r"<li[^>]*>", found.stdout)[:4])
+    assert "80: " in found.stdout
+    assert found.stdout.count("<img") == 16 * 4
+
+
+def test_explain_says_why(model, new, tmp_path, capsys):
+    red = next(new.glob("red*"))
+    out = tmp_path / "e.png"
+    assert main(["explain", str(model / "model"), str(red), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "0 of 12 held-out normal images score as high" in said
+    assert "the least that so many held-out images allow" in said
+    assert len(re.search("nearest normal images: (.*)", said)[1].split(", ")) == 3
+    assert Image.open(out).size[0] > 1000  # four panels
+    assert main(["explain", str(model / "model"), str(new / "broken.png"), "--out", str(out)]) == 1
+    assert "broken.png: not an image" in capsys.readouterr().err
+    assert main(["explain", str(model / "model"), str(red), "--out", str(red)]) == 1
+    assert "is one of the files that are read" in capsys.readouterr().err
+
+
+def test_info_says_what_it_is(model, capsys):
+    assert main(["info", str(model / "model")]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        "colour (colour, gaussian)",
+        "48 normal ones",
+        "12 held out",
+        "format 2",
+        "0.0769",
+    ):
+        assert words in said
+
+
+def test_check_names_what_is_odd(tmp_path, capsys):
+    folder = tmp_path / "f"
+    for i, pixels in enumerate(stripes(40)):
+        photograph(folder, f"a{i:02d}.png", pixels)
+    photograph(folder, "copy.png", np.asarray(Image.open(folder / "a03.png")))
+    photograph(folder, "plain.png", np.full((40, 40, 3), 120, np.uint8))
+    photograph(folder, "odd.png", np.full((40, 90, 3), [250, 0, 0], np.uint8))
+    (folder / "broken.jpg").write_bytes(b"x")
+    (folder / "notes.txt").write_text("x")
+    assert main(["check", str(folder)]) == 0
+    lines = capsys.readouterr().out
+    for words in (
+        "44 images", "left out, as their names are not those of images: 1 .txt",
+        "cannot be read: 1: broken.jpg (not an image", "40 to 90 wide, 40 to 40 high",
+        "1 are not square (up to 2.2 to 1)", "smaller than 64 pixels", "copies: 1: copy.png of a03",
+        "of one colour: 2", "unlike all others: 1: odd.png", "9 held out",
+    ):  # fmt: skip
+        assert words in lines
+    assert "two groups" not in lines
+
+
+def test_check_sees_two_kinds_and_is_silent_on_one(tmp_path, capsys):
+    for i, pixels in enumerate(stripes(60)):
+        photograph(tmp_path / "one", f"{i}.png", pixels)
+        photograph(tmp_path / "two", f"{i}.png", pixels if i % 5 else 255 - pixels // 2)
+    assert main(["check", str(tmp_path / "one")]) == 0
+    assert "normal too?" not in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "two")]) == 0
+    assert "two groups, of 48 and 12" in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "none")]) == 1
+    assert "is no folder of images" in capsys.readouterr().err
+    (tmp_path / "none").mkdir()
+    assert main(["check", str(tmp_path / "none")]) == 1
+    assert "no images in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--method", "own_patchcor"], "Did you mean 'own_patchcore'"),
+        (["--normal", "good"], "unknown normal class 'good'"),
+        (["--size", "0"], "datasets: own"),
+    ],
+)
+def test_a_fit_that_cannot_be_is_a_sentence(model, tmp_path, capfd, more, words):
+    given = ["fit", model / "normals", tmp_path / "m", *more]
+    assert main([str(word) for word in given]) == 1
+    assert words in capfd.readouterr().err
+    assert not (tmp_path / "m").exists()
+
+
+def test_several_classes_need_the_word_which_is_normal(tmp_path, capsys):
+    for name in ("a", "b"):
+        for i, pixels in enumerate(stripes(3)):
+            photograph(tmp_path / "f" / name, f"{i}.png", pixels)
+    assert main(["fit", str(tmp_path / "f"), str(tmp_path / "m")]) == 1
+    assert "classes a, b: which one is normal? --normal NAME" in capsys.readouterr().err
+    assert main(["fit", str(tmp_path / "no"), str(tmp_path / "m")]) == 1
+    assert "is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+def test_a_map_lies_where_its_picture_is(fit):
+    """The hottest place of the map is that of the mark in a picture that is not square."""
+    width, height = 120, 60
+    x, y = 75, 20  # in the middle square, which crop alone sees
+    side = {"squash": (width, height), "crop": (height, height), "pad": (width, width)}[fit]
+    left, top = (width - side[0]) / 2, (height - side[1]) / 2
+    where = np.zeros((30, 30), np.float32)
+    where[int(30 * (y - top) / side[1]), int(30 * (x - left) / side[0])] = 1
+    found = place(where, width, height, 1.0, fit)
+    assert found.shape == (height, width)
+    hottest = np.unravel_index(np.nanargmax(found), found.shape)
+    assert np.abs(np.subtract(hottest, (y, x))).max() <= 4
+    assert np.isnan(found).any() == (fit == "crop")
+    half = place(where, width, height, 0.5, fit)
+    assert np.isnan(half).mean() >= 0.5
+    drawn = overlay(np.full((height, width, 1), 200, np.uint8), where, (0, 1e-9), 1.0, fit)
+    assert drawn.shape == (height, width, 3)
+    assert drawn[hottest][0] > drawn[hottest][2]  # the last colour is yellow, the first is violet
+
+
+def test_the_last_colour_is_above_all_normal_maps():
+    maps = RNG.random((5, 14, 14)).astype(np.float32)
+    low, high = scale_of(maps)
+    shown = [place(one, 224, 224, 1.0, "squash") for one in maps]
+    assert high == np.max(shown)
+    assert low == np.median(shown)
+
+
+def test_every_option_has_its_help_and_the_readme_every_command():
+    readme = (ROOT / "README.md").read_text()
+    for name, command in COMMANDS.items():
+        assert re.search(rf"nearnd {name}\b", readme), name
+        parser = argparse.ArgumentParser()
+        command.add(parser)
+        assert all(action.help for action in parser._actions), name
+        parser.format_help()  # a stray percent sign would fail here
