@@ -7,7 +7,9 @@ from snakemake.utils import min_version
 
 min_version("9.1")
 
-sys.path.insert(0, workflow.basedir)
+# where this file lies, also if another Snakefile includes it or uses it as a module
+BASE = str(workflow.current_basedir)
+sys.path.insert(0, BASE)
 from nearnd.plan import interrupt, screen
 
 screen.take_over(workflow)
@@ -17,7 +19,7 @@ gc.set_threshold(100_000)
 
 
 # beside the Snakefile, so that results can be made in any folder (--directory)
-configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{BASE}/config/config.yaml"
 
 
 include: "rules/common.smk"

@@ -64,7 +64,7 @@ rule table:
         digest=lambda w: run.digest("drawings", w.drawing),
         about=drawing,
         # of the report; snakemake runs no job again for a function of `threads`
-        caption=lambda w, threads: targets.caption(run, workflow.basedir, w.drawing),
+        caption=lambda w, threads: targets.caption(run, BASE, w.drawing),
     script:
         "../workflow/scripts/table.py"
 
@@ -90,6 +90,6 @@ rule figure:
         digest=lambda w: run.digest("drawings", w.drawing),
         about=drawing,
         # of the report; snakemake runs no job again for a function of `threads`
-        caption=lambda w, threads: targets.caption(run, workflow.basedir, w.drawing),
+        caption=lambda w, threads: targets.caption(run, BASE, w.drawing),
     script:
         "../workflow/scripts/figure.py"

@@ -12,6 +12,7 @@ from nearnd.files.arrays import save_json
 from nearnd.files.paths import path
 from nearnd.plan import given
 from nearnd.plan.export import export
+from nearnd.plan.start import BASE
 
 OWN = "own"  # the dataset of config/own.yaml
 NORMAL = ("normal", "good", "ok")  # names of a class that is taken for the normal one
@@ -32,7 +33,7 @@ def fit(
     form: size, mode and fit of the dataset's entry; work: where the workflow's results lie, which a
     second call goes on with. ValueError if a name is wrong or the workflow stops.
     """
-    snakefile, selection = given.BASE / "Snakefile", given.BASE / "config" / "own.yaml"
+    snakefile, selection = BASE / "Snakefile", BASE / "config" / "own.yaml"
     if not snakefile.exists():
         raise ValueError(
             f"there is no {snakefile}: fit needs the repository, not the package alone"

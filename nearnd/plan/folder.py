@@ -11,7 +11,7 @@ from nearnd.files.image_folders import nothing, pictures, unread
 from nearnd.files.picture import Found
 from nearnd.jobs.duplicates import repeats
 from nearnd.jobs.neighbours import nearest
-from nearnd.plan import given
+from nearnd.plan.start import BASE
 from nearnd.report.conformal import steps
 
 SIDE = 32  # pixels in which images are compared
@@ -49,7 +49,7 @@ def check(folder: Path) -> list[str]:
 
 def _layout(folder: Path, names: list[str]) -> list[str]:
     """How the workflow reads it: classes, what can be normal, how many are held out."""
-    entry = catalog.load(given.BASE / "config" / "own.yaml")["datasets"]["own"]
+    entry = catalog.load(BASE / "config" / "own.yaml")["datasets"]["own"]
     entry = entry | {"path": str(folder)}
     try:
         classes = plugins.call("datasets", entry, "classes")

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from nearnd import catalog
 from nearnd.plan.run import Run
-from nearnd.plan.start import check_schema, layers
-
-BASE = Path(__file__).parents[2]  # where the Snakefile lies
+from nearnd.plan.start import BASE, check_schema, layers
 
 
 def run(files: list[Path], values: list[str]) -> Run:

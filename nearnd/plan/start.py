@@ -13,6 +13,7 @@ from nearnd import catalog, papers, plugins, values
 from nearnd.plan import targets
 from nearnd.plan.run import Run
 
+BASE = Path(__file__).parents[2]  # where the Snakefile lies
 log = logging.getLogger("snakemake.logging")  # snakemake's own, so that users see it
 # Threads that wait for each other let others work, or beside a busy process training has a quarter
 # of its pace. Read when torch is loaded.
@@ -26,11 +27,10 @@ def start(workflow, config: dict[str, Any]) -> Run:
 
     Machine settings go to jobs through the environment: a change of them re-runs nothing.
     """
-    base = Path(workflow.basedir)
     try:
-        whole = catalog.whole(base / "config" / "catalog", as_written(workflow, config))
+        whole = catalog.whole(BASE / "config" / "catalog", as_written(workflow, config))
         if workflow.is_main_process:  # not again in every job
-            check_whole(whole, base)
+            check_whole(whole, BASE)
     except (ValueError, OSError) as error:  # an exception would print where it was raised
         log.error(f"config: {error}")
         sys.exit(1)
@@ -69,7 +69,7 @@ def as_written(workflow, config: dict[str, Any]) -> dict[str, Any]:
     given = workflow.config_settings
     if not given.config_args:
         return config
-    own = [] if given.replace_workflow_config else [Path(workflow.basedir, "config", "config.yaml")]
+    own = [] if given.replace_workflow_config else [BASE / "config" / "config.yaml"]
     return layers([*own, *map(Path, given.configfiles)], given.config_args)
 
 
