@@ -17,6 +17,7 @@ from toy import ROOT
 import nearnd
 from nearnd import Detector
 from nearnd.cli import COMMANDS, main
+from nearnd.report.drawn_defects import DEFECTS, drawn
 from nearnd.report.heat import overlay, place, scale_of
 
 RNG = np.random.default_rng(0)
@@ -171,6 +172,45 @@ def test_info_says_what_it_is(model, capsys):
         "0.0769",
     ):
         assert words in said
+
+
+def test_selfcheck_finds_what_can_be_found(model, tmp_path, capsys):
+    """Colour statistics see a blur of this noise, and no piece that is put down elsewhere."""
+    given = ["selfcheck", str(model / "model"), str(model / "normals"), "--alpha", "77"]
+    assert main(given) == 0
+    said = capsys.readouterr()
+    rows = dict(re.findall(r"(?m)^\| ([a-z ]+?) +\| (\d+) of 12 ", said.out))
+    assert set(rows) == {"as they are", *DEFECTS}
+    assert (
+        rows["as they are"] == "1"
+    )  # the highest of the held-out ones itself is not counted twice
+    assert rows["blurred"] == "12"
+    assert int(rows["pasted piece"]) <= 3
+    assert "flatters" not in said.err
+    photograph(tmp_path, "a.png", stripes(1)[0])
+    assert main(["selfcheck", str(model / "model"), str(tmp_path)]) == 0
+    assert "none of these was held out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(DEFECTS))
+@pytest.mark.parametrize("shape", [(40, 40, 3), (24, 24, 1), (3, 3, 1)])
+def test_a_drawn_defect_changes_some_of_the_picture_and_depends_on_its_seed(name, shape):
+    pixels = RNG.integers(50, 200, (6, *shape)).astype(np.uint8)
+    found = drawn(name, pixels)
+    assert found.shape == pixels.shape
+    assert found.dtype == np.uint8
+    assert (found == drawn(name, pixels)).all()
+    if shape[0] < 10:
+        return  # no room for a defect, but no error either
+    changed = (found != pixels).any(axis=(1, 2, 3))
+    assert changed.sum() >= 5  # a piece may be put down on itself
+    if name != "blurred":
+        assert (found != drawn(name, pixels, seed=1)).any()
+    area = (found != pixels).any(axis=3).mean()
+    low, high = {"scratch": (0.002, 0.05), "blot": (0.001, 0.04), "pasted piece": (0.02, 0.05)}.get(
+        name, (0.5, 1)
+    )
+    assert low < area <= high
 
 
 def test_check_names_what_is_odd(tmp_path, capsys):

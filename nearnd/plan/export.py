@@ -134,6 +134,7 @@ def export(
         digests[NORMALS] = sha256(folder / NORMALS)
         facts["normals"] = names["id"].iloc[trained].tolist()
     facts["files"] = digests
+    facts["held_out_names"] = table["id"].iloc[normals].astype(str).tolist()
     facts["held_out"] = [float(value) for value in np.sort(held_out)]
     save_json(folder / MODEL, facts)
     return f"{folder}: {method} on {dataset} ({normal}); {promise(held_out, Decision())}"

@@ -35,7 +35,7 @@ FACTS = {
     "files": dict,
 }  # fmt: skip
 KNOWN = {*FACTS, "version", "nearnd", "date", "made_from", "training_images", "code", "normals"}
-KNOWN |= {"map_scale", "map_share", "calibration"}
+KNOWN |= {"map_scale", "map_share", "held_out_names"}
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -85,9 +85,10 @@ def _check_looks(facts: dict[str, Any]) -> None:
     share = facts.get("map_share", 1)
     if not _number(share) or not 0 < share <= 1:
         raise ValueError(f"map_share is {share!r:.60}; it may be a number above 0, 1 at most")
-    names = facts.get("normals", [])
-    if type(names) is not list or not all(isinstance(name, str) for name in names):
-        raise ValueError("normals has to be a list of names")
+    for what in ("normals", "held_out_names"):
+        names = facts.get(what, [])
+        if type(names) is not list or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{what} has to be a list of names")
 
 
 def _number(value) -> bool:
