@@ -50,6 +50,16 @@ def test_the_standard_place_of_the_snakefile_plans_the_same(tmp_path):
     assert dict(counts[0])["generator"] == "10"
 
 
+def test_the_graph_in_the_readme_is_that_of_the_default(tmp_path):
+    command = [*SNAKEMAKE, "--rulegraph", "mermaid-js", "--directory", tmp_path, "--snakefile"]
+    done = subprocess.run([*command, ROOT / "Snakefile"], capture_output=True, text=True)
+    name = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
+    edges = {(name[a], name[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", done.stdout)}
+    shown = re.search(r"(?s)```mermaid(.*?)```", (ROOT / "README.md").read_text())[1]
+    assert set(re.findall(r"(\w+) --> (\w+)", shown)) == {e for e in edges if e[1] != "all"}
+    assert len(edges) > 20
+
+
 def test_what_the_catalog_reads_is_there():
     usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
     assert usage["software-stack-deployment"]["conda"]
