@@ -209,6 +209,12 @@ class Generator(Protocol):
     def sample(self, snapshot: Path, seeds: np.ndarray) -> np.ndarray:
         """uint8 (n, H, W, C): image i depends on the snapshot and seeds[i] alone."""
 
+    def noised(
+        self, snapshot: Path, seeds: np.ndarray, images: np.ndarray, strength: float
+    ) -> np.ndarray:
+        """(where it can) uint8 (n, H, W, C): images (n, H, W, C) with noise of the deviation
+        `strength`, of pixels in [0, 1], drawn back; image i depends on images[i] and seeds[i]."""
+
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
         """(of those whose `build` has an argument `sampler`, an entry of samplers) As `sample`, and
         how often the network was called for each image, on average."""
@@ -241,7 +247,8 @@ class Fakes(Protocol):
     def draw(
         self, n: int, *, seed: int, normal: np.ndarray, **sources: Any
     ) -> tuple[np.ndarray, dict]:
-        """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...)."""
+        """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...).
+        Of those from a generator the attribute `way` names its method that is among the sources."""
 
 
 class Detector(Protocol):

@@ -388,9 +388,13 @@ def sources(request, tmp_path, monkeypatch):
         draw = [np.random.default_rng(int(seed)).integers(0, 256, shape) for seed in seeds]
         return np.stack(draw).astype(np.uint8)
 
+    def noised(snapshot, seeds, images, strength):
+        return images // 2 + sample(snapshot, seeds) // 2
+
     fidelity = [{"step": s, "frechet": d} for s, d in [(1, 300.0), (2, 90.0), (4, 41.0), (8, 10.0)]]
     return {
-        "normal": pixels[:15], "sample": sample, "snapshots": "x", "fidelity": fidelity,
+        "normal": pixels[:15], "sample": sample, "noised": noised, "snapshots": "x",
+        "fidelity": fidelity,
         "others": pixels[30:], "names": np.repeat(["a", "b", "c"], 5),
         "classes": {"dog": False, "cat": True},
     }  # fmt: skip

@@ -1,6 +1,8 @@
 """Fakes drawn from an early-stopped generator: FITYMI's near anomalies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -41,6 +43,8 @@ class Sampled:
     levels: Literal["own", "matched"] = "own"
     patience: int | None = None
 
+    way = "sample"  # what a generator does for these fakes: the name of its method
+
     def __post_init__(self):
         self.stop = self.stop or {"factor": 5}
         if self.patience is not None and (self.patience < 2 or "factor" not in self.stop):
@@ -60,6 +64,15 @@ class Sampled:
         snapshots  folder of step0000400.safetensors, ...
         fidelity   rows of the generator's fidelity table
         """
+        return self.from_snapshots(
+            n, seed, normal, snapshots, fidelity, lambda file, seeds, rows: sample(file, seeds)
+        )
+
+    def from_snapshots(
+        self, n: int, seed: int, normal: np.ndarray, snapshots: str, fidelity: list[dict],
+        make: Callable[[Path, np.ndarray, slice], np.ndarray],
+    ) -> tuple[np.ndarray, dict]:  # fmt: skip
+        """See `draw`; make(snapshot file, seeds, which of the n fakes they are) gives images."""
         how = self.measure, self.patience
         rows = [choose(fidelity, stop, *how) for stop in each(self.stop)]
         facts = _facts(rows)
@@ -69,10 +82,11 @@ class Sampled:
         fakes, seeds = None, image_seeds(seed, n)
         for i, row in enumerate(rows):
             file = snapshot(snapshots, int(row["step"]))
-            part = sample(file, seeds[i :: len(rows)])  # (n / rows, H, W, C)
+            turn = slice(i, None, len(rows))
+            part = make(file, seeds[turn], turn)  # (n / rows, H, W, C)
             if fakes is None:
                 fakes = np.empty((n, *part.shape[1:]), part.dtype)  # (n, H, W, C)
-            fakes[i :: len(rows)] = part
+            fakes[turn] = part
         if self.levels == "matched":
             fakes = match_levels(fakes, normal)
         return fakes, facts

@@ -9,7 +9,8 @@ import torch
 from nearnd.files import header
 from nearnd.files.arrays import load_tensors
 from nearnd.files.header import WORDS, number, one_of, record, whole
-from nearnd.generators._data import to_uint8
+from nearnd.generators._below import Below, on
+from nearnd.generators._data import to_float, to_uint8
 from nearnd.generators._discrete import make
 from nearnd.generators._noise import ImageNoise
 from nearnd.generators._precision import in_precision
@@ -26,10 +27,20 @@ FACTS = record(
 )
 
 
-def sample(model: ScoreSDE, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
+def sample(
+    model: ScoreSDE,
+    snapshot: Path,
+    seeds: np.ndarray,
+    images: np.ndarray | None = None,
+    strength: float = 0.0,
+) -> tuple[np.ndarray, float]:
     """uint8 (n, S, S, C), `sample_batch` at a time, and the calls of the network for each, on
-    average. Network and SDE are those of the snapshot."""
+    average. Network and SDE are those of the snapshot. With images uint8 (n, S, S, C) it goes out
+    from these and noise of the deviation `strength`, of pixels in [0, 1], in place of noise alone.
+    """
     sde, net, facts = load_snapshot(snapshot)
+    if images is not None:
+        sde = Below(sde, strength)
     dev = device()
     run = in_precision(net.to(dev).eval(), dev, model.precision)
     seen = 0
@@ -44,6 +55,8 @@ def sample(model: ScoreSDE, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarr
 
     def fill(rows: slice) -> None:
         noise = ImageNoise(seeds[rows], (channels, size, size), dev)
+        if images is not None:
+            noise = on(noise, to_float(images[rows], dev, sde.centered), sde.highest)
         out[rows] = to_uint8(model.sampler(sde, score, noise), sde.centered)
 
     with torch.inference_mode():

@@ -178,6 +178,14 @@ class ScoreSDE:
         """See the contract: needs the snapshot and this entry's sampler, nothing else."""
         return self.sample_counted(snapshot, seeds)[0]
 
+    def noised(
+        self, snapshot: Path, seeds: np.ndarray, images: np.ndarray, strength: float
+    ) -> np.ndarray:
+        """See the contract; of samplers in steps of the noise level."""
+        from nearnd.generators._sampling import sample
+
+        return sample(self, snapshot, seeds, images, strength)[0]
+
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
         """The images, and how often the network was called for each, on average."""
         from nearnd.generators._sampling import sample

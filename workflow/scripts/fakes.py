@@ -12,9 +12,9 @@ with job.start(snakemake) as run:
     images = tables.load_images(files.pixels)
     keep = Normal.parse(snakemake.wildcards.normal).of(images.names)
     normal = images.pixels[keep]  # (N, H, W, C)
-    sources = {}
+    fakes, sources = plugins.build("fakes", p.entry), {}
     if p.generator:
-        sources["sample"] = plugins.build("generators", p.generator).sample
+        sources[fakes.way] = getattr(plugins.build("generators", p.generator), fakes.way)
         sources["snapshots"] = files.snapshots
         sources["fidelity"] = tables.load_table(files.fidelity, "step").to_dict("records")
     elif "others" in files.keys():  # noqa: SIM118 - a Namedlist iterates over values
@@ -24,11 +24,11 @@ with job.start(snakemake) as run:
         order = sorted(set(zip(images.labels, images.names, keep, strict=True)))
         sources["classes"] = {str(name): bool(normal) for _, name, normal in order}
     n = round(p.ratio * len(normal))
-    fakes, facts = plugins.build("fakes", p.entry).draw(n, seed=run.seed, normal=normal, **sources)
+    drawn, facts = fakes.draw(n, seed=run.seed, normal=normal, **sources)
     facts |= {
-        "n": len(fakes),
+        "n": len(drawn),
         "normal_images": len(normal),
-        "copies": duplicates.share(fakes, normal),
+        "copies": duplicates.share(drawn, normal),
     }
-    arrays.save_array(snakemake.output.images, fakes)
+    arrays.save_array(snakemake.output.images, drawn)
     tables.save_table(snakemake.output.facts, tables.one_row(facts))
