@@ -424,7 +424,7 @@ def test_fakes_are_images_like_the_normal_ones_and_fewer_are_part_of_more(kind, 
 @kinds("fakes")
 def test_fakes_that_cannot_be_drawn_are_refused(kind, sources):
     nothing = {"fidelity": [{"step": 1}], "classes": {"bird": True}}
-    nothing |= {name: sources[name][:0] for name in ("others", "names")}
+    nothing |= {name: sources[name][:0] for name in ("others", "names", "normal")}
     with pytest.raises(ValueError, match=r"there are|has no|measure"):
         drawn(kind, 4, 1, sources | nothing)
 

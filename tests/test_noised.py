@@ -28,8 +28,8 @@ def back(sde, x0, strength, kind, s0, **settings):
 @all_processes
 @pytest.mark.parametrize("kind", ["heun", "dpm_solver"])
 def test_images_of_the_law_stay_in_it_and_keep_what_the_noise_leaves(sde, kind):
-    """By the ODE all is linear: x0 + sigma z is correlated with x0 by s0 / sqrt(s0^2 + sigma^2), and
-    so is what comes back, whose deviation is s0."""
+    """By the ODE all is linear: x0 + sigma z is correlated with x0 by s0 / sqrt(s0^2 + sigma^2),
+    and so is what comes back, whose deviation is s0."""
     s0 = 0.25
     x0 = s0 * torch.from_numpy(np.random.default_rng(9).standard_normal((60, 3, 8, 8))).float()
     for strength in (0.05, 0.3):

@@ -35,6 +35,8 @@ class Noised(Sampled):
         """n fakes uint8 (n, H, W, C), each of a normal image (N, H, W, C), all in turn in an order
         that the seed says; and facts. noised: (snapshot file, seeds, images, strength) -> images,
         the rest as of `Sampled`."""
+        if not len(normal):
+            raise ValueError("noised: there are no normal images")
         random = np.random.default_rng(seed)
         order = [random.permutation(len(normal)) for _ in range(-(-n // len(normal)))]
         which = np.concatenate(order)[:n]  # (n,)
