@@ -55,6 +55,14 @@ def _hook(kind, error, trace) -> None:
         sys.__excepthook__(kind, error, trace)
 
 
+def _nothing_of_each_job() -> None:
+    """Of a dry-run the table is all that is shown, and no log is kept: what snakemake would say of
+    each job, a fifth of planning a large graph, is not put together."""
+    from snakemake.executors import dryrun
+
+    dryrun.Executor.printjob = lambda self, job: None
+
+
 class Screen(logging.Handler):
     """A line for each job that ends, and for each that takes longer than WAIT where it begins."""
 
@@ -86,6 +94,7 @@ class Screen(logging.Handler):
         stats = {n: k for n, k in record.stats.items() if n != "total" and n not in for_nothing}
         self.total = sum(stats.values())
         if self.workflow.dryrun:
+            _nothing_of_each_job()
             return record.getMessage()
         of = ", ".join(f"{count} {rule}" for rule, count in stats.items())
         return self._said(f"jobs to do: {self.total} ({of})" if self.total else "nothing to do")
