@@ -27,8 +27,9 @@ rule summary:
     input:
         lambda w: targets.summary_files(complete()),
     output:
-        report(
-            "results/tables/summary.csv",
+        "results/tables/summary.csv",
+        page=report(
+            "results/tables/summary.html",
             caption="../workflow/report/summary.rst",
             category="Summary",
         ),
@@ -46,8 +47,9 @@ rule table:
     input:
         lambda w: targets.drawing_files(drawing(w)),
     output:
-        report(
-            "results/tables/{experiment}/{drawing}.csv",
+        "results/tables/{experiment}/{drawing}.csv",
+        page=report(
+            "results/tables/{experiment}/{drawing}.html",
             caption="../workflow/report/drawing.rst",
             category="Tables",
             subcategory="{experiment}",

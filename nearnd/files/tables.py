@@ -176,26 +176,27 @@ MARKDOWN = {c: "\\" + c for c in "\\`*_[]<>|&~$#"}
 
 def to_latex(table: pd.DataFrame, note: str = "") -> str:
     """A booktabs table to \\input, the note and what its marks mean below it."""
-    note = _below(table, note)
-    lines = _texts(table, TEX).to_latex(index=False, escape=False)
+    note = note_of(table, note)
+    lines = texts(table, TEX).to_latex(index=False, escape=False)
     return lines + (f"% {' '.join(note.split())}\n" if note else "")
 
 
 def to_markdown(table: pd.DataFrame, note: str = "") -> str:
     """A table of Markdown with pipes, the note and what its marks mean below it. A name stays what
     it is, also 007."""
-    note = _below(table, note)
+    note = note_of(table, note)
     aligned = ["right" if is_numeric_dtype(kind) else "left" for kind in table.dtypes]
-    text = _texts(table, MARKDOWN)
+    text = texts(table, MARKDOWN)
     lines = text.to_markdown(index=False, disable_numparse=True, colalign=aligned)
     return lines + (f"\n\n{note}\n" if note else "\n")
 
 
-def _below(table: pd.DataFrame, note: str) -> str:
+def note_of(table: pd.DataFrame, note: str) -> str:
+    """The note, and what the marks of a table mean."""
     return "\n\n".join(part for part in (note, table.attrs.get("legend", "")) if part)
 
 
-def _texts(table: pd.DataFrame, escaped: dict[str, str]) -> pd.DataFrame:
+def texts(table: pd.DataFrame, escaped: dict[str, str]) -> pd.DataFrame:
     """Cells and names of columns as texts in a language with special characters; what cannot be
     printed, a line break too, is a space."""
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 import _repository  # noqa: F401
 import pandas as pd
 
-from nearnd.files import tables
+from nearnd.files import html, tables
 from nearnd.jobs import job
 from nearnd.report import paired, reads
 from nearnd.report.summary import grouped, summary
@@ -24,3 +24,4 @@ with job.start(snakemake):
     keys = ["dataset", "method", "test", "metric"]
     table = pd.concat(parts).drop_duplicates(keys)
     tables.save_table(snakemake.output[0], table)
+    html.save_page(snakemake.output.page, table, "summary")

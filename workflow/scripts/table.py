@@ -3,7 +3,7 @@
 import _repository  # noqa: F401
 
 from nearnd import plugins
-from nearnd.files import arrays, tables
+from nearnd.files import arrays, html, tables
 from nearnd.jobs import job
 from nearnd.report import reads
 
@@ -12,6 +12,8 @@ with job.start(snakemake):
     table = plugins.build("tables_figures", snakemake.params.entry)(reads.load(about))
     tables.save_table(snakemake.output[0], tables.explained(table))
     note = tables.below(table, about["note"])
+    named = snakemake.wildcards
+    html.save_page(snakemake.output.page, table, f"{named.experiment}: {named.drawing}", note)
     texts = {"md": tables.to_markdown(table, note), "tex": tables.to_latex(table, note)}
     for kind, text in texts.items():
         with arrays.replacing(snakemake.output[kind]) as part:
