@@ -35,7 +35,9 @@ def of_each(run: Run, rules: Iterable, names: list[str]) -> dict[str, list[list]
     for name in names:
         measured = [part for part in run.parts(name) if run.experiment(part)["methods"]]
         tables = {
-            path(what, experiment=part) for part in measured for what in ("metrics", "slices")
+            path(what, experiment=part)
+            for part in measured
+            for what in ("metrics", "slices", "paired")
         }
         jobs = jobs_behind(targets.drawings(run, name).values(), rules, tables)
         for part in measured:

@@ -98,6 +98,24 @@ def _worst(normal: np.ndarray, anomaly: np.ndarray, classes: np.ndarray) -> np.n
     return names[order][means.argmin(1)]
 
 
+def over_datasets(parts: list[tuple[Certainty, list[str]]], methods: list[str]) -> Certainty:
+    """Of datasets with different images, each as one task: the mean over its given normals. The
+    error of a mean over datasets is then that of independent numbers."""
+    images = [part.parts.shape[-1] for part, _ in parts]
+    shape = (len(methods), len(parts))
+    found = Certainty(methods, [str(d) for d in range(len(parts))],
+                      np.zeros(shape), np.zeros((*shape, sum(images))), np.zeros(shape),
+                      np.zeros((*shape, sum(images))), np.zeros((*shape, 2), int))  # fmt: skip
+    for d, (part, normals) in enumerate(parts):
+        at = np.ix_(_at(part.methods, methods), _at(part.normals, normals))
+        place = slice(sum(images[:d]), sum(images[: d + 1]))
+        found.auroc[:, d], found.mean[:, d] = part.auroc[at].mean(1), part.mean[at].mean(1)
+        found.parts[:, d, place] = part.parts[at].mean(1)
+        found.mean_parts[:, d, place] = part.mean_parts[at].mean(1)
+        found.sizes[:, d] = part.sizes[at].min(1)
+    return found
+
+
 def ties(
     found: Certainty, best: str, methods: list[str] | None = None, normals: list[str] | None = None
 ) -> dict[str, bool]:

@@ -1,6 +1,6 @@
 """The far and the near setting of an experiment, the same for every table and figure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -86,6 +86,15 @@ def _least(rows: pd.DataFrame, metrics: pd.DataFrame) -> list[float]:
     anomaly = rows["anomaly"].fillna(REST) if "anomaly" in rows else [REST] * len(rows)
     keys = zip(rows[RUN].itertuples(index=False, name=None), anomaly, strict=True)
     return [known[(*run, each)] for run, each in keys]
+
+
+def stated(data: dict, closest: Mapping[str, str] | None) -> dict:
+    """The data with the near classes that `closest` names, {normal: anomaly}, in place of those
+    that our classifier finds; unchanged if it is None."""
+    if closest is None:
+        return data
+    pairs = pd.DataFrame(closest.items(), columns=["normal", "anomaly"])
+    return data | {"closeness": pairs.assign(closeness=1.0)}
 
 
 def told_apart(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:

@@ -20,13 +20,13 @@ def cells(
     marked = marks(of, values, *by) if of else {}
     best = [marked.get(key, False) for key in found[[*by]].itertuples(index=False, name=None)]
     ends = intervals(of, values, *by) if of and interval else {}
-    shown = [_between(ends.get(key)) for key in found[[*by]].itertuples(index=False, name=None)]
+    shown = [between(ends.get(key)) for key in found[[*by]].itertuples(index=False, name=None)]
     rows = zip(found["mean"], found["sd"], shown, least, best, strict=True)
     texts = [percent(m, sd) + ends + few(n) + f" {MARK}" * first for m, sd, ends, n, first in rows]
     return found.assign(text=texts)
 
 
-def _between(ends: tuple[float, float] | None) -> str:
+def between(ends: tuple[float, float] | None) -> str:
     return f" ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if ends else ""
 
 

@@ -1,10 +1,12 @@
 """Do the two ways to pick the near class agree? (FITYMI appendix fig. 2)"""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from nearnd.report.summary import over_seeds
-from nearnd.tables_figures._settings import CLOSEST, WORST, name, settings
+from nearnd.tables_figures._settings import CLOSEST, WORST, name, settings, stated
 from nearnd.tables_figures._style import LINES, legend, method_styles, panels, styled
 
 MAKES = "figure"
@@ -13,11 +15,16 @@ READS = ["metrics", "closeness"]
 
 @styled
 def build(
-    data, /, methods: list[str] | None = None, far: str | None = None, near: str | None = None
+    data,
+    /,
+    methods: list[str] | None = None,
+    far: str | None = None,
+    near: str | None = None,
+    closest: Mapping[str, str] | None = None,  # {normal: its near class}
 ):
     """Left: mean AUROC of each method in the three settings. Right: a point per method and normal
     class, x its bottom-1, y its AUROC against the closest class, with Pearson's correlation r."""
-    found = settings(data, methods, far, near)
+    found = settings(stated(data, closest), methods, far, near)
     if not (found["setting"] == CLOSEST).any():
         raise ValueError("this figure needs anomaly classes in the test set and a closeness table")
     order = list(found["method"].unique())

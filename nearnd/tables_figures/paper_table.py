@@ -1,33 +1,31 @@
 """A table of a paper, filled with our numbers, the published one beside each."""
 
-import fnmatch
 import re
 import string
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from nearnd.contracts import configured
-from nearnd.report.summary import bottom, nearest, values
-from nearnd.report.words import measures
-from nearnd.tables_figures._paper import (
-    MEAN,
-    Cell,
-    grid,
-    plain,
-    published_cells,
-    spread,
+from nearnd.tables_figures._marks import LEGEND, MARK
+from nearnd.tables_figures._paper import Cell, grid, plain, published_cells, spread
+from nearnd.tables_figures._paper_marks import Certainties, mark
+from nearnd.tables_figures._paper_numbers import (
+    CLOSEST,
+    WORST,
+    Numbers,
+    all_values,
+    near_classes,
+    over,
 )
 from nearnd.tables_figures._settings import name
+from nearnd.tables_figures._tables import between
 
 MAKES = "table"
-READS = ["metrics", "closeness", "slices", "fakes", "published"]
-FAR = "auroc_one_vs_rest"
-WORST, CLOSEST = "worst_class", "closest_class"  # words in place of numbers
+READS = ["metrics", "closeness", "slices", "fakes", "paired", "published"]
 SD = re.compile(r"sd over \d+ seeds ([\d.]+)")  # in the note of a published number
 ABSENT = "no method of the catalog has the row {}"
-MISSED = "not among the methods of the experiments of this column"
 Pairs = list[list[Any]]
 
 
@@ -46,17 +44,22 @@ def build(
     more: bool = True,  # our other methods stand below
     unsaid: bool = False,  # the paper's numbers are of its own method, the first one, unnamed
     turned: bool = False,  # columns of the paper are rows here
+    interval: bool = False,  # over images, in brackets
+    closest: Mapping[str, str] | None = None,  # {normal: anomaly class} that the paper calls near
 ):
     """Rows methods, columns what the paper has there; cells ours, mean over classes and "± sd" over
-    seeds, in percent, and the published number in brackets. A cell that we do not have is "-". What
-    letters mean stands in `attrs["footnotes"]`: why there is no number, and what is known to be
-    wrong with a published one.
+    seeds, in percent, a MARK at the best of ours and what ties with it, and the published number in
+    brackets. A cell that we do not have is "-". What letters mean stands in `attrs["footnotes"]`:
+    why there is no number, and what is known to be wrong with a published one.
 
     Facts are dataset (a list of patterns; the mean over several), test, metric (auroc_one_vs_rest),
     method (a row), class, corruption, `each` (class or corruption), `over` (mean or sd over the
-    row's other columns, or those in `among`), and `missing`: why there can be no number.
+    row's other columns, or those in `among`), and `missing`: why there can be no number. The metric
+    auroc_clp is against the class that our classifier finds closest, auroc_clp_stated against that
+    which `closest` names.
     """
-    found = _values(data)
+    near = near_classes(data, closest)
+    found = all_values(data, near)
     theirs = published_cells(data["published"], source, table)
     whose = []
     for word, row, than, there in words:
@@ -75,33 +78,9 @@ def build(
     for cell in cells:
         if "over" in cell.facts:
             row = [c for c in cells if c.row == cell.row and "over" not in c.facts]
-            ours[cell.row, cell.column] = _over(cell.facts, row, ours)
+            ours[cell.row, cell.column] = over(cell.facts, row, ours)
+    mark(ours, Certainties(data.get("paired", []), near), interval)
     return _written(cells, ours, theirs, turned)
-
-
-# ---- our numbers ----
-
-
-def _values(data: dict[str, Any]) -> pd.DataFrame:
-    """dataset, method, test, normal, seed, metric, value of all that a cell may show, and the
-    `scale` at which it does; `value` of a class that is found by a minimum is its name."""
-    columns = ["dataset", "method", "test", "normal", "seed", "metric", "value", "scale"]
-    parts, empty = [], pd.DataFrame(columns=columns)
-    if (metrics := data.get("metrics")) is not None and len(metrics):
-        close = data.get("closeness")
-        parts.append(values(metrics, close, data.get("slices")))
-        if (metrics["anomaly"] != "rest").any():
-            worst = bottom(metrics).assign(metric=WORST)
-            parts.append(worst.drop(columns="value").rename(columns={"anomaly": "value"}))
-            if close is not None:
-                near = nearest(metrics, close).assign(metric=CLOSEST, method="", seed=0)
-                parts.append(near.rename(columns={"anomaly": "value"}))
-    if (fakes := data.get("fakes")) is not None:
-        facts = ["dataset", "method", "normal", "seed"]
-        long = fakes.melt(facts, measures(fakes), "metric", "value")
-        parts.append(long.assign(test="test", scale=1))
-    parts = [part if "scale" in part else part.assign(scale=100) for part in parts if len(part)]
-    return pd.concat([part[columns] for part in parts] or [empty], ignore_index=True)
 
 
 def _others(data, found, whose, columns) -> list[tuple[str, dict[str, Any]]]:
@@ -113,94 +92,7 @@ def _others(data, found, whose, columns) -> list[tuple[str, dict[str, Any]]]:
     return [(name(data, row), {"method": row}) for row in there]
 
 
-class Numbers:
-    """What cells are filled from, found by test set, metric and method."""
-
-    def __init__(self, data: dict[str, Any], found: pd.DataFrame):
-        self.data, self.rows = data, {}
-        self.datasets = list(dict.fromkeys(found["dataset"]))
-        for row in found.itertuples(index=False):
-            self.rows.setdefault((row.test, row.metric), {}).setdefault(row.method, []).append(row)
-
-    def of(self, facts: dict[str, Any]) -> dict[str, Any] | str:
-        """mean, sd, runs, digits of a cell, or text and runs; or why there is none."""
-        if "over" in facts:
-            return ""
-        if "missing" in facts:
-            return facts["missing"]
-        test, metric = facts.get("test", "test"), facts.get("metric", FAR)
-        if facts.get("by") == "corruption":
-            test += f"/{facts.get('corruption', MEAN)}"
-        patterns = facts.get("dataset", ["*"])
-        there = [d for d in self.datasets if any(fnmatch.fnmatchcase(d, p) for p in patterns)]
-        if not there:
-            return f"no experiment of this table is on {', '.join(patterns)}"
-        methods = {method: [row for row in rows if row.dataset in there]
-                   for method, rows in self.rows.get((test, metric), {}).items()}  # fmt: skip
-        if not any(methods.values()):
-            return f"no experiment of this table has {metric} on {test} of {', '.join(there)}"
-        rows = methods.get("" if metric == CLOSEST else facts.get("method"))
-        if not rows:
-            return MISSED
-        have = {row.dataset for row in rows}
-        if lacking := [p for p in patterns if not fnmatch.filter(have, p)]:
-            return f"a mean over {len(patterns)} datasets, without numbers of {', '.join(lacking)}"
-        if "class" in facts:
-            rows = [row for row in rows if plain(row.normal) == plain(facts["class"])]
-        if not rows:
-            return "the class was not normal in the experiment"
-        if metric in (WORST, CLOSEST):
-            words = dict.fromkeys(name(self.data, row.value) for row in rows)
-            return {"text": ", ".join(words), "runs": len({row.seed for row in rows})}
-        seeds = by_seed(rows)
-        if facts.get("than"):
-            return _number(_gains(seeds, by_seed(methods.get(facts["than"], []))), 100)
-        return _number(seeds, rows[0].scale)
-
-
-def by_seed(rows: list) -> dict[Any, float]:
-    """{seed: mean over classes, then over datasets}. ValueError if seeds differ in their classes,
-    because their means would then not be comparable."""
-    found: dict[Any, dict[str, list[float]]] = {}
-    for row in rows:
-        found.setdefault(row.seed, {}).setdefault(row.dataset, []).append(float(row.value))
-    sizes = {tuple(sorted((d, len(v)) for d, v in sets.items())) for sets in found.values()}
-    if len(sizes) > 1:
-        raise ValueError(f"the seeds of {rows[0].method} were run on different numbers of classes")
-    return {seed: float(np.mean([np.mean(v) for v in sets.values()]))
-            for seed, sets in found.items()}  # fmt: skip
-
-
-def _number(seeds: dict[Any, float], scale: float) -> dict[str, Any] | str:
-    """Mean and sample standard deviation over seeds, NaN of one."""
-    values = scale * np.array(list(seeds.values()))
-    if not len(values):
-        return MISSED
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
-    return {"mean": float(np.mean(values)), "sd": sd, "runs": len(values),
-            "digits": 3 if scale == 1 else 1}  # fmt: skip
-
-
-def _gains(a: dict[Any, float], b: dict[Any, float]) -> dict[Any, float]:
-    """1 - b / a: what a method gains over another, of means over classes (NLN tables 1 and 2)."""
-    return {seed: 1 - b[seed] / a[seed] for seed in a if seed in b}
-
-
-def _over(facts, row: list[Cell], ours) -> dict[str, Any] | str:
-    """The mean or the (population) deviation over the columns of a row."""
-    among = [plain(word) for word in facts.get("among", [])]
-    cells = [ours[c.row, c.column] for c in row if not among or plain(c.column) in among]
-    if lacking := sum(isinstance(cell, str) for cell in cells):
-        return f"{lacking} of its {len(cells)} numbers are missing"
-    numbers = [cell["mean"] for cell in cells]
-    value = float(np.mean(numbers) if facts["over"] == MEAN else np.std(numbers))
-    return {"mean": value, "sd": np.nan, "runs": min(c["runs"] for c in cells), "digits": 1}
-
-
-# ---- how it is written ----
-
-
-def cell_text(ours: dict[str, Any] | str, mark: str, published: str) -> str:
+def cell_text(ours: dict[str, Any] | str, letter: str, published: str) -> str:
     """One cell: our number or "-", its marks, the published number."""
     if isinstance(ours, str):
         text = "-"
@@ -209,7 +101,8 @@ def cell_text(ours: dict[str, Any] | str, mark: str, published: str) -> str:
     else:
         mean, sd = (f"{ours[k]:.{ours['digits']}f}" for k in ("mean", "sd"))
         text = mean if pd.isna(ours["sd"]) else f"{mean} ± {sd}"
-    return " ".join(part for part in (text, mark, published and f"[{published}]") if part)
+        text += between(ours.get("ends")) + f" {MARK}" * ours.get("best", False)
+    return " ".join(part for part in (text, letter, published and f"[{published}]") if part)
 
 
 def _written(cells: list[Cell], ours, theirs, turned: bool) -> pd.DataFrame:
@@ -221,15 +114,17 @@ def _written(cells: list[Cell], ours, theirs, turned: bool) -> pd.DataFrame:
         row, column = (column, row) if turned else (row, column)
         named = cell.facts.get("metric") in (WORST, CLOSEST)
         published, remark = _published(theirs.get(cell.key), named)
-        mark = f"({notes.letter(found)})" if isinstance(found, str) else ""
+        letter = f"({notes.letter(found)})" if isinstance(found, str) else ""
         if remark:
             published += f" ({notes.letter(remark)})"
-        texts.setdefault(row, {})[column] = cell_text(found, mark, published)
+        texts.setdefault(row, {})[column] = cell_text(found, letter, published)
         runs.setdefault(row, []).extend([] if isinstance(found, str) else [found["runs"]])
     table = pd.DataFrame.from_dict(texts, "index").rename_axis("row").reset_index()
     ends = [dict.fromkeys([min(r), max(r)]) if (r := runs[row]) else ["-"] for row in table["row"]]
     table["runs"] = ["-".join(map(str, end)) for end in ends]
     table.attrs["footnotes"] = notes.lines()
+    if any(isinstance(cell, dict) and cell.get("best") for cell in ours.values()):
+        table.attrs["legend"] = f"{LEGEND} Numbers in brackets are the paper's."
     return table
 
 

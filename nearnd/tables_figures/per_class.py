@@ -1,10 +1,12 @@
 """AUROC of every method and setting, per normal class (FITYMI tables 6 to 8)."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from nearnd.contracts import configured
 from nearnd.tables_figures._marks import certainties
-from nearnd.tables_figures._settings import name, settings, told_apart
+from nearnd.tables_figures._settings import name, settings, stated, told_apart
 from nearnd.tables_figures._tables import cells, means, wide
 
 MAKES = "table"
@@ -20,11 +22,13 @@ def build(
     far: str | None = None,  # test sets; None: the experiment's first and last
     near: str | None = None,
     interval: bool = False,  # over images, in brackets
+    closest: Mapping[str, str] | None = None,  # {normal: its near class}
     names: bool = False,  # name the anomaly class beside a near AUROC
 ):
     """Rows method x {far, near by bottom-1, near by closest class}, columns the normal classes and
     their mean, cells "mean ± sd over seeds" in percent, and the number of runs. One row alone
     where each task has one anomaly class, as with normals not-<class>."""
+    data = stated(data, closest)
     values = told_apart(settings(data, methods, far, near), data["metrics"])
     options = {"of": certainties(data), "interval": interval}
     found = cells(values, *HEAD, "normal", **options)
