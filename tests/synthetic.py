@@ -73,6 +73,7 @@ def experiment(classes: int = 4, methods: int = 3, seeds: int = 2, per_class: in
             {"dataset": "shapes", "normal": c, "seed": 0, "fakes": f"fakes{m}", "method": method,
              "test": "fsde.test", "n": 100, "in_fakes": 7 * m}
             for m, method in enumerate(who) for c in names[:classes]]),
+        "features": features(who[:2], rng),
         "maps": maps(names, who[:1], classes, seeds),
         "copies": ["shapes_c.test"],
         "published": pd.DataFrame(
@@ -118,6 +119,25 @@ def only(data: dict, dataset: str) -> dict:
             rows = [r for r in rows if isinstance(r, str) or dataset_of(r) == dataset]
         found[what] = rows
     return found
+
+
+def features(methods: list[str], rng: np.random.Generator) -> list[dict]:
+    """Normal images around 0, anomalies around 9 in all eight directions; of the corrupted copy,
+    fog leaves the images where they are and snow takes them to -9."""
+    anomalous = np.arange(40) >= 20
+
+    def around(middle) -> np.ndarray:
+        return rng.normal(np.asarray(middle)[:, None], 1.0, (40, 8)).astype(np.float32)
+
+    base = {"dataset": "shapes", "normal": "class 0", "seed": 0, "is_anomaly": anomalous}
+    own = np.where(anomalous, 9, 0)
+    snow = np.arange(40) % 2 == 1
+    ids = np.array([f"{'snow' if s else 'fog'}/1/{i}" for i, s in enumerate(snow)])
+    return [
+        base | {"method": method, "test": test, "id": ids, "features": around(middle)}
+        for method in methods
+        for test, middle in (("own", own), ("shapes_c.test", np.where(snow, -9, own)))
+    ]
 
 
 def sheet(names: list[str], split: str, size: int = 16) -> dict:

@@ -102,6 +102,7 @@ def test_nothing_overlaps_and_every_axis_is_labelled(kind, size, request):
             "methods_plot",
             "auroc_per_test",
             "critical_difference",
+            "clean_corrupted",
         )  # names on it
     )
 
@@ -180,7 +181,7 @@ def numbers(figure) -> set[tuple]:
 
 
 # These draw one dataset, or all of them together
-POOLED = {"auroc_vs_severity", "clp_vs_bottom1", "sampler_cost"}
+POOLED = {"auroc_vs_severity", "clp_vs_bottom1", "sampler_cost", "toy_boundaries"}
 
 
 @pytest.mark.parametrize("kind", [k for k in FIGURES if k not in POOLED])

@@ -10,11 +10,12 @@ import pytest
 import yaml
 from toy import copy_of_the_repository, overlay, planned, run
 
-from nearnd import catalog, papers, plugins
+from nearnd import catalog, config, papers, plugins
 from nearnd.plan import papers_list, start, targets
+from nearnd.plan.check import check
 from nearnd.plan.run import Run
-from nearnd.report import reads
-from nearnd.tables_figures import _paper, paper_table
+from nearnd.report import certainty, paired, reads
+from nearnd.tables_figures import _paper
 
 ROOT = Path(__file__).parents[1]
 PAPERS = {  # the tables of each paper; SURV's first has no numbers
@@ -28,9 +29,7 @@ FIGURES = {
     "fitymi": "figure_1 figure_3_left figure_3_right "
     + " ".join(f"appendix_figure_{n}" for n in range(1, 13)),
     "unode": "figure_1 figure_5",
-    "reth": "figure_1 figure_2_hsc figure_2_bce figure_3 figure_4_mnist_hsc figure_4_mnist_bce"
-    " figure_4_cifar10_hsc figure_4_cifar10_bce figure_5_hsc figure_5_bce figure_6_hsc figure_6_bce"
-    " figure_7 figure_8 figure_9 figure_10 figure_11 figure_12",
+    "reth": " ".join(f"figure_{n}" for n in range(1, 13)),
     "nln": "figure_1 figure_2 figure_4 figure_5 figure_6",
 }
 NAMES = [f"{p}_table_{n}" for p, numbers in PAPERS.items() for n in numbers.split()]
@@ -83,6 +82,45 @@ def test_no_cell_is_empty_and_every_dash_has_its_reason(target):
             assert re.match(r"[\d.]+|[a-z]", cell), cell
 
 
+def test_the_papers_closest_classes_are_those_that_it_prints():
+    """FITYMI table 5, wherever the catalog repeats them."""
+    rows = reads.published([]).query("source == 'fitymi' and table == '5' and row == 'CLP'")
+    printed = {r.column: r.note.partition(";")[0] for r in rows.itertuples()}
+    whole = shipped()
+    places = [whole["papers"][n]["closest"] for n in ("fitymi_table_6", "fitymi_appendix_figure_2")]
+    places.append(whole["drawings"]["closest_class_cifar10"]["published"])
+    known = set(config.classes(whole, "cifar100_fine"))
+    for named in places:
+        assert {_paper.plain(k): _paper.plain(v) for k, v in named.items()} == {
+            _paper.plain(k): _paper.plain(v) for k, v in printed.items()
+        }
+        assert set(named.values()) <= known
+
+
+# ---- figures ----
+
+DRAWN = [n for n, e in shipped()["papers"].items() if "missing" not in e and "figure" in n]
+
+
+@pytest.mark.parametrize("target", DRAWN)
+def test_a_figure_can_be_planned(target):
+    """It passes the checks of a run, its drawing is a figure, each file that it reads has a rule,
+    and the methods whose numbers it knows are among those of its experiments."""
+    run = Run(shipped() | {"run": [target]})
+    check(run.config)
+    entry = run.entry("drawings", target)
+    plugins.build("tables_figures", entry)
+    assert run.literal("drawings", target, "MAKES") == "figure"
+    about = targets.drawing(run, target, target)
+    files = targets.drawing_files(about)
+    assert files or not run.literal("drawings", target, "READS")
+    assert {Path(file).parts[0] for file in files} <= {"results"}
+    methods = {m for part in run.parts(target) for m in run.experiment(part)["methods"]}
+    rows = methods | {about["rows"].get(m, m) for m in methods}
+    for numbers in (entry.get("series") or {}).values():
+        assert set(numbers) <= rows
+
+
 # ---- in a run ----
 
 TOY = {
@@ -117,8 +155,15 @@ def test_a_table_has_our_numbers_dashes_with_reasons_and_published_values(toy):
     metrics = pd.read_csv(folder / "results/metrics/toy.csv")
     ours = metrics[(metrics["metric"] == "auroc") & (metrics["anomaly"] == "rest")]
     mean = 100 * ours.groupby("method")["value"].mean()
-    assert table.loc["Ours", "WBC"].startswith(f"{mean['pixels']:.1f} [91.2")
-    assert table.loc["pixels, LOF", "WBC"] == f"{mean['pixels_lof']:.1f}"  # not in the paper
+    certain = certainty.certainty(paired.load(folder / "results/metrics/toy.paired.safetensors")[0])
+    for row, method, theirs in [
+        ("Ours", "pixels", r" \[91.2"),
+        ("pixels, LOF", "pixels_lof", "$"),  # not in the paper
+    ]:
+        low, high = (100 * end for end in certainty.interval(certain, method))
+        text = rf"{mean[method]:.1f} \({low:.1f} to {high:.1f}\)( •)?{theirs}"
+        assert re.match(text, table.loc[row, "WBC"]), table.loc[row, "WBC"]
+    assert "•" in table.loc[["Ours", "pixels, LOF"], "WBC"].str.cat()
     assert "[50.4" in table.loc["CSI", "WBC"]
     runs = {"Ours": "1", "CSI": "-", "MSAD": "-", "pixels, LOF": "1"}
     assert table["runs"].to_dict() == runs
@@ -198,7 +243,7 @@ def test_the_listing_counts_cells_and_says_what_is_here(toy):
     # 2 of its 8 cells have numbers, and they are here
     assert re.search(r" 2 of 8 +6 +1 of 1 experiments +2$", lines["fitymi_table_1b"].rstrip())
     assert re.search(r"0 of \d+ experiments +0$", lines["fitymi_table_1a"].rstrip())
-    assert "not yet: no drawing shows features by t-SNE" in lines["unode_figure_5"]
+    assert "not yet: its outliers, ImageNet-22K" in lines["reth_figure_9"]
     assert "resnet152_tv" in lines["fitymi_table_2"]
 
 
@@ -208,39 +253,6 @@ def test_the_document_is_that_of_the_catalog(tmp_path):
     run(folder, "--", "results/papers.md", config="config/config.yaml")
     made, kept = (folder / "results/papers.md").read_text(), (ROOT / "docs/PAPERS.md").read_text()
     assert made == kept
-
-
-def test_a_cell_is_a_mean_over_classes_then_datasets_then_seeds():
-    metrics = pd.DataFrame(
-        [["a", "1", 0, 0.5], ["a", "2", 0, 0.7], ["b", "1", 0, 0.9],
-         ["a", "1", 1, 0.6], ["a", "2", 1, 0.8], ["b", "1", 1, 0.9]],
-        columns=["dataset", "normal", "seed", "value"],
-    ).assign(method="m", test="test", metric="auroc", anomaly="rest")  # fmt: skip
-    data = {"metrics": metrics, "published": reads.published([]), "labels": {}}
-    columns = [["both", {"dataset": ["a", "b"]}], ["a", {"dataset": ["a"]}],
-               ["one", {"dataset": ["a"], "class": "2"}], ["none", {"dataset": ["a", "c"]}],
-               ["mean", {"over": "mean", "among": ["both", "a"]}],
-               ["sd", {"over": "sd", "among": ["both", "a"]}]]  # fmt: skip
-    table = paper_table.build(
-        source="none", words=[["M", "m", "", True], ["N", "n", "", False]], columns=columns
-    )(data).set_index("row")
-    # a: 0.6 and 0.7 by seed; both: 0.75 and 0.8
-    assert list(table.loc["M"][:3]) == ["77.5 ± 3.5", "65.0 ± 7.1", "75.0 ± 7.1"]
-    assert list(table.loc["M", ["mean", "sd", "runs"]]) == ["71.2", "6.2", "2"]
-    notes = dict(note.split(" ", 1) for note in table.attrs["footnotes"])
-    assert "without numbers of c" in notes[table.loc["M", "none"].split()[1]]
-    assert "no method of the catalog has the row n" in notes[table.loc["N", "a"].split()[1]]
-    assert "2 of its 2 numbers are missing" in notes[table.loc["N", "mean"].split()[1]]
-
-
-def test_a_gain_is_relative_to_the_method_that_gains():
-    rows = [["d", "1", 0, m, v] for m, v in (("plain", 0.6), ("nln", 0.8))]
-    metrics = pd.DataFrame(rows, columns=["dataset", "normal", "seed", "method", "value"])
-    data = {"metrics": metrics.assign(test="test", metric="auroc", anomaly="rest"),
-            "published": reads.published([]), "labels": {}}  # fmt: skip
-    build = paper_table.build(source="none", words=[["AE", "nln", "plain", True]], more=False,
-                              columns=[["", {}]])  # fmt: skip
-    assert build(data).loc[0, "value"] == "25.0"
 
 
 def test_an_entry_that_nothing_can_be_made_of_stops_the_run_with_its_name():

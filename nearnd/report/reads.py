@@ -16,6 +16,7 @@ from nearnd.tasks import Normal
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published"
 SHOWN, THUMBNAIL = 12, 96  # images of a class in a contact sheet, and their side
+POINTS = 2000  # normal images of a test set, and anomalies, whose features are shown
 
 Source = dict[str, Any]  # "file": path or {name: path}; every other key becomes a column
 
@@ -202,6 +203,22 @@ def _maps(run, experiment: str) -> list[Source]:
     return found
 
 
+def _features(run, experiment: str) -> list[Source]:
+    """Of the first task, of each detector of a method once."""
+    first, found = run.tasks(experiment)[0], {}
+    for each in run.runs(experiment):
+        method = run.config["methods"][each["method"]]
+        embeds = run.literal("detectors", method["detector"], "EMBEDS", [])
+        if {key: each[key] for key in first} == first and "features" in embeds:
+            key = method["detector"], each["images"]
+            file = {
+                "features": run.features(**first, detector=key[0], images=each["images"]),
+                "images": run.pixels(each["dataset"], each["images"]),
+            }
+            found.setdefault(key, each | {"file": file})
+    return list(found.values())
+
+
 def _samplers(run, experiment: str) -> list[Source]:
     samplers, found = run.config["samplers"], []
     for name in run.experiment(experiment)["samplers"]["compare"]:
@@ -335,6 +352,28 @@ def _sheet(source: Source) -> dict[str, Any]:
     return {"classes": classes}
 
 
+def _embedded(source: Source) -> dict[str, Any]:
+    """Features of some images of a set, evenly picked along its order, of either group."""
+    import numpy as np
+
+    from nearnd.files.arrays import load_rows
+    from nearnd.files.tables import load_names
+
+    images = load_names(source["file"]["images"])
+    anomalous = ~Normal.parse(source["normal"]).of(images["class"].to_numpy(str))
+    there = [np.flatnonzero(anomalous == group) for group in (False, True)]
+    rows = np.concatenate(
+        [at[np.linspace(0, len(at) - 1, min(POINTS, len(at))).astype(int)] for at in there]
+    )
+    features = load_rows(source["file"]["features"], len(images))["features"]
+    return {
+        "test": source["images"],
+        "id": images["id"].to_numpy(str)[rows],
+        "is_anomaly": anomalous[rows],
+        "features": np.asarray(features[rows]),
+    }
+
+
 def _paired(sources: list[Source]) -> list:
     """The paired scores of all experiments."""
     from nearnd.report.paired import load
@@ -398,6 +437,13 @@ READS = {
         " its centre, that the map covers",
         _maps,
         _each(_map),
+    ),
+    "features": Read(
+        "list of dicts, one for each test set and each detector of a method, of the first normal"
+        " class and seed: dataset, normal, method, test, and of some images id, is_anomaly (N,),"
+        " features (N, D)",
+        _features,
+        _each(_embedded),
     ),
     "samplers": Read(
         "DataFrame dataset, normal, seed, sampler, label, setting, value, repeat, n_real, n_fake,"
