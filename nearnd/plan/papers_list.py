@@ -118,6 +118,7 @@ def stored(run: Run, name: str) -> dict[str, Any]:
     there = {
         what: [s for s in sources if all(Path(f).is_file() for f in reads.files({what: [s]}))]
         for what, sources in about["sources"].items()
+        if what != "paired"  # marks fill no cell
     }
     return reads.load(about | {"sources": there})
 
@@ -126,6 +127,7 @@ def promised(run: Run, name: str) -> dict[str, Any]:
     """The data of a table as they will be when its experiments have run, with a made-up number in
     the place of each: to count cells, nothing of it is shown."""
     metrics, slices, close, fakes = [], [], [], []
+    closest = run.config["drawings"][name].get("closest", {})
     for part in run.parts(name):
         spec = run.experiment(part)
         rest = {"seed": 0, "value": 0.5}
@@ -134,7 +136,8 @@ def promised(run: Run, name: str) -> dict[str, Any]:
             base = {"dataset": each["dataset"], "normal": each["normal"], "method": method}
             test = base | {"test": each["images"], **rest}
             metrics += [test | {"metric": m, "anomaly": "rest"} for m in spec["metrics"]]
-            metrics += [test | {"metric": "auroc", "anomaly": a} for a in ("x", each["normal"])]
+            anomalies = {"x", each["normal"], closest.get(each["normal"], "x")}
+            metrics += [test | {"metric": "auroc", "anomaly": a} for a in sorted(anomalies)]
             for corruption in corruptions(run, each) if each["images"] in run.copies(part) else []:
                 slices.append(test | {"metric": "auroc", "corruption": corruption, "severity": 1})
             if "closeness" in spec:
