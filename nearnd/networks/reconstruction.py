@@ -1,7 +1,7 @@
 """NLN's networks for images of 28 and 32 pixels: encoder, decoder, and critics of images and codes.
 
-Sizes of the released code: 2 x 2 kernels, 32 filters in every layer, Keras' initial weights and
-batch norms. The paper says that filters double and halve.
+Sizes of the released code: 2 x 2 kernels, 32 filters in every layer, Keras' initial weights. The
+paper says that filters double and halve.
 """
 
 import torch
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 HALVINGS = 2  # of three blocks the last one does not pool
-EPS, KEPT = 1e-3, 0.99  # of Keras' batch norms
+EPS = 1e-3  # of Keras' batch norms; their memory of 0.99 is too long for 300 updates
 
 
 def check_side(side: int, who: str) -> None:
@@ -112,7 +112,7 @@ def said(logits: Tensor, real: bool) -> Tensor:
 
 
 def _norm(width: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(width, EPS, 1 - KEPT)
+    return nn.BatchNorm2d(width, EPS)
 
 
 def _up(channels: int, out: int) -> nn.ConvTranspose2d:
