@@ -296,7 +296,7 @@ def test_what_is_embedded_is_what_it_says(kind):
 def test_the_vae_weighs_pixels_against_codes():
     """Of pixels that do not count, the code says nothing: mean 0 for every image."""
     normal = np.concatenate([pictures(30, 0), pictures(30, 1, angle=np.pi / 2)])
-    blind, sees = (fitted(vae, normal, weight=w, lr=1e-2).embed(normal) for w in (1e-3, 1024))
+    blind, sees = (fitted(vae, normal, weight=w, lr=3e-3).embed(normal) for w in (1e-3, 1024))
     assert np.abs(blind["latent"]).max() < 0.2
     assert sees["latent"].std(0).max() > 0.5
     assert sees["map"].mean() < 0.7 * blind["map"].mean()
@@ -304,7 +304,7 @@ def test_the_vae_weighs_pixels_against_codes():
 
 def test_the_critic_of_aae_draws_codes_to_normal_numbers():
     normal = pictures(80, 0)
-    free, drawn = (fitted(k, normal, epochs=150, lr=3e-3).embed(normal) for k in (autoencoder, aae))
+    free, drawn = (fitted(k, normal, lr=3e-3).embed(normal) for k in (autoencoder, aae))
 
     def off(z):  # from mean 0 and deviation 1
         return np.abs(z.mean(0)).mean() + np.abs(np.log(z.std(0))).mean()
@@ -317,7 +317,7 @@ def test_the_second_encoder_of_ae_con_learns_the_codes_of_reconstructions():
     found = fitted(ae_consistent, normal, lr=3e-3).embed(normal)
     assert (found["seen"] == found["latent"]).all()
     apart = np.abs(found["rebuilt"] - found["seen"]).mean()
-    assert apart < 0.5 * np.abs(found["seen"] - found["seen"].mean(0)).mean()
+    assert apart < 0.7 * np.abs(found["seen"] - found["seen"].mean(0)).mean()
 
 
 def test_images_that_do_not_fit_are_refused():
@@ -364,7 +364,7 @@ def test_the_gan_has_the_layers_of_its_paper():
     ]  # fmt: skip
     weights = 512 * 512 + 512 * 256 + 256 * 128 + 128 * 64 + 64 + 2 * (256 + 128 + 64)
     assert sum(p.numel() for p in d.parameters()) == weights
-    assert float(d[0].weight.std()) == pytest.approx(0.02, rel=0.02)
+    assert float(d[0].weight.detach().std()) == pytest.approx(0.02, rel=0.02)
     assert d(g(noise(7, torch.zeros(1)))).shape == (7,)
 
 
@@ -381,16 +381,19 @@ def test_made_features_and_far_ones_are_more_anomalous_than_real_ones():
     assert low == pytest.approx(-judged.numpy(), abs=1e-5)
 
 
-def test_the_gan_learns_to_make_features(monkeypatch):
-    """After training their mean is nearer to that of real ones."""
-    rng = np.random.default_rng(0)
-    pixels = rng.normal(200, 10, (100, 4, 4, 1)).clip(0, 255).astype(np.uint8)
-    made = []
-    for epochs in (1, 150):
+def test_the_gan_learns_in_which_direction_features_vary(monkeypatch):
+    """Not where their mean is: batch norms of the discriminator take it off both batches."""
+    rng, pattern = np.random.default_rng(0), np.repeat([1, -1], 8)
+    pixels = 128 + rng.normal(0, 30, (100, 1)) * pattern + rng.normal(0, 4, (100, 16))
+    pixels = pixels.clip(0, 255).astype(np.uint8).reshape(100, 4, 4, 1)
+    shares = []
+    for epochs in (1, 50):
         torch.manual_seed(0)
         generator = Generator(16, 8)
         monkeypatch.setattr(opengan, "Generator", lambda *_, own=generator: own)
-        detector = OnPixels(width=8, epochs=epochs, batch=50, lr=3e-3, lr_critic=2e-3)
+        detector = OnPixels(width=8, epochs=epochs, batch=50, lr=1e-3, lr_critic=1e-3)
         detector.fit(images(pixels), outliers=None, backbone=None, seed=0, folder=None)
-        made.append(float(generator.eval()(noise(500, torch.zeros(1))).mean()))
-    assert abs(made[1] - 200 / 255) < 0.5 * abs(made[0] - 200 / 255)
+        made = generator.train()(noise(500, torch.zeros(1))).detach().numpy()  # (500, 16)
+        shares.append((made @ pattern / 4).var() / made.var(0).sum())
+    assert shares[0] < 0.1
+    assert shares[1] > 3 * shares[0]
