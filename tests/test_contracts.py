@@ -2,6 +2,7 @@
 
 import inspect
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -84,6 +85,9 @@ ARRAYS = {
     "log_p": answers,
     "right": lambda n, seed, shift=0.0: answers(n, seed, shift)[:, :, 1:2],
     "map": lambda n, seed, shift=0.0: points(n, seed, shift, d=12).reshape(n, 3, 4),
+    "latent": points,
+    "image": lambda n, seed, shift=0.0: points(n, seed, shift, d=12).reshape(n, 2, 2, 3),
+    "decoded": lambda n, seed, shift=0.0: points(n, seed, shift, d=12).reshape(n, 2, 2, 3),
 }
 
 
@@ -268,8 +272,10 @@ def test_a_killed_fit_goes_on_to_the_same_bytes(kind, backbones, tmp_path, monke
         if step >= share * total:
             raise Killed
 
-    plain, steps = _trained.train, []
-    monkeypatch.setattr(_trained, "train", lambda *a, **k: plain(*a, **k, save_every=0.0))
+    steps = []
+    for name in ("train", "loop"):
+        plain = partial(getattr(_trained, name), save_every=0.0)
+        monkeypatch.setattr(_trained, name, plain)
     more = HARDER.get(kind, {}) | {"progress": lambda step, total, **_: steps.append((step, total))}
     detector, pixels = a_detector(kind, backbones, 1, folder=tmp_path / "whole", **more)
     if not (tmp_path / "whole").exists():

@@ -121,6 +121,22 @@ def test_a_figure_can_be_planned(target):
         assert set(numbers) <= rows
 
 
+@pytest.mark.parametrize("target", NAMES)
+def test_a_column_is_of_one_dataset_unless_it_is_a_mean_over_mvtec(target):
+    """A pattern such as *mnist_miso has also Fashion-MNIST's."""
+    for word, facts in shipped()["drawings"][target]["columns"]:
+        many = facts.get("dataset", [])
+        assert len(many) <= 1 or all(name.startswith("mvtec_") for name in many), word
+
+
+@pytest.mark.parametrize(("target", "rows"), [("nln_table_1", 5), ("nln_table_2", 5),
+                                              ("nln_table_6", 4)])  # fmt: skip
+def test_every_method_of_nln_is_here(target, rows):
+    table = drawn(target).drop(columns=["runs"]).set_index("row")
+    assert len(table) == rows
+    assert not table.apply(lambda column: column.str.startswith("-")).to_numpy().any()
+
+
 # ---- in a run ----
 
 TOY = {

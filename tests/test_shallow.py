@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from sklearn.cluster import DBSCAN
 from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 from sklearn.neighbors import KernelDensity
 from sklearn.svm import OneClassSVM
@@ -12,6 +13,7 @@ from nearnd import plugins
 from nearnd.scores import (
     _features,
     _shallow,
+    dbscan,
     gaussian,
     head,
     isolation_forest,
@@ -22,13 +24,14 @@ from nearnd.scores import (
 )
 
 FITTED = {
+    "dbscan": dbscan.build(),
     "gaussian": gaussian.build(),
     "isolation_forest": isolation_forest.build(),
     "kde": kde.build(bandwidth=1.0),
     "lof": lof.build(),
     "one_class_svm": one_class_svm.build(),
 }
-REDUCING = (isolation_forest, kde, lof, one_class_svm)
+REDUCING = (dbscan, isolation_forest, kde, lof, one_class_svm)
 
 
 def normal(n: int, d: int = 6, seed: int = 0) -> np.ndarray:
@@ -186,6 +189,29 @@ def test_lof_is_one_inside_a_uniform_grid_and_knows_local_density():
     assert near_cluster == pytest.approx(near_grid, rel=0.1)
 
 
+def test_dbscan_is_the_distance_to_the_nearest_core_point_over_the_radius():
+    bank, queries = normal(80, 3).astype(float), 2 * normal(30, 3, seed=1).astype(float)
+    apart = np.linalg.norm(bank[:, None] - bank, axis=2)  # (M, M)
+    enough = np.sort(np.sort(apart, axis=1)[:, 4])  # the fifth of which is the point itself
+    radius = enough[63]  # of 64 of 80 points
+    core = bank[(apart <= radius * (1 + 1e-9)).sum(1) >= 5]
+    assert len(core) == 64
+    away = np.linalg.norm(queries[:, None] - core, axis=2).min(1)
+    score = run(dbscan.build(share=63 / 79), bank, queries)
+    assert score == pytest.approx(away / radius, rel=1e-4)
+    labels = DBSCAN(eps=radius * (1 + 1e-6), min_samples=5).fit(bank).labels_
+    inside = run(dbscan.build(share=63 / 79), bank, bank)
+    assert ((inside <= 1) == (labels >= 0)).all()
+
+
+def test_dbscan_knows_that_the_middle_of_two_groups_is_empty():
+    bank = np.concatenate([normal(60, 2), normal(60, 2, seed=1) + np.array([20, 0])])
+    middle, of_a_group = run(dbscan.build(), bank, [[10.0, 0], [20, 0]])
+    assert middle > 5 > 1 > of_a_group
+    middle, of_a_group = run(gaussian.build(), bank, [[10.0, 0], [20, 0]])
+    assert middle < of_a_group
+
+
 @pytest.mark.parametrize("noise", [0, 1e-6])
 @pytest.mark.parametrize("name", [*FITTED, "knn"])
 def test_an_image_that_comes_many_times_does_not_turn_the_ranking_round(name, noise, caplog):
@@ -267,6 +293,8 @@ def test_errors_say_what_to_change():
     small, queries = normal(4), normal(2)
     for build, words in (
         (lambda: one_class_svm.build(nu=0), "nu is 0"),
+        (lambda: dbscan.build(share=0), "share is 0"),
+        (lambda: run(dbscan.build(), small, queries), "bank has only 4 different images"),
         (lambda: kde.build(bandwidth=[]), r"bandwidth is \[\]"),
         (lambda: kde.build(pca=1.5), "pca is 1.5"),
         (lambda: run(lof.build(), small, queries), "bank has only 4 different images"),

@@ -14,7 +14,7 @@ from nearnd.files import header
 from nearnd.files.arrays import load_tensors, save_tensors
 from nearnd.files.header import BOOL, whole
 from nearnd.jobs.device import device
-from nearnd.jobs.training_loop import train
+from nearnd.jobs.training_loop import loop, train
 from nearnd.networks import backbone as networks
 from nearnd.networks.backbone import Classifier, create, features
 from nearnd.networks.backward import for_training
@@ -44,6 +44,11 @@ class Given(NamedTuple):
         """`training_loop.train` with this seed, and this folder and progress if not given."""
         here = {"seed": self.seed, "folder": self.folder, "progress": self.progress}
         train(net, optimizer, loss, **here | recipe)
+
+    def loop(self, step: Callable, parts: dict, **recipe) -> None:
+        """`training_loop.loop`, likewise: for several networks and optimizers."""
+        here = {"seed": self.seed, "folder": self.folder, "progress": self.progress}
+        loop(step, parts, **here | recipe)
 
     def pair(self, who: str) -> tuple[np.ndarray, np.ndarray]:
         """The pixels of normal images and outliers, or ValueError if there are none of one kind or

@@ -90,3 +90,20 @@ def lenet(size: int, channels: int, widths: list[int], hidden: int | None, code:
         lambda: networks.lenet(channels, size, widths, hidden, code, bias=True),
         (1, channels, size, size),
     )
+
+
+@once
+def autoencoder(size: int, channels: int, width: int, code: int) -> Network:
+    """Of NLN's encoder and decoder (`networks.reconstruction`), on images of `size` pixels; what
+    comes out are the code, the image, its reconstruction, and a map of where they differ."""
+    from nearnd.networks import reconstruction as networks
+
+    size += -size % 2**networks.HALVINGS
+    net = forward_flops(
+        lambda: nn.Sequential(
+            networks.encoder(channels, size, width, code),
+            networks.Decoder(channels, size, width, code),
+        ),
+        (1, channels, size, size),
+    )
+    return net._replace(features=code + (2 * channels + 1) * size**2)
