@@ -169,7 +169,7 @@ def _drawn(x: Tensor, beside: Beside) -> Tensor:
 def _sides(x: Tensor, high: tuple[float, float], wide: tuple[float, float]) -> Tensor:
     """Heights and widths (n, 2) of boxes, whole pixels, drawn between shares of the side."""
     side = x.shape[-1]
-    shares = torch.tensor([high, wide])  # (2, 2)
+    shares = torch.tensor([high, wide], dtype=torch.float64)  # (2, 2)
     drawn = shares[:, 0] + (shares[:, 1] - shares[:, 0]) * torch.rand(len(x), 2)
     return (drawn * side).long().clamp(1, max(1, side - 1))
 
