@@ -86,7 +86,7 @@ def auroc(low, high):
 
 def beside(x, seed=0):
     rng = np.random.default_rng(seed)
-    n, c, side, _ = x.shape
+    _, c, side, _ = x.shape
     pixels = rng.integers(0, 256, (3, side, side, c)).astype(np.uint8)
     return Beside(torch.from_numpy(rng.random(x.shape, np.float32)), pixels)
 
@@ -440,14 +440,14 @@ def test_the_score_of_the_paper_by_loops():
         assert score("unode", bank, x, cosine=cosine) == pytest.approx(expected, rel=1e-5)
         alone = score("unode", bank, x, cosine=cosine, parts=["similarity"])
         assert alone == pytest.approx(-np.array(similar) / c, rel=1e-5)
-    binary = score("unode", bank, x, parts=["binary"])
+    binary = score("unode", bank, x, parts=["certainty"])
     assert (np.argsort(binary) == np.argsort(-px)).all()
 
 
 def test_the_head_alone_has_no_ties_where_probabilities_have():
     bank = {"projections": np.ones((2, 1, 3), np.float32)}
     sure = {"hard_logits": np.float32([[60, -60], [80, -60]])}
-    found = score("unode", bank | sure, bank | sure, parts=["binary"])
+    found = score("unode", bank | sure, bank | sure, parts=["certainty"])
     assert found[0] > found[1]
 
 

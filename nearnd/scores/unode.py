@@ -14,12 +14,12 @@ from nearnd.scores._features import pair
 from nearnd.scores._unode import likeness, probabilities
 
 READS = ["projections", "hard_logits"]
-PARTS = ("similarity", "binary")
+PARTS = ("similarity", "certainty")
 NORMAL, HARDENED = 0, 1
 
 
 def build(
-    parts: Sequence[Literal["similarity", "binary"]] = PARTS,
+    parts: Sequence[Literal["similarity", "certainty"]] = PARTS,
     of: Literal["probability", "logit"] = "probability",
     cosine: bool = False,
 ) -> Score:
@@ -32,18 +32,18 @@ def build(
 
     of: "logit" is the released code's second term, the logit of "hard-augmented" over its mean on
     the bank, which has the right sign only where that mean is negative: else ValueError.
-    parts: both terms or one; "binary" alone gives the difference of the logits, of the same order
-    as p without its ties.
+    parts: both terms or one; "certainty", the head's, alone gives the difference of the logits, of
+    the same order as p without its ties.
     """
     if not parts:
         raise ValueError(f"parts is {parts!r}; unode takes one or both of {list(PARTS)}")
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         sure, f = pair(bank, queries, "hard_logits")  # (M, 2), (N, 2)
-        if list(parts) == ["binary"]:
+        if list(parts) == ["certainty"]:
             return (f[:, HARDENED] - f[:, NORMAL]).astype(np.float32)  # (N,)
         total = likeness(bank, queries, cosine)  # (N,)
-        if "binary" in parts:
+        if "certainty" in parts:
             total += _balanced(sure, f, of)
         return (-total).astype(np.float32)  # (N,)
 
