@@ -20,7 +20,8 @@ KEYS: dict[str, dict[str, str]] = {
     # vary: {setting: values}, each value drawn with by an experiment's `samplers`
     "samplers": {"label": "", "vary": ""},
     "fakes": {"generator": "generators", "dataset": "datasets", "ratio": ""},
-    "detectors": {"backbone": "backbones", "outliers": "fakes"},
+    # judge: a network by whose features a detector chooses how it trains
+    "detectors": {"backbone": "backbones", "judge": "backbones", "outliers": "fakes"},
     "banks": {},
     "scores": {"label": ""},
     "metrics": {},

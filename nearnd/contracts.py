@@ -258,12 +258,14 @@ class Detector(Protocol):
         *,
         outliers: np.ndarray | None,
         backbone: Path | None,
+        judge: Path | None,
         seed: int,
         folder: Path,
         progress: Progress,
     ) -> None:
-        """Trains on normal images (None for ONE_MODEL) and, where NEEDS says so, outliers uint8
-        (M, H, W, C)."""
+        """Trains on normal images (None for ONE_MODEL) and, where the entry names some, outliers
+        uint8 (M, H, W, C). judge: the file of another backbone, by whose features a kind may choose
+        how it trains."""
 
     def embed(
         self, pixels: np.ndarray, *, seeds: np.ndarray | None = None, progress: Progress = silent

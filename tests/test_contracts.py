@@ -78,6 +78,7 @@ def answers(n, seed, shift=0.0):
 ARRAYS = {
     "features": points,
     "projections": projections,
+    "hard_logits": lambda n, seed, shift=0.0: points(n, seed, [4 - shift, shift - 4], d=2),
     "shift_logits": lambda n, seed, shift=0.0: points(n, seed, 9 - shift, d=3),
     "logits": logits,
     "logit": lambda n, seed, shift=0.0: points(n, seed, shift, d=1)[:, 0],
@@ -207,6 +208,7 @@ HARDER = {  # what a training must remember beyond its weights
     "deep_svdd": {"objective": "soft_boundary", "warm_up": 0},
     "panda": {"ewc": 100.0},
     "binary": {"momentum": 0.9},
+    "unode_pretrained": {"frozen_epochs": 1},
 }
 
 

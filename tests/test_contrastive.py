@@ -290,7 +290,7 @@ def test_csi_is_balanced_by_the_bank(monkeypatch):
     scale = np.array([7.0, 0.3, 2.0])  # of each shift, in the bank and outside
     larger = [(z * scale[:, None], 5 * f * scale) for z, f in (BANK, QUERIES)]
     assert csi_score(*larger) == pytest.approx(plain, rel=1e-5)
-    monkeypatch.setattr("nearnd.scores.csi.BUDGET", 16)  # a row of the bank at a time
+    monkeypatch.setattr("nearnd.scores._projections.BUDGET", 16)  # a row of the bank at a time
     monkeypatch.setattr("nearnd.scores._features.BUDGET", 16)
     assert csi_score(BANK, QUERIES) == pytest.approx(plain, rel=1e-6)
 

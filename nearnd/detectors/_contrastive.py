@@ -1,5 +1,5 @@
-"""What CSI, SimCLR and their labelled forms share: a residual network from scratch, trained to tell
-the views of each normal image from those of all others.
+"""What CSI, SimCLR, their labelled forms and UNODE share: a network trained to tell the views of
+each normal image from those of all others.
 
 The network's input is in [-1, 1], as CSI's; SSD's is normalised by CIFAR-10's mean and deviation.
 """
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from nearnd.contracts import Embedding, Network, Progress, silent
 from nearnd.detectors._trained import Given, Trained, batched
-from nearnd.files.header import BOOL, number, one_of, record, several, whole
+from nearnd.files.header import BOOL, extended, number, one_of, record, several, whole
 from nearnd.jobs.device import device
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.networks.augment import as_tensor
@@ -27,7 +27,7 @@ from nearnd.networks.shifts import SHIFTS
 from nearnd.networks.views import NUMBERS, Views, mirrored, seen
 
 BATCH = 512  # views embedded at a time
-NETWORK = ("depth", "width", "stem", "code")
+NETWORK = ("depth", "width", "stem")
 VIEWS = record(
     scale=several(number(0.001, 1), 2, 2), jitter=several(number(0, 10), 4, 4), grey=number(0, 1),
     flip=BOOL,
@@ -35,14 +35,21 @@ VIEWS = record(
 
 
 def work_of(
-    about, *, depth: int, width: int, stem: str, epochs: int, batch: int, shifts: str, looks: int
+    about, *, depth: int, width: int, stem: str, epochs: float, batch: int, views: int, looks: int
 ) -> dict:
-    """See `work` in contracts.py. An image counts once, with the `looks` at it that embedding it
-    takes; training takes two views in each of `shifts`."""
+    """See `work` in contracts.py: of a residual network from scratch that is shown so many views
+    of each image in training."""
     from nearnd.networks import flops
 
     net = flops.resnet(about.side, about.channels, depth, width, stem)
-    shown = 2 * len(SHIFTS[shifts]) / looks  # in such images
+    return work_in_looks(about, net, epochs=epochs, batch=batch, views=views, looks=looks)
+
+
+def work_in_looks(
+    about, net: Network, *, epochs: float, batch: int, views: int, looks: int
+) -> dict:
+    """Of any network: an image counts once, with the `looks` at it that embedding it takes."""
+    shown = views / looks  # in such images
     whole = Network(net.flops * looks, net.weights, net.features)
     return {"network": whole, "shown": epochs * about.images * shown, "batch": batch * shown}
 
@@ -50,10 +57,10 @@ def work_of(
 class Projected(nn.Module):
     """A trunk to features h (N, D), and a small network on it to z (N, code), which is compared."""
 
-    def __init__(self, channels: int, depth: int, width: int, stem: str, code: int):
+    def __init__(self, trunk: nn.Module, code: int):
         super().__init__()
-        self.trunk = resnet(channels, depth, width, stem)
-        self.features = n = self.trunk.num_features
+        self.trunk = trunk
+        self.features = n = trunk.num_features
         self.projection = nn.Sequential(nn.Linear(n, n), nn.ReLU(), nn.Linear(n, code))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,13 +70,10 @@ class Projected(nn.Module):
 
 @dataclass
 class Contrastive(Trained):
-    """A kind adds `loss(h, z, labels)`, of the features h (2B K, D) and the projections z (2B K,
-    code) of length 1 of two views of B images in K shifts; the first views of all images come
-    first, an image's shifts follow each other."""
+    """A kind adds `trunk`, the network of the facts, and `loss(h, z, labels)`, of the features h
+    (2B K, D) and the projections z (2B K, code) of length 1 of two views of B images in K shifts;
+    the first views of all images come first, an image's shifts follow each other."""
 
-    depth: Literal[10, 18, 34, 50] = 18  # layers of the residual network
-    width: int = 64  # of its first stage
-    stem: Literal["small", "large"] = "small"  # large: for images of 224 pixels
     code: int = 128  # width of what is compared
     epochs: int = 1000
     batch: int = 128  # images; each is seen in two views, in all shifts
@@ -87,8 +91,7 @@ class Contrastive(Trained):
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the trunk
 
     FACTS = record(
-        side=whole(), channels=whole(most=64), depth=one_of(*BLOCKS), width=whole(most=4096),
-        stem=one_of(*STEMS), code=whole(), shifts=one_of(*SHIFTS),
+        side=whole(), channels=whole(most=64), code=whole(), shifts=one_of(*SHIFTS)
     )  # fmt: skip
     shifts = "none"
 
@@ -101,22 +104,25 @@ class Contrastive(Trained):
         """Trains the network with the kind's loss; `where`: see `stages` of the training loop."""
         pixels = given.normal.pixels
         labels = torch.from_numpy(np.unique(given.normal.labels, return_inverse=True)[1])
-        show = self.shower(pixels, given.seed, copies=2)
-        run = self.in_precision()
+        show = self.shower(given, copies=2)
+        run, per_epoch = self.in_precision(), steps_per_epoch(len(pixels), self.batch)
 
         def loss(step: int) -> Tensor:
+            self.begin(step // per_epoch)
             x, rows = show(step)
             h, z = run(x)
             y = labels[rows].repeat(2).repeat_interleave(self.count()).to(x.device)  # (2B K,)
             return self.loss(h, F.normalize(z), y)
 
-        per_epoch = steps_per_epoch(len(pixels), self.batch)
         steps = self.epochs * per_epoch
         rise = min(round(self.warm_up * per_epoch), steps // 2)
         schedule = warmed(rise, cosine(steps - rise))
         optimizer = OPTIMIZERS[self.optimizer](list(self.net.parameters()), self)
         recipe = {"steps": steps, "schedule": schedule} | where
         given.train(self.net.train(), optimizer, loss, **recipe)
+
+    def begin(self, epoch: int) -> None:
+        """What a kind changes before a step of that epoch."""
 
     def prepare(self, given: Given, **facts) -> None:
         """Sets the facts, these too, and the untrained network."""
@@ -126,22 +132,27 @@ class Contrastive(Trained):
                 f"{self.kind} needs at least two normal images, all square; it got {n} of {side} x"
                 f" {across}: set `size` in the dataset's entry, or choose another `normals`"
             )
-        self.facts = {"side": side, "channels": channels, "shifts": self.shifts}
-        self.facts |= facts | {name: getattr(self, name) for name in NETWORK}
+        self.facts = {"side": side, "channels": channels, "shifts": self.shifts, "code": self.code}
+        self.facts |= facts
         torch.manual_seed(given.seed)
         self.net = self.untrained().to(device())
 
-    def shower(self, pixels: np.ndarray, seed: int, copies: int) -> Callable:
+    def shower(self, given: Given, copies: int) -> Callable:
         """A function that gives a step's input (copies B K, C, S, S) and its images' rows (B,)."""
         on, how = next(self.net.parameters()).device, Views(**self.views())
+        n = len(given.normal)
 
         def show(step: int) -> tuple[Tensor, np.ndarray]:
-            rows = rows_apart(step, len(pixels), self.batch, seed)
-            x = as_tensor(pixels[rows]).to(on).repeat(copies, 1, 1, 1)
+            rows = rows_apart(step, n, self.batch, given.seed)
+            x = torch.cat([self.images(given, rows) for _ in range(copies)]).to(on)
             u = torch.rand(len(x), self.count(), NUMBERS).to(on)
             return self.shown(x, u, how), rows
 
         return show
+
+    def images(self, given: Given, rows: np.ndarray) -> Tensor:
+        """What views are drawn of, for the normal images of a step: float32 (N, C, S, S)."""
+        return as_tensor(given.normal.pixels[rows])
 
     def views(self, **changes) -> dict:
         """What views look like in training, or with these changes: fields of `Views`."""
@@ -158,11 +169,15 @@ class Contrastive(Trained):
         views = []
         for k, shift in enumerate(SHIFTS[self.facts["shifts"]]):
             own = u[:, k]  # (N, NUMBERS)
-            views.append(seen(shift(mirrored(x, own) if how.flip else x), own, how, x.shape[-1]))
+            views.append(seen(shift(mirrored(x, own) if how.flip else x), own, how, self.sees(x)))
         return 2 * torch.stack(views, 1).flatten(0, 1) - 1
 
+    def sees(self, x: Tensor) -> int:
+        """The side of a view of these images, in pixels."""
+        return x.shape[-1]
+
     def untrained(self) -> Projected:
-        return Projected(self.facts["channels"], *(self.facts[name] for name in NETWORK))
+        return Projected(self.trunk(), self.facts["code"])
 
     def in_precision(self) -> Callable:
         """The function x -> net(x), the trunk in the entry's precision."""
@@ -182,6 +197,26 @@ class Contrastive(Trained):
         run, on = self.in_precision(), next(net.parameters()).device
         h = batched(lambda some: [run(2 * as_tensor(some).to(on) - 1)[0]], pixels, progress, BATCH)
         return {"features": F.normalize(torch.from_numpy(h[0])).numpy()}
+
+
+@dataclass
+class FromScratch(Contrastive):
+    """Whose trunk is a residual network."""
+
+    depth: Literal[10, 18, 34, 50] = 18  # layers of the residual network
+    width: int = 64  # of its first stage
+    stem: Literal["small", "large"] = "small"  # large: for images of 224 pixels
+
+    FACTS = extended(
+        Contrastive.FACTS,
+        depth=one_of(*BLOCKS), width=whole(most=4096), stem=one_of(*STEMS),
+    )  # fmt: skip
+
+    def prepare(self, given: Given, **facts) -> None:
+        super().prepare(given, **facts, **{name: getattr(self, name) for name in NETWORK})
+
+    def trunk(self) -> nn.Module:
+        return resnet(self.facts["channels"], *(self.facts[name] for name in NETWORK))
 
 
 def check_classes(given: Given, who: str) -> int:

@@ -36,6 +36,7 @@ class Given(NamedTuple):
     normal: Images
     outliers: np.ndarray | None = None
     backbone: Path | None = None
+    judge: Path | None = None
     seed: int = 0
     folder: Path | None = None
     progress: Progress = silent

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._contrastive import VIEWS, Contrastive, Projected, over_views, work_of
+from nearnd.detectors._contrastive import VIEWS, FromScratch, Projected, over_views, work_of
 from nearnd.detectors._trained import Given
 from nearnd.files.header import extended, whole
 from nearnd.networks.contrastive import nt_xent
@@ -35,8 +35,8 @@ def work(about, *, depth, width, stem, epochs, batch, shifts, ensemble, **rest) 
     """See contracts.py."""
     from nearnd.networks.shifts import SHIFTS
 
-    looks = 1 + ensemble * len(SHIFTS[shifts])
-    how = {"depth": depth, "width": width, "stem": stem, "shifts": shifts, "looks": looks}
+    k = len(SHIFTS[shifts])
+    how = {"depth": depth, "width": width, "stem": stem, "views": 2 * k, "looks": 1 + ensemble * k}
     return work_of(about, **how, epochs=epochs, batch=batch)
 
 
@@ -49,7 +49,7 @@ class Shifted(Projected):
 
 
 @dataclass
-class CSI(Contrastive):
+class CSI(FromScratch):
     """NT-Xent over all views and shifts, and the cross-entropy of the shift, both with weight 1.
     `shifts: none` is SimCLR with CSI's recipe (there `batch` 512)."""
 
@@ -57,7 +57,7 @@ class CSI(Contrastive):
     ensemble: int = 10  # views of an image, in each shift, that are averaged
     share: float = 0.54  # of the image that each of these shows
 
-    FACTS = extended(Contrastive.FACTS, ensemble=whole(most=10_000), look=VIEWS)
+    FACTS = extended(FromScratch.FACTS, ensemble=whole(most=10_000), look=VIEWS)
 
     def prepare(self, given: Given) -> None:
         look = self.views(scale=[self.share, self.share])
@@ -69,8 +69,7 @@ class CSI(Contrastive):
         return nt_xent(z, self.temperature) + told
 
     def untrained(self) -> Shifted:
-        plain = [self.facts[name] for name in ("channels", "depth", "width", "stem", "code")]
-        return Shifted(self.count(), *plain)
+        return Shifted(self.count(), self.trunk(), self.facts["code"])
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """float32 arrays: "features" (N, D), see `Contrastive`; "projections" (N, K, code) and

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._contrastive import BATCH, Contrastive, Projected, check_classes, work_of
+from nearnd.detectors._contrastive import BATCH, FromScratch, Projected, check_classes, work_of
 from nearnd.detectors._trained import Given, batched
 from nearnd.files.header import extended, whole
 from nearnd.jobs.training_loop import stages
@@ -33,10 +33,9 @@ RANGES = {"scale": (0.001, 1)}
 
 def work(about, *, depth, width, stem, epochs, head_epochs, batch, shifts, **rest) -> dict:
     """See contracts.py. The head's training is forward alone, of one view."""
-    how = {"depth": depth, "width": width, "stem": stem, "shifts": shifts}
-    return work_of(
-        about, **how, looks=len(SHIFTS[shifts]), epochs=epochs + head_epochs / 6, batch=batch
-    )
+    k = len(SHIFTS[shifts])
+    how = {"depth": depth, "width": width, "stem": stem, "views": 2 * k, "looks": k}
+    return work_of(about, **how, epochs=epochs + head_epochs / 6, batch=batch)
 
 
 class Joint(Projected):
@@ -48,7 +47,7 @@ class Joint(Projected):
 
 
 @dataclass
-class LabelledCSI(Contrastive):
+class LabelledCSI(FromScratch):
     """The supervised contrastive loss with a label for each class in each shift; then the head's
     cross-entropy on the features, which stay."""
 
@@ -60,7 +59,7 @@ class LabelledCSI(Contrastive):
     head_milestones: Sequence[float] = (0.6, 0.75, 0.9)  # shares of these epochs, after each of
     # which it falls to a tenth
 
-    FACTS = extended(Contrastive.FACTS, classes=whole(2))
+    FACTS = extended(FromScratch.FACTS, classes=whole(2))
 
     def prepare(self, given: Given) -> None:
         super().prepare(given, classes=check_classes(given, self.kind))
@@ -74,7 +73,7 @@ class LabelledCSI(Contrastive):
         counts = {"views": self.epochs * per_epoch, "head": self.head_epochs * per_epoch}
         first, second = stages(given.folder, given.progress, **counts)
         self.contrast(given, **first)
-        run, show = self.in_precision(), self.shower(pixels, given.seed, copies=1)
+        run, show = self.in_precision(), self.shower(given, copies=1)
         net.eval()
 
         def loss(step: int) -> Tensor:
@@ -98,8 +97,8 @@ class LabelledCSI(Contrastive):
         return supervised_nt_xent(z, self.both(labels), self.temperature)
 
     def untrained(self) -> Joint:
-        plain = [self.facts[name] for name in ("channels", "depth", "width", "stem", "code")]
-        return Joint(self.count() * self.facts["classes"], *plain)
+        logits = self.count() * self.facts["classes"]
+        return Joint(logits, self.trunk(), self.facts["code"])
 
     def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
         """float32 arrays: "features" (N, D), see `Contrastive`; "logits" (N, classes), for each

@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from nearnd.detectors._contrastive import Contrastive, work_of
+from nearnd.detectors._contrastive import FromScratch, work_of
 from nearnd.networks.contrastive import nt_xent
 
 NEEDS = []
@@ -21,12 +21,12 @@ BASE = 0.07  # SSD's loss is t / BASE times the usual one, which speeds SGD up
 
 def work(about, *, depth, width, stem, epochs, batch, **rest) -> dict:
     """See contracts.py."""
-    how = {"depth": depth, "width": width, "stem": stem, "shifts": "none", "looks": 1}
+    how = {"depth": depth, "width": width, "stem": stem, "views": 2, "looks": 1}
     return work_of(about, **how, epochs=epochs, batch=batch)
 
 
 @dataclass
-class SimCLR(Contrastive):
+class SimCLR(FromScratch):
     """NT-Xent of two views of each image."""
 
     depth: Literal[10, 18, 34, 50] = 50

@@ -29,6 +29,25 @@ def supervised_nt_xent(z: Tensor, label: Tensor, temperature: float) -> Tensor:
     return -(log_p.where(same, 0).sum(1) / same.sum(1)).mean()
 
 
+def nt_xent_of_normal(z: Tensor, temperature: float) -> Tensor:
+    """UNODE's, as its paper writes it: of 4 B rows, in two views each B normal images and a changed
+    copy of each, mean_i -log(exp(z_i z_i' / t) / (exp(z_i z_i' / t) + sum_k exp(z_i z_k / t))), i
+    over the normal rows, i' the other view of i, k over the changed copies of other images.
+
+    The paper names no temperature. With B = 1 there is no other image, and it is 0.
+    """
+    n = len(z) // 4
+    z = z.unflatten(0, (2, 2, n))  # view, changed or not, image
+    normal, copies = z[:, 0], z[:, 1].flatten(0, 1)  # (2, B, D), (2 B, D)
+    positive = (normal[0] * normal[1]).sum(1) / temperature  # (B,)
+    own = torch.eye(n, dtype=torch.bool, device=z.device).repeat(1, 2)  # (B, 2 B)
+    total = 0
+    for view in normal:
+        negative = (view @ copies.T / temperature).masked_fill(own, -torch.inf)
+        total = total + torch.cat([positive[:, None], negative], 1).logsumexp(1) - positive
+    return total.mean() / 2
+
+
 def _logits(z: Tensor, temperature: float) -> Tensor:
     """Cosines over t (N, N); a row is not compared with itself."""
     similar = z @ z.T / temperature

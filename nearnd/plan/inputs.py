@@ -73,8 +73,9 @@ def detector(run: Run, w) -> dict[str, Any]:
     spec, files = run.config["detectors"][w.detector], {}
     if not run.shared(w.detector):
         files["pixels"] = run.pixels(w.dataset, "train")
-    if "backbone" in spec:
-        files["backbone"] = run.backbone(spec["backbone"], w.seed)
+    for key in run.NETWORKS:
+        if key in spec:
+            files[key] = run.backbone(spec[key], w.seed)
     if "outliers" in spec:
         task = {"dataset": w.dataset, "normal": w.normal, "seed": w.seed}
         files["outliers"] = path("fakes", **task, fakes=spec["outliers"])

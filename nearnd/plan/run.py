@@ -14,6 +14,9 @@ from nearnd.tasks import Normal, TestSet
 class Run:
     """The answers for one config, whole and checked. Names of entries are as in the config."""
 
+    # keys of a detector's entry that name a backbone
+    NETWORKS = tuple(key for key, to in settings.KEYS["detectors"].items() if to == "backbones")
+
     def __init__(self, config: dict[str, Any]):
         self.config = config
         self.complete = False  # files that have to be there are known to be, or not asked for
@@ -176,9 +179,10 @@ class Run:
 
     @cached_property
     def backbones(self) -> list[str]:
-        """Those that detectors start from."""
+        """Those that detectors start from or choose by."""
         specs = [self.config["detectors"][name] for name in self.detectors]
-        return list(dict.fromkeys(spec["backbone"] for spec in specs if "backbone" in spec))
+        names = [spec[key] for spec in specs for key in self.NETWORKS if key in spec]
+        return list(dict.fromkeys(names))
 
     @cached_property
     def datasets(self) -> list[str]:

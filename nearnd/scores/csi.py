@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
-from nearnd.scores._features import BUDGET, in_chunks, pair
+from nearnd.scores._features import pair
+from nearnd.scores._projections import alike
 
 READS = ["projections", "shift_logits"]
 PARTS = ("contrastive", "shift")
@@ -27,15 +28,11 @@ def build(parts: Sequence[str] = PARTS) -> Score:
         raise ValueError(f"parts is {parts!r}; csi takes one or both of {list(PARTS)}")
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
-        b, x = pair(bank, queries, "projections")  # (M, K d), (N, K d)
         surely, sure = pair(bank, queries, "shift_logits")  # (M, K), (N, K)
         k = surely.shape[1]
-        total = np.zeros(len(x))
+        total = np.zeros(len(sure))
         if "contrastive" in parts:
-            b = b.reshape(len(b), k, -1).astype(np.float64)  # (M, K, d)
-            length = np.linalg.norm(b, axis=2)  # (M, K)
-            weighted = b / length.clip(1e-12)[:, :, None] / length.mean(0).clip(1e-12)[:, None]
-            total += in_chunks(lambda q: _nearest(weighted, q), x, x.shape[1], np.float64)
+            total += alike(*pair(bank, queries, "projections"), k)  # (M, K d), (N, K d)
         if "shift" in parts:
             mean = surely.mean(0, dtype=np.float64)  # (K,)
             if not (mean > 0).all():
@@ -48,13 +45,3 @@ def build(parts: Sequence[str] = PARTS) -> Score:
         return (-total / k).astype(np.float32)  # (N,)
 
     return score
-
-
-def _nearest(b: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """The sum over K of the largest product of each row of q (n, K d) with one of b (M, K, d)."""
-    q, total = q.reshape(len(q), *b.shape[1:]), np.zeros(len(q))
-    rows = max(1, BUDGET // (8 * len(q)))
-    for k in range(b.shape[1]):
-        parts = [q[:, k] @ b[i : i + rows, k].T for i in range(0, len(b), rows)]  # (n, rows)
-        total += np.max([part.max(1) for part in parts], axis=0)
-    return total

@@ -15,8 +15,8 @@ with job.start(snakemake) as run:
         outliers = arrays.load_array(files["outliers"], ndim=4, dtype="uint8")
     detector = plugins.build("detectors", snakemake.params.entry)
     detector.fit(
-        normal, outliers=outliers, backbone=files.get("backbone"), seed=run.seed,
-        folder=run.folder, progress=run.progress,
+        normal, outliers=outliers, backbone=files.get("backbone"), judge=files.get("judge"),
+        seed=run.seed, folder=run.folder, progress=run.progress,
     )  # fmt: skip
     with arrays.replacing(snakemake.output[0]) as part:
         detector.save(part)
