@@ -15,6 +15,7 @@ from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import view
 
 BATCH = 16  # images; PatchCore's neighbourhoods are 22 MB each with the default at 224 pixels
+KEPT = 1 << 29  # bytes of maps that stay in memory while a training sees them again and again
 
 
 @dataclass
@@ -95,14 +96,31 @@ def prune(model: nn.Module, at: list[int], normed: bool = False) -> nn.Module:
     return model.eval()
 
 
-def rows(maps: list[Tensor]) -> Tensor:
-    """Patches (n, h, w, D) of the maps (n, C_i, h_i, w_i), end to end on the grid of the first."""
+def grown(maps: list[Tensor]) -> list[Tensor]:
+    """The maps (n, C_i, h_i, w_i), coarser ones brought to the grid of the first (bilinear)."""
     grid = maps[0].shape[2:]
-    fine = [
+    return [
         m if m.shape[2:] == grid else F.interpolate(m, grid, mode="bilinear", align_corners=False)
         for m in maps
     ]
-    return torch.cat(fine, 1).movedim(1, -1)  # (n, h, w, D)
+
+
+def rows(maps: list[Tensor]) -> Tensor:
+    """Patches (n, h, w, D) of the maps (n, C_i, h_i, w_i), end to end on the grid of the first."""
+    return torch.cat(grown(maps), 1).movedim(1, -1)  # (n, h, w, D)
+
+
+def kept(maps_of: Callable[[np.ndarray], list[Tensor]], pixels: np.ndarray) -> Callable:
+    """A function from indices (n,) to the maps of these images, for trainings that see each often:
+    computed once where all of them fit into KEPT bytes, else whenever they are asked for."""
+    first = maps_of(pixels[:1])
+    if len(pixels) * sum(m.nbytes for m in first) > KEPT:
+        return lambda index: [m.clone() for m in maps_of(pixels[index])]  # for gradients
+    every = [torch.empty(len(pixels), *m.shape[1:], device=m.device) for m in first]
+    for i in range(0, len(pixels), BATCH):
+        for full, part in zip(every, maps_of(pixels[i : i + BATCH]), strict=True):
+            full[i : i + BATCH] = part
+    return lambda index: [m[torch.from_numpy(index).to(m.device)] for m in every]
 
 
 def patches(maps: list[Tensor], dimension: int, size: int) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import BATCH, OnPatches, rows
+from nearnd.detectors._patches import BATCH, OnPatches, grown, rows
 from nearnd.detectors._trained import Given, batched
 from nearnd.files.header import extended, one_of, several, whole
 
@@ -139,7 +139,7 @@ class PatchSubspace(OnPatches):
                 f"patch_subspace: the layers are {sorted(widths)} wide, of which there is no mean:"
                 " set `merge: end_to_end` in the detector's entry, or name `layers` of one width"
             )
-        return torch.stack([rows([maps[0], m])[..., -m.shape[1] :] for m in maps]).mean(0)
+        return torch.stack(grown(maps)).mean(0).movedim(1, -1)  # (n, h, w, D)
 
 
 build = PatchSubspace
