@@ -41,7 +41,9 @@ class Flows(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Of maps (n, C_i, h_i, w_i): the flows' outputs, of that shape, and log determinants."""
-        return [flow(F.layer_norm(x, x.shape[1:])) for flow, x in zip(self.flows, maps, strict=True)]
+        return [
+            flow(F.layer_norm(x, x.shape[1:])) for flow, x in zip(self.flows, maps, strict=True)
+        ]
 
 
 @dataclass

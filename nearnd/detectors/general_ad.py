@@ -47,7 +47,9 @@ class GeneralAD(OnPatches):
     norm."""
 
     noise: float = 0.25  # standard deviation, on every number of every patch
-    fakes: Literal["all", "some"] = "all"  # noise on all patches of an image, or a third term of the
+    fakes: Literal["all", "some"] = (
+        "all"  # noise on all patches of an image, or a third term of the
+    )
     # loss too: on a random number of them, the others being normal (MVTec, VisA)
     depth: int = 1  # layers of the head
     heads: int = 4
@@ -89,7 +91,9 @@ class GeneralAD(OnPatches):
                 yield told(net.head(x + noise.to(x.device)), where)
 
         net.head.train()
-        optimizer = torch.optim.AdamW(net.head.parameters(), self.lr, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(
+            net.head.parameters(), self.lr, weight_decay=self.weight_decay
+        )
         given.train(net.head, optimizer, loss, steps=steps, schedule=cosine(steps, 0.2))
 
     def untrained(self, model: nn.Module | None = None, dropout: float = 0.0) -> Judged:

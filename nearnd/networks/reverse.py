@@ -56,7 +56,10 @@ class Reverse(nn.Module):
         for width, side in zip(widths[:-1], sides[:-1], strict=True):
             part: list[nn.Module] = []
             while side > sides[-1]:
-                part += [*normed(nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False), 2 * width), nn.ReLU()]
+                part += [
+                    *normed(nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False), 2 * width),
+                    nn.ReLU(),
+                ]
                 side, width = -(-side // 2), 2 * width
             self.down.append(nn.Sequential(*part))
         there = deep + sum(

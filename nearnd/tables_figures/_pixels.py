@@ -93,7 +93,9 @@ def _marked(source: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             sizes.append(np.bincount(regions.ravel())[regions[there]])
             of.append(np.full(len(values[-1]), i))
     empty = [np.zeros(0, np.float32)], [np.zeros(0, int)], [np.zeros(0, int)]
-    return tuple(np.concatenate(e + each) for e, each in zip(empty, (values, sizes, of), strict=True))
+    return tuple(
+        np.concatenate(e + each) for e, each in zip(empty, (values, sizes, of), strict=True)
+    )
 
 
 def _quantile(source: dict, share: float) -> float:
@@ -103,7 +105,7 @@ def _quantile(source: dict, share: float) -> float:
         return np.inf
     n, top = 0, np.zeros(0, np.float32)
     side = shown(source, slice(0, 1))[1].shape[1]
-    keep = int((1 - share) * len(rows) * side * side) + 1
+    keep = int((1 - share) * len(rows) * side * side + 1e-9) + 1
     for i in rows:
         new = np.concatenate([top, shown(source, slice(i, i + 1))[1].ravel()])
         n, top = n + side * side, np.partition(new, -min(keep, len(new)))[-keep:]
