@@ -1,4 +1,4 @@
-"""Detectors on frozen maps: their formulas beside public codes' numbers, and that they find things."""
+"""Detectors on frozen maps: formulas beside public codes' numbers, and that they find things."""
 
 from pathlib import Path
 
@@ -181,8 +181,8 @@ def test_the_distances_of_anomalydino_are_cosines(resnet):  # noqa: F811
 
 
 def test_a_vit_is_read_after_its_last_norm(tmp_path):
-    entry = {"kind": "timm", "model": "vit_tiny_patch16_224", "weights": "none",
-             "kwargs": {"img_size": 16, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}}  # fmt: skip
+    small = {"img_size": 16, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    entry = {"kind": "timm", "model": "vit_tiny_patch16_224", "weights": "none", "kwargs": small}
     weights, facts = plugins.build("backbones", entry).make(
         None, [], seed=0, folder=tmp_path, progress=lambda *_, **__: None
     )

@@ -102,12 +102,16 @@ def build(
                 there = set(images["test"].ids)
                 kept = [row for row, i in enumerate(rest) if sources[i][0] in there]
                 marked = [marked[row] for row in kept]
+                of = np.repeat(np.arange(len(kept)), [len(each) for each in marked])
+                each = [file for some in marked for file in some]
                 drawn = decode_masks(
-                    [(str(file), file) for file in marked], size, fit,
-                    images=[files[rest[row]] for row in kept],
+                    [(str(file), file) for file in each], size, fit,
+                    images=[files[rest[kept[i]]] for i in of],
                 )  # fmt: skip
-                images["test"] = Images(*images["test"][:3], drawn)
-                log.info("image_folder: %d masks", sum(file is not None for file in marked))
+                whole = np.zeros((len(kept), size, size), np.uint8)
+                np.maximum.at(whole, of, drawn)  # several masks of an image
+                images["test"] = Images(*images["test"][:3], whole)
+                log.info("image_folder: %d masks", len(each))
         except ValueError as error:
             raise ValueError(f"image_folder: {root}: {error}") from error
         return images, names

@@ -1,11 +1,11 @@
-"""Multiresolution distillation: an untrained network learns a pretrained one's maps on normal images.
+"""Multiresolution distillation: a new network learns a pretrained one's maps on normal images.
 
 Salehi et al. (2021), "Multiresolution Knowledge Distillation for Anomaly Detection", loss and score
 as in the official code. Theirs is a VGG-16, its last layer before each of the last four poolings,
 and a student that is narrower between them; here teacher and student are of one build, which they
 offer too (`equal_network_size`), on any network with maps. Deviations: the last step is taken (they
-print the test AUROC every tenth epoch), and the map is the loss at each place, where they go back to
-the pixels by gradients.
+print the test AUROC every tenth epoch), and the map is 1 - cos at each place, where they go back
+to the pixels by gradients.
 """
 
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ class Distillation(OnPatches):
 
 
 def differ(taught: Tensor, learnt: Tensor, weight: float) -> Tensor:
-    """1 - cos of whole maps (n, C, h, w), and `weight` times their mean squared difference: (n,)."""
+    """1 - cos of whole maps (n, C, h, w), and `weight` times their mean squared difference (n,)."""
     a, b = taught.flatten(1).float(), learnt.flatten(1).float()
     return 1 - F.cosine_similarity(a, b) + weight * (a - b).square().mean(1)
 

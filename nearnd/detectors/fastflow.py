@@ -2,8 +2,8 @@
 
 Yu et al. (2021), "FastFlow: Unsupervised Anomaly Detection and Localization via 2D Normalizing
 Flows". The authors' code is not public; steps, loss and map are those of the two public ones
-(gathierry/FastFlow, anomalib). Deviation: maps are normalised as a whole (`layer_norm`) without trained
-weights, which those codes have for CNNs, but not in the likelihood.
+(gathierry/FastFlow, anomalib). Deviation: maps are normalised as a whole (`layer_norm`) without
+trained weights, which those codes have for CNNs, but not in the likelihood.
 """
 
 from dataclasses import dataclass

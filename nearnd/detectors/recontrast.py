@@ -43,7 +43,7 @@ class Contrast(nn.Module):
         self.encoder, self.frozen, self.reverse, self.levels = encoder, frozen, reverse, levels
 
     def forward(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Pairs of maps: what is to be given back, and what is given back of the other encoder's."""
+        """Pairs of maps: what is to be given back, and what is made of the other encoder's."""
         own = self._maps(self.encoder, x)
         with torch.no_grad():
             fixed = self._maps(self.frozen, x)

@@ -8,7 +8,7 @@ TRIES = 10  # of an image on which nothing is to be seen of what was put there
 
 
 def each(n: int, seed: int, normal: np.ndarray, one: Callable) -> np.ndarray:
-    """n fakes uint8 (n, H, W, C) of normal images (N, H, W, C), which come equally often, in a random
+    """n fakes uint8 (n, H, W, C) of normal images (N, H, W, C), which come equally often, in random
     order; each depends on its number and the seed alone. one(image, rng) -> float (H, W, C).
 
     ValueError if there are no normal images.

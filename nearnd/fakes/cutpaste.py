@@ -74,7 +74,7 @@ def cut(image: np.ndarray, height: int, width: int, rng: np.random.Generator) ->
 
 
 def turned(piece: np.ndarray, whole: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """The piece (h, w, C) by some degrees, on a larger rectangle, and how much of each pixel of that
+    """The piece (h, w, C) by some degrees, on a larger rectangle, and how much of each pixel there
     it covers."""
     from scipy.ndimage import rotate
 

@@ -20,7 +20,7 @@ TURN = 90  # degrees by which the noise is turned at most, to either side
 class Perlin:
     """Fakes (contracts.py), one of each normal image in turn.
 
-    threshold: of the noise, which lies between -1 and 1: what is above becomes a spot. The authors'.
+    threshold: of the noise, which lies between -1 and 1: what is above is a spot. The authors'.
     opacity: the least and the largest share of the other image in a spot; theirs: 0.2 to 1.
     scales: exponents of 2: the noise has so many cells a side at least and at most, chosen for each
     side; theirs: 0 to 5 of 256 pixels.
@@ -40,10 +40,10 @@ class Perlin:
     def draw(
         self, n: int, *, seed: int, normal: np.ndarray, others: np.ndarray
     ) -> tuple[np.ndarray, dict]:
-        """n fakes uint8 (n, H, W, C): normal images (N, H, W, C) with spots of others (M, H, W, C)."""
+        """n fakes uint8 (n, H, W, C): normal images (N, H, W, C), spots of others (M, H, W, C)."""
         if not len(others):
             raise ValueError(
-                "perlin: there are no other images: take another `dataset` in the entry of the fakes"
+                "perlin: there are no other images: take another `dataset` in the fakes' entry"
             )
 
         def one(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -44,9 +44,9 @@ def moved(channels: int, out: int, step: str, kernel: int) -> nn.Module:
 class Reverse(nn.Module):
     """Maps (n, C_i, h_i, w_i) of an encoder to maps of the same shapes, two of each.
 
-    `widths` and `sides` are those of the maps, shallow to deep. The bottleneck brings all of them to
-    the grid of the deepest and makes one of half its side; the decoder goes back from there, each
-    stage of `depths` blocks, deep to shallow. Two 1 x 1 convolutions stand behind each stage.
+    `widths` and `sides` are those of the maps, shallow to deep. The bottleneck brings all of them
+    to the grid of the deepest and makes one of half its side; the decoder goes back from there,
+    each stage of `depths` blocks, deep to shallow, with two 1 x 1 convolutions behind it.
     """
 
     def __init__(self, widths: list[int], sides: list[int], depths: list[int], squeeze: int):
