@@ -60,6 +60,7 @@ def build(
         from nearnd.contracts import Images
         from nearnd.datasets._masks import masks
         from nearnd.datasets._split import grouped, stratified
+        from nearnd.files.arrays import scratch
         from nearnd.files.decode import decode_masks, decode_parts
 
         root, layout = _layout(path)
@@ -108,8 +109,9 @@ def build(
                     [(str(file), file) for file in each], size, fit,
                     images=[files[rest[kept[i]]] for i in of],
                 )  # fmt: skip
-                whole = np.zeros((len(kept), size, size), np.uint8)
-                np.maximum.at(whole, of, drawn)  # several masks of an image
+                whole = scratch((len(kept), size, size))
+                for i, mask in zip(of, drawn, strict=True):  # several of an image
+                    np.maximum(whole[i], mask, out=whole[i])
                 images["test"] = Images(*images["test"][:3], whole)
                 log.info("image_folder: %d masks", len(each))
         except ValueError as error:
