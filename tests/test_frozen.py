@@ -9,13 +9,15 @@ from test_patchcore import fitted, pictures, resnet  # noqa: F401 (a fixture)
 
 from nearnd import plugins
 from nearnd.contracts import Images
+from nearnd.detectors._cosine import hard_cosine
+from nearnd.detectors.dinomaly import above
 from nearnd.detectors.distillation import differ
 from nearnd.detectors.fastflow import negative_log, surprise
 from nearnd.detectors.patch_subspace import Moments, Outside, outside
-from nearnd.detectors.recontrast import hard_cosine
 from nearnd.files.arrays import save_tensors
 from nearnd.networks.attention_head import PatchHead
 from nearnd.networks.flow import Coupling, Flow
+from nearnd.networks.linear_attention import Layer
 from nearnd.networks.reverse import Reverse
 
 NUMBERS = Path(__file__).parent / "fixtures/frozen/numbers.npz"
@@ -79,11 +81,34 @@ def test_the_flow_is_that_of_the_public_fastflow(public):
 
 def test_the_loss_of_recontrast_and_its_gradient_are_the_official_ones(public):
     a, b = public["contrast_a"], public["contrast_b"].clone().requires_grad_()
-    loss = hard_cosine(a, b * 1.0, 0.5)
+    loss = hard_cosine(a, b * 1.0, lambda away: away.mean() + 0.5 * away.std())
     loss.backward()
     assert float(loss) == pytest.approx(float(public["contrast_loss"]), rel=1e-5)
     assert b.grad.numpy() == pytest.approx(public["contrast_gradient"].numpy(), abs=1e-6)
     assert (b.grad == 0).any()  # places that are left alone
+
+
+def test_the_loss_of_dinomaly_and_its_gradient_are_the_official_ones(public):
+    a, b = public["contrast_a"], public["contrast_b"].clone().requires_grad_()
+    loss = hard_cosine(a, b * 1.0, lambda away: above(away, 0.7), 0.1)
+    loss.backward()
+    assert float(loss) == pytest.approx(float(public["dinomaly_loss"]), rel=1e-5)
+    assert b.grad.numpy() == pytest.approx(public["dinomaly_gradient"].numpy(), abs=1e-6)
+
+
+def test_the_layers_of_dinomalys_decoder_are_the_official_ones(public):
+    names = {"norm1.": "norm1.", "norm2.": "norm2.", "attn.": "attention.", "mlp.fc1.": "mlp.0.",
+             "mlp.fc2.": "mlp.2."}  # fmt: skip
+    state = {}
+    for name, value in below(public, "dinomaly/").items():
+        old = next(old for old in names if name.startswith(old))
+        state[names[old] + name.removeprefix(old)] = value
+    layer = Layer(8, 2)
+    layer.load_state_dict(state)
+    found = layer(public["dinomaly_x"])
+    assert found.flatten().tolist() == pytest.approx(
+        public["dinomaly_y"].flatten().tolist(), abs=1e-5
+    )
 
 
 def test_the_loss_of_distillation_is_the_official_one(public):
@@ -150,6 +175,7 @@ ENTRIES = {
                    "fakes": "some"},
     "recontrast": {"iterations": 30, "batch": 4},
     "distillation": {"epochs": 30, "batch": 4},
+    "dinomaly": {"iterations": 60, "batch": 4, "heads": 4, "layers": ["layer2"]},
     "students": {"epochs": 60, "batch": 4, "width": 16, "lr": 1e-3, "layers": ["layer2"]},
 }  # fmt: skip
 
@@ -226,6 +252,6 @@ def test_the_decoder_gives_back_maps_of_the_encoders_shapes(sides):
 
 def test_no_gradient_reaches_what_is_to_be_given_back():
     a, b = (torch.randn(2, 3, 4, 4, requires_grad=True) for _ in range(2))
-    hard_cosine(a, b * 1.0, 0.0).backward()
+    hard_cosine(a, b * 1.0, torch.mean).backward()
     assert a.grad is None
     assert b.grad.abs().sum() > 0

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from nearnd.contracts import Embedding, Progress, silent
+from nearnd.detectors._cosine import apart, hard_cosine
 from nearnd.detectors._patches import BATCH, OnPatches, grown
 from nearnd.detectors._trained import Given, batched
 from nearnd.files.header import extended, several, whole
@@ -101,7 +101,11 @@ class ReContrast(OnPatches):
             rows = batch_rows(step, len(pixels), self.batch, given.seed)
             pairs = run(view(pixels[rows], how))
             alpha = min(-3 + 4 * step / rise, 1.0)
-            return sum(hard_cosine(a.float(), b.float(), alpha) for a, b in pairs) / 2
+
+            def limit(away: Tensor) -> Tensor:
+                return away.mean() + alpha * away.std()
+
+            return sum(hard_cosine(a.float(), b.float(), limit) for a, b in pairs) / 2
 
         parts = [{"params": [*net.reverse.parameters()]},
                  {"params": [*net.encoder.parameters()], "lr": self.encoder_lr}]  # fmt: skip
@@ -126,24 +130,6 @@ class ReContrast(OnPatches):
             return [torch.cat(grown(away), 1).mean(1)]  # (n, h, w)
 
         return {"map": batched(of, pixels, progress, BATCH)[0]}
-
-
-def apart(a: Tensor, b: Tensor) -> Tensor:
-    """1 - cos of the channels at each place (n, h, w) of maps (n, C, h, w)."""
-    return 1 - F.cosine_similarity(a, b)
-
-
-def hard_cosine(a: Tensor, b: Tensor, alpha: float) -> Tensor:
-    """1 - cos of whole maps a, which gets no gradient, and b (n, C, h, w), mean over n.
-
-    The gradient with respect to b is 0 at places that are nearer than the mean and `alpha` standard
-    deviations of all places of the batch: what is given back well already is left alone.
-    """
-    with torch.no_grad():
-        away = apart(a, b)  # (n, h, w)
-        easy = (away < away.mean() + alpha * away.std())[:, None]  # (n, 1, h, w)
-    b.register_hook(lambda gradient: gradient.masked_fill(easy, 0.0))
-    return apart(a.detach().flatten(1), b.flatten(1)).mean()
 
 
 build = ReContrast
