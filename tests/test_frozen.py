@@ -10,11 +10,13 @@ from test_patchcore import fitted, pictures, resnet  # noqa: F401 (a fixture)
 from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.detectors._cosine import hard_cosine
+from nearnd.detectors._patches import rows
 from nearnd.detectors.dinomaly import above
 from nearnd.detectors.distillation import differ
 from nearnd.detectors.fastflow import negative_log, surprise
 from nearnd.detectors.patch_subspace import Moments, Outside, outside
 from nearnd.files.arrays import save_tensors
+from nearnd.metrics.auroc import auroc
 from nearnd.networks.attention_head import PatchHead
 from nearnd.networks.flow import Coupling, Flow
 from nearnd.networks.linear_attention import Layer
@@ -83,7 +85,7 @@ def test_the_loss_of_recontrast_and_its_gradient_are_the_official_ones(public):
     a, b = public["contrast_a"], public["contrast_b"].clone().requires_grad_()
     loss = hard_cosine(a, b * 1.0, lambda away: away.mean() + 0.5 * away.std())
     loss.backward()
-    assert float(loss) == pytest.approx(float(public["contrast_loss"]), rel=1e-5)
+    assert loss.item() == pytest.approx(float(public["contrast_loss"]), rel=1e-5)
     assert b.grad.numpy() == pytest.approx(public["contrast_gradient"].numpy(), abs=1e-6)
     assert (b.grad == 0).any()  # places that are left alone
 
@@ -92,7 +94,7 @@ def test_the_loss_of_dinomaly_and_its_gradient_are_the_official_ones(public):
     a, b = public["contrast_a"], public["contrast_b"].clone().requires_grad_()
     loss = hard_cosine(a, b * 1.0, lambda away: above(away, 0.7), 0.1)
     loss.backward()
-    assert float(loss) == pytest.approx(float(public["dinomaly_loss"]), rel=1e-5)
+    assert loss.item() == pytest.approx(float(public["dinomaly_loss"]), rel=1e-5)
     assert b.grad.numpy() == pytest.approx(public["dinomaly_gradient"].numpy(), abs=1e-6)
 
 
@@ -170,11 +172,8 @@ def test_a_trained_flow_makes_the_normal_maps_more_likely(resnet):  # noqa: F811
 ENTRIES = {
     "anomaly_dino": {"layers": ["layer2"]},
     "subspace_mean": {"kind": "patch_subspace", "merge": "mean", "layers": ["layer2"]},
-    "fastflow": {"epochs": 30, "batch": 4, "steps": 4},
-    "general_ad": {"epochs": 40, "batch": 4, "hidden": 64, "layers": ["layer2"], "noise": 1.0,
-                   "fakes": "some"},
+    "fastflow": {"epochs": 30, "batch": 4, "steps": 4, "layers": ["layer1"]},
     "recontrast": {"iterations": 30, "batch": 4},
-    "distillation": {"epochs": 30, "batch": 4},
     "dinomaly": {"iterations": 60, "batch": 4, "heads": 4, "layers": ["layer2"]},
     "students": {"epochs": 60, "batch": 4, "width": 16, "lr": 1e-3, "layers": ["layer2"]},
 }  # fmt: skip
@@ -190,8 +189,33 @@ def test_a_foreign_patch_is_more_anomalous_than_its_surroundings(name, resnet): 
     assert after.max((1, 2)).mean() > before.max((1, 2)).mean()
     rise = (after - before).mean(0)
     side = rise.shape[0]
-    rows, columns = slice(24 * side // 64, 44 * side // 64), slice(20 * side // 64, 40 * side // 64)
-    assert rise[rows, columns].mean() > 2 * max(np.median(rise), 0)
+    down, right = slice(24 * side // 64, 44 * side // 64), slice(20 * side // 64, 40 * side // 64)
+    assert rise[down, right].mean() > 2 * max(np.median(rise), 0)
+
+
+@pytest.mark.parametrize("fakes", ["all", "some"])
+def test_the_head_of_generalad_tells_noised_patches_from_others(fakes, resnet):  # noqa: F811
+    entry = {"kind": "general_ad", "epochs": 40, "batch": 4, "hidden": 64, "layers": ["layer2"]}
+    detector = fitted(resnet, pictures(8), entry | {"noise": 1.0, "fakes": fakes})
+    x = rows(detector.maps_of(detector.net.backbone)(pictures(4, 3))).flatten(1, 2)  # (4, P, D)
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        clean, noised = (detector.net.head(each).flatten() for each in (x, x + noise))
+    label = np.arange(2 * len(clean)) >= len(clean)
+    assert auroc(torch.cat([clean, noised]).numpy(), label) > 0.9
+    assert detector.embed(pictures(4, 3))["map"].ravel() == pytest.approx(clean.numpy(), abs=1e-4)
+
+
+def test_the_student_of_a_distillation_knows_normal_images_better_than_noise(resnet):  # noqa: F811
+    few, many = (
+        fitted(resnet, pictures(8), {"kind": "distillation", "epochs": epochs, "batch": 4})
+        for epochs in (1, 40)
+    )
+    noise = np.random.default_rng(5).integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
+    known, other = (many.embed(x) for x in (pictures(4, 3), noise))
+    assert known["logit"].max() < other["logit"].min()
+    assert known["map"].mean() < other["map"].mean()
+    assert known["logit"].mean() < 0.7 * few.embed(pictures(4, 3))["logit"].mean()
 
 
 def test_the_distances_of_anomalydino_are_cosines(resnet):  # noqa: F811
