@@ -138,7 +138,7 @@ def test_a_step_of_the_flow_has_the_jacobian_that_it_says(kernel):
         p.data += 0.5 * torch.randn(p.shape, dtype=p.dtype)
     x = torch.randn(1, 3, 2, 2, dtype=torch.float64)
     jacobian = torch.autograd.functional.jacobian(lambda x: step(x)[0], x).reshape(12, 12)
-    assert float(step(x)[1]) == pytest.approx(float(torch.linalg.slogdet(jacobian)[1]), rel=1e-6)
+    assert step(x)[1].item() == pytest.approx(float(torch.linalg.slogdet(jacobian)[1]), rel=1e-6)
 
 
 @pytest.mark.parametrize("channels", [2, 5, 40])

@@ -60,7 +60,7 @@ class Dinomaly(OnPatches):
     batch: int = 16
     lr: float = 2e-3  # AdamW, along half a wave down to a tenth
     weight_decay: float = 1e-4
-    heads: int = 12  # of the decoder: those of the network, ViT-S: 6
+    heads: int | None = None  # of the decoder; null: one for 64 numbers, as a ViT has them
     dropout: float = 0.2  # VisA the same, Real-IAD 0.4
     easy: float = 0.9  # share of places whose gradient is a tenth
 
@@ -72,12 +72,13 @@ class Dinomaly(OnPatches):
         model, n = self.open_maps(given), len(given.normal)
         maps = kept(self.maps_of(model), given.normal.pixels)
         widths = [m.shape[1] for m in maps(np.arange(1))]
-        if len(set(widths)) > 1 or widths[0] % self.heads:
+        heads = self.heads or max(1, widths[0] // 64)
+        if len(set(widths)) > 1 or widths[0] % heads:
             raise ValueError(
-                f"dinomaly: the layers are {widths} wide, heads is {self.heads}: name `layers` of"
-                " one width, and `heads` that divide it, in the detector's entry"
+                f"dinomaly: the layers are {widths} wide, heads is {heads}: name `layers` of one"
+                " width, and `heads` that divide it, in the detector's entry"
             )
-        self.facts["decoder"] = [widths[0], len(widths), self.heads]
+        self.facts["decoder"] = [widths[0], len(widths), heads]
         torch.manual_seed(given.seed)
         self.net = net = self.untrained(model, self.dropout).to(device())
         net.decoder.train()
