@@ -177,3 +177,21 @@ def test_a_mask_of_no_image_is_named_and_two_of_one_image_are_refused(tmp_path, 
     Image.fromarray(mask).save(tmp_path / "ground_truth/crack/0.bmp")
     with pytest.raises(ValueError, match=r"0\.bmp and .*0_mask\.png are masks of one image"):
         found(tmp_path)
+
+
+def test_several_masks_of_an_image_lie_in_a_folder_of_its_name(tmp_path, caplog):
+    image, mask = marked()
+    image[40:44, 10:20] = 250
+    save(tmp_path, image, mask, mask_name="9_mask.png")
+    (tmp_path / "ground_truth/crack/9_mask.png").unlink()
+    (tmp_path / "ground_truth/crack/0").mkdir()
+    second = np.zeros_like(mask)
+    second[40:44, 10:20] = 255
+    for i, part in enumerate((mask, second)):
+        Image.fromarray(part).save(tmp_path / f"ground_truth/crack/0/00{i}.png")
+    assert found(tmp_path) == (280, 280, 280)
+    assert "without an image" not in caplog.text
+    (tmp_path / "ground_truth/crack/7").mkdir()
+    Image.fromarray(mask).save(tmp_path / "ground_truth/crack/7/000.png")
+    assert found(tmp_path) == (280, 280, 280)
+    assert "1 masks without an image, the first is" in caplog.text

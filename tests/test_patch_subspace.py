@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from nearnd import plugins
-from nearnd.detectors.patch_subspace import Moments, Outside, outside, rows
+from nearnd.detectors._patches import rows
+from nearnd.detectors.patch_subspace import Moments, Outside, outside
 
 
 def rows_in(subspace, n, seed=0, mean=0.0):

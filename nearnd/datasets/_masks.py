@@ -1,7 +1,8 @@
 """Masks beside an own folder's test images, as MVTec AD has them.
 
 The mask of test/crack/007.png is ground_truth/crack/007_mask.png or ground_truth/crack/007.png, of
-any image format; black and transparent are normal, everything else is anomalous (files/mask.py).
+any image format, or all images in a folder ground_truth/crack/007/ (MVTec LOCO): what any of them
+marks. Black and transparent are normal, everything else is anomalous (files/mask.py).
 """
 
 import logging
@@ -13,7 +14,7 @@ FOLDER = "ground_truth"
 log = logging.getLogger("nearnd")
 
 
-def masks(root: Path, images: list[Path], anomalous: list[bool]) -> list[Path | None] | None:
+def masks(root: Path, images: list[Path], anomalous: list[bool]) -> list[list[Path]] | None:
     """The masks of images below root/test; None for all if the folder has no ground_truth.
 
     A normal image needs none. ValueError naming the first anomalous image without a mask.
@@ -28,10 +29,14 @@ def masks(root: Path, images: list[Path], anomalous: list[bool]) -> list[Path | 
         if other != file:
             raise ValueError(f"{other} and {file} are masks of one image; take one away")
     keys = [_key(Path(*file.relative_to(root).parts[1:])) for file in images]
-    there = set(keys)
-    if lost := [str(file) for key, file in drawn.items() if key not in there]:
+    there: dict[str, list[Path]] = {key: [] for key in keys}
+    lost = []
+    for key, file in drawn.items():
+        own = there.get(key, there.get(key.rpartition("/")[0], lost))  # else one of its folder
+        own.append(file)
+    if lost:
         log.warning(f"image_folder: {len(lost)} masks without an image, the first is {lost[0]}")
-    found = [drawn.get(key) for key in keys]
+    found = [there[key] for key in keys]
     missing = [
         file for file, mask, bad in zip(images, found, anomalous, strict=True) if bad and not mask
     ]

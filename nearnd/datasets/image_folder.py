@@ -60,6 +60,7 @@ def build(
         from nearnd.contracts import Images
         from nearnd.datasets._masks import masks
         from nearnd.datasets._split import grouped, stratified
+        from nearnd.files.arrays import scratch
         from nearnd.files.decode import decode_masks, decode_parts
 
         root, layout = _layout(path)
@@ -102,12 +103,17 @@ def build(
                 there = set(images["test"].ids)
                 kept = [row for row, i in enumerate(rest) if sources[i][0] in there]
                 marked = [marked[row] for row in kept]
+                of = np.repeat(np.arange(len(kept)), [len(each) for each in marked])
+                each = [file for some in marked for file in some]
                 drawn = decode_masks(
-                    [(str(file), file) for file in marked], size, fit,
-                    images=[files[rest[row]] for row in kept],
+                    [(str(file), file) for file in each], size, fit,
+                    images=[files[rest[kept[i]]] for i in of],
                 )  # fmt: skip
-                images["test"] = Images(*images["test"][:3], drawn)
-                log.info("image_folder: %d masks", sum(file is not None for file in marked))
+                whole = scratch((len(kept), size, size))
+                for i, mask in zip(of, drawn, strict=True):  # several of an image
+                    np.maximum(whole[i], mask, out=whole[i])
+                images["test"] = Images(*images["test"][:3], whole)
+                log.info("image_folder: %d masks", len(each))
         except ValueError as error:
             raise ValueError(f"image_folder: {root}: {error}") from error
         return images, names

@@ -15,6 +15,7 @@ from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import view
 
 BATCH = 16  # images; PatchCore's neighbourhoods are 22 MB each with the default at 224 pixels
+KEPT = 1 << 29  # bytes of maps that stay in memory while a training sees them again and again
 
 
 @dataclass
@@ -25,17 +26,20 @@ class OnPatches(OnBackbone):
     # layer2 and layer3 of a ResNet (PatchCore's code)
 
     FACTS = extended(OnBackbone.FACTS, levels=several(whole(0, 1000)), map_share=number(0, 1))
+    normed = False  # whether a ViT's maps are what its last norm makes of them
+    usual = staticmethod(lambda known: known[(len(known) - 1) // 2 :][:2])  # where layers is null
 
     def open_maps(self, given: Given) -> nn.Module:
         """The backbone up to the last of the layers, on this job's device; the facts say which."""
         model = self.open(given)
-        at = levels(model, self.layers, f"{self.kind} on {self.facts['backbone']['model']}")
+        where = f"{self.kind} on {self.facts['backbone']['model']}"
+        at = levels(model, self.layers, where, self.usual)
         self.facts |= {"levels": at, "map_share": self.how.crop / self.how.resize}
-        return prune(model, at).to(device())
+        return prune(model, at, self.normed).to(device())
 
     def trunk(self) -> nn.Module:
         """A new one."""
-        return prune(self.bare(), self.facts["levels"])
+        return prune(self.bare(), self.facts["levels"], self.normed)
 
     def maps_of(self, model: nn.Module) -> Callable[[np.ndarray], list[Tensor]]:
         """A function from images uint8 (n, H, W, C) to the layers' maps float32 (n, C_i, h_i, w_i)
@@ -45,7 +49,7 @@ class OnPatches(OnBackbone):
 
         def of(net: nn.Module, x: Tensor) -> list[Tensor]:
             return net.forward_intermediates(
-                x, indices=at, stop_early=True, intermediates_only=True
+                x, indices=at, norm=self.normed, stop_early=True, intermediates_only=True
             )
 
         quick = for_inference(self.without_norms(model, lambda *given: of(*given)[-1]), kind)
@@ -59,11 +63,16 @@ class OnPatches(OnBackbone):
         return maps
 
 
-def levels(model: nn.Module, names: Sequence[str] | None, where: str) -> list[int]:
+def levels(
+    model: nn.Module,
+    names: Sequence[str] | None,
+    where: str,
+    usual: Callable[[list[str]], list[str]] = OnPatches.usual,
+) -> list[int]:
     """The places of feature maps in timm's list of them, rising; ValueError naming `where`.
 
     `names` are module names, such as layer2 of a ResNet, stages.1 of a ConvNeXt, blocks.5 of a ViT.
-    None: the two in the middle, which are layer2 and layer3 of a ResNet.
+    None: what `usual` takes of all names.
     """
     known = [info["module"] for info in getattr(model, "feature_info", [])]
     if not known or not hasattr(model, "forward_intermediates"):
@@ -71,9 +80,7 @@ def levels(model: nn.Module, names: Sequence[str] | None, where: str) -> list[in
             f"{where}: timm gives no feature maps of {type(model).__name__}; take another backbone,"
             " such as a ResNet, a ConvNeXt or a ViT"
         )
-    if names is None:
-        middle = (len(known) - 1) // 2
-        names = known[middle : middle + 2]
+    names = usual(known) if names is None else names
     if not names or (wrong := [name for name in names if name not in known]):
         raise ValueError(
             f"{where}: layers is {list(names)}; the network has {', '.join(known)}: name some of"
@@ -82,10 +89,38 @@ def levels(model: nn.Module, names: Sequence[str] | None, where: str) -> list[in
     return sorted({known.index(name) for name in names})
 
 
-def prune(model: nn.Module, at: list[int]) -> nn.Module:
-    """The network without what comes after the last of these levels, in evaluation mode."""
-    model.prune_intermediate_layers(at, prune_norm=True, prune_head=True)
+def prune(model: nn.Module, at: list[int], normed: bool = False) -> nn.Module:
+    """The network without what comes after the last of these levels, in evaluation mode; with its
+    last norm if `normed`."""
+    model.prune_intermediate_layers(at, prune_norm=not normed, prune_head=True)
     return model.eval()
+
+
+def grown(maps: list[Tensor]) -> list[Tensor]:
+    """The maps (n, C_i, h_i, w_i), coarser ones brought to the grid of the first (bilinear)."""
+    grid = maps[0].shape[2:]
+    return [
+        m if m.shape[2:] == grid else F.interpolate(m, grid, mode="bilinear", align_corners=False)
+        for m in maps
+    ]
+
+
+def rows(maps: list[Tensor]) -> Tensor:
+    """Patches (n, h, w, D) of the maps (n, C_i, h_i, w_i), end to end on the grid of the first."""
+    return torch.cat(grown(maps), 1).movedim(1, -1)  # (n, h, w, D)
+
+
+def kept(maps_of: Callable[[np.ndarray], list[Tensor]], pixels: np.ndarray) -> Callable:
+    """A function from indices (n,) to the maps of these images, for trainings that see each often:
+    computed once where all of them fit into KEPT bytes, else whenever they are asked for."""
+    first = maps_of(pixels[:1])
+    if len(pixels) * sum(m.nbytes for m in first) > KEPT:
+        return lambda index: [m.clone() for m in maps_of(pixels[index])]  # for gradients
+    every = [torch.empty(len(pixels), *m.shape[1:], device=m.device) for m in first]
+    for i in range(0, len(pixels), BATCH):
+        for full, part in zip(every, maps_of(pixels[i : i + BATCH]), strict=True):
+            full[i : i + BATCH] = part
+    return lambda index: [m[torch.from_numpy(index).to(m.device)] for m in every]
 
 
 def patches(maps: list[Tensor], dimension: int, size: int) -> Tensor:

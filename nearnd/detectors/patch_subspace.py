@@ -2,23 +2,24 @@
 
 Lendering et al. (2026), "Training-Free Few-Shot Anomaly Detection via Subspace Modeling"
 (SubspaceAD), section 3, on any network with feature maps. Theirs is a DINOv2 with 1.1 billion
-weights at 672 pixels, of which seven layers are averaged, and few images, which they turn. Here the
-layers are laid end to end, as those of a CNN differ in width, and each is scaled to the same total
-variance over normal patches, so that none of them is most of the distance by its units alone.
+weights at 672 pixels, of which seven layers are averaged (`merge: mean`), and few images, which
+they turn (not done here). Where nothing is said the layers are laid end to end, as those of a CNN
+differ in width, and each is scaled to the same total variance over normal patches, so that none of
+them is most of the distance by its units alone.
 """
 
 import logging
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import BATCH, OnPatches
+from nearnd.detectors._patches import BATCH, OnPatches, grown, rows
 from nearnd.detectors._trained import Given, batched
-from nearnd.files.header import extended, several, whole
+from nearnd.files.header import extended, one_of, several, whole
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
@@ -71,12 +72,15 @@ class Moments:
         return self.products / self.n - torch.outer(off, off)  # (D, D)
 
 
-def outside(covariance: Tensor, widths: list[int], variance: float) -> Tensor:
+def outside(covariance: Tensor, widths: list[int] | None, variance: float) -> Tensor:
     """The directions (D, K), K >= 1, beside the leading ones that hold this share of the variance
-    of patches whose layers, of these widths, are each scaled to a total variance of 1."""
-    each = torch.stack([part.sum() for part in covariance.diagonal().split(widths)])
-    each = torch.where(each > 0, each, 1)  # a layer that is the same everywhere
-    scale = each.rsqrt().repeat_interleave(torch.tensor(widths, device=each.device))  # (D,)
+    of patches whose layers, of these widths, are each scaled to a total variance of 1; of patches
+    as they are where there are no widths."""
+    scale = torch.ones_like(covariance[0])
+    if widths:
+        each = torch.stack([part.sum() for part in covariance.diagonal().split(widths)])
+        each = torch.where(each > 0, each, 1)  # a layer that is the same everywhere
+        scale = each.rsqrt().repeat_interleave(torch.tensor(widths, device=each.device))  # (D,)
     values, vectors = torch.linalg.eigh(scale[:, None] * covariance * scale)  # rising
     beside = values.clamp(min=0).cumsum(0) <= (1 - variance) * values.clamp(min=0).sum()  # (D,)
     beside[0] = True
@@ -88,18 +92,23 @@ class PatchSubspace(OnPatches):
     """Trains nothing, but keeps in which directions patches of normal images hardly vary."""
 
     variance: float = 0.99  # the share of it that the leading directions hold, which are left out
+    merge: Literal["end_to_end", "mean"] = "end_to_end"  # layers of a patch; the paper: mean
 
-    FACTS = extended(OnPatches.FACTS, directions=several(whole(), 2, 2))
+    FACTS = extended(
+        OnPatches.FACTS, directions=several(whole(), 2, 2), merge=one_of("end_to_end", "mean")
+    )
 
     def learn(self, given: Given) -> None:
         """Finds the subspace of all patches of the normal images."""
         model, pixels = self.open_maps(given), given.normal.pixels
+        self.facts["merge"] = self.merge
         maps_of, moments = self.maps_of(model), Moments()
         for i in range(0, len(pixels), BATCH):
             maps = maps_of(pixels[i : i + BATCH])
-            moments.add(rows(maps).flatten(0, 2))
+            moments.add(self.patches(maps).flatten(0, 2))
             given.progress(min(i + BATCH, len(pixels)), len(pixels))
-        directions = outside(moments.covariance(), [m.shape[1] for m in maps], self.variance)
+        widths = None if self.merge == "mean" else [m.shape[1] for m in maps]
+        directions = outside(moments.covariance(), widths, self.variance)
         d, k = self.facts["directions"] = list(directions.shape)
         log.info(f"{self.variance:.2%} of the variance is in {d - k} of {d} directions")
         self.net = Outside(model, moments.mean().float(), directions.float())
@@ -116,19 +125,21 @@ class PatchSubspace(OnPatches):
         maps_of = self.maps_of(net.backbone)
 
         def of(some: np.ndarray) -> list[Tensor]:
-            return [net.residual(rows(maps_of(some)))]  # (n, h, w)
+            return [net.residual(self.patches(maps_of(some)))]  # (n, h, w)
 
         return {"map": batched(of, pixels, progress, BATCH)[0]}
 
-
-def rows(maps: list[Tensor]) -> Tensor:
-    """Patches (n, h, w, D) of the maps (n, C_i, h_i, w_i), end to end on the grid of the first."""
-    grid = maps[0].shape[2:]
-    fine = [
-        m if m.shape[2:] == grid else F.interpolate(m, grid, mode="bilinear", align_corners=False)
-        for m in maps
-    ]
-    return torch.cat(fine, 1).movedim(1, -1)  # (n, h, w, D)
+    def patches(self, maps: list[Tensor]) -> Tensor:
+        """Patches (n, h, w, D) of maps (n, C_i, h_i, w_i); ValueError for a mean of layers of
+        different widths."""
+        if self.facts["merge"] == "end_to_end":
+            return rows(maps)
+        if len(widths := {m.shape[1] for m in maps}) > 1:
+            raise ValueError(
+                f"patch_subspace: the layers are {sorted(widths)} wide, of which there is no mean:"
+                " set `merge: end_to_end` in the detector's entry, or name `layers` of one width"
+            )
+        return torch.stack(grown(maps)).mean(0).movedim(1, -1)  # (n, h, w, D)
 
 
 build = PatchSubspace

@@ -1,33 +1,20 @@
 """PatchCore: how far each patch of an image is from the patches of normal images.
 
 Roth et al. (2022), "Towards Total Recall in Industrial Anomaly Detection", with the embedding of
-their official code. The detector holds its own memory bank instead of leaving its features to a
-bank: the patches of a whole image set do not fit on disk (5,000 images x 784 patches x 1,024 floats
-are 16 GB for one class of CIFAR-10), while a map of distances is 784 numbers for an image.
-
-As in the official code, and unlike the paper, the highest distance is not weighted by how dense the
-bank is around its patch.
+their official code. As there, and unlike the paper, the highest distance is not weighted by how
+dense the bank is around its patch.
 """
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import BATCH, OnPatches, patches
-from nearnd.detectors._trained import Given, batched
-from nearnd.files.header import extended, several, whole
-from nearnd.jobs.device import device
-from nearnd.networks.coreset import coreset, share_of
-from nearnd.networks.nearest import nearest
+from nearnd.detectors._memory import OnMemory
+from nearnd.detectors._patches import patches
+from nearnd.files.header import extended, whole
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
-log = logging.getLogger("nearnd")
 
 
 def work(about, **rest) -> dict:
@@ -35,34 +22,16 @@ def work(about, **rest) -> dict:
     return {"embedded": about.images}
 
 
-class Memory(nn.Module):
-    """A backbone, and patches (M, D) of normal images."""
-
-    def __init__(self, backbone: nn.Module, bank: Tensor):
-        super().__init__()
-        self.backbone = backbone
-        self.register_buffer("bank", bank)
-
-
 @dataclass
-class PatchCore(OnPatches):
+class PatchCore(OnMemory):
     """Trains nothing, but keeps patches of the normal images; the defaults are those of the
-    official code for WideResNet-50 at 224 pixels. Distances are always float32."""
+    official code for WideResNet-50 at 224 pixels (`share`; for other networks 0.01)."""
 
     neighbourhood: int = 3  # the odd side of a patch
     dimension: int = 1024  # numbers of a patch
-    share: float = 0.1  # of the patches that are kept; official: 0.1, for other networks 0.01
-    projection: int | None = 128  # this and `anchors`, of the selection: see networks/coreset.py
-    anchors: int = 10
-    k: int = 1  # nearest patches whose distances are averaged
-    limit: int | None = 320_000  # of more patches (1.3 GB), as many random ones of each image are
-    # used; null: all. It is ours: every category of MVTec AD stays below it, of 5,000 images it
-    # takes 64 patches each
 
-    FACTS = extended(
-        OnPatches.FACTS, dimension=whole(), neighbourhood=whole(most=99), k=whole(most=10**9),
-        bank=several(whole(most=10**9), 2, 2),
-    )  # fmt: skip
+    FACTS = extended(OnMemory.FACTS, dimension=whole(), neighbourhood=whole(most=99))
+    facts_of_patches = ("dimension", "neighbourhood", "k")
 
     def __post_init__(self):
         if self.neighbourhood % 2 == 0:
@@ -70,58 +39,8 @@ class PatchCore(OnPatches):
                 f"patchcore: neighbourhood is {self.neighbourhood}, it must be an odd number"
             )
 
-    def learn(self, given: Given) -> None:
-        """Fills the memory bank with a coreset of the normal images' patches."""
-        model, pixels = self.open_maps(given), given.normal.pixels
-        self.facts |= {name: getattr(self, name) for name in ("dimension", "neighbourhood", "k")}
-        rows = self._gather(model, pixels, given)  # (M, D)
-        n = share_of(len(rows), self.share)
-        log.info(f"memory bank: {n} of {len(rows)} patches")
-        how = {"projection": self.projection, "anchors": self.anchors}
-        keep = coreset(rows, n, seed=given.seed, progress=given.progress, **how)
-        self.facts["bank"] = [n, rows.shape[1]]
-        self.net = Memory(model, torch.from_numpy(rows[np.sort(keep)]).to(device()))  # (n, D)
-
-    def untrained(self) -> Memory:
-        return Memory(self.trunk(), torch.zeros(self.facts["bank"]))
-
-    def embed(self, pixels: np.ndarray, *, seeds=None, progress: Progress = silent) -> Embedding:
-        """{"map": float32 (N, h, w)}: of each patch, the squared Euclidean distance to the nearest
-        patch of the bank, or its mean over the k nearest. h and w are those of the first layer; the
-        map covers the centre crop of the image, whose share of a side is the fact `map_share`."""
-        net = self.fitted("embed")
-        patches_of, k = self._embedder(net.backbone), min(self.facts["k"], len(net.bank))
-
-        def of(some: np.ndarray) -> list[Tensor]:
-            patches = patches_of(some)  # (n, h, w, D)
-            squared = nearest(net.bank, patches.flatten(0, 2), k).mean(1)  # (n h w,)
-            return [squared.reshape(patches.shape[:3])]  # (n, h, w)
-
-        return {"map": batched(of, pixels, progress, BATCH)[0]}
-
-    def _embedder(self, model: nn.Module) -> Callable[[np.ndarray], Tensor]:
-        """A function from images uint8 (n, H, W, C) to float32 patches (n, h, w, D)."""
-        maps_of, facts = self.maps_of(model), self.facts
-        return lambda pixels: patches(maps_of(pixels), facts["dimension"], facts["neighbourhood"])
-
-    def _gather(self, model: nn.Module, pixels: np.ndarray, given: Given) -> np.ndarray:
-        """The patches of all images float32 (M, D), or as many random ones of each image as keep M
-        below the limit."""
-        patches_of, limit, rows = self._embedder(model), self.limit, None
-        for i in range(0, len(pixels), BATCH):
-            patches = patches_of(pixels[i : i + BATCH]).flatten(1, 2)  # (n, h w, D)
-            if rows is None:
-                places = each = patches.shape[1]
-                if limit is not None and len(pixels) * places > limit:
-                    each = max(1, limit // len(pixels))
-                    log.info(f"{each} of {places} patches of each image, because of the limit")
-                rows = np.empty((len(pixels), each, patches.shape[2]), np.float32)  # (N, e, D)
-            for j, image in enumerate(patches.cpu().numpy(), start=i):  # (h w, D)
-                random = np.random.default_rng([given.seed, j])
-                some = random.choice(places, each, replace=False) if each < places else slice(None)
-                rows[j] = image[some]
-            given.progress(min(i + BATCH, len(pixels)), len(pixels))
-        return rows.reshape(-1, rows.shape[2])  # (M, D)
+    def rows_of(self, maps: list[Tensor]) -> Tensor:
+        return patches(maps, self.facts["dimension"], self.facts["neighbourhood"])  # (n, h, w, D)
 
 
 build = PatchCore

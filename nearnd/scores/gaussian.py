@@ -6,14 +6,22 @@ import numpy as np
 
 from nearnd.contracts import Embedding, Score
 from nearnd.scores._features import in_chunks, pair
+from nearnd.scores._power import chosen, scaled
 
 READS = ["features"]
+RANGES = {"power": (-10, 10)}
 
 
 def build(
-    covariance: Literal["ledoit_wolf", "empirical"] = "ledoit_wolf", feature: str = "features"
+    covariance: Literal["ledoit_wolf", "empirical"] = "ledoit_wolf",
+    feature: str = "features",
+    power: float | Literal["chosen"] = 0,
 ) -> Score:
     """score(x) = (x - m)' S^-1 (x - m), in float64, with mean m and covariance S of the bank.
+
+    power b: of features scaled by their lengths, x / |x|^b (Janiak et al. 2025, "A Geometry-Based
+    View of Mahalanobis OOD Detection"): 1 is length 1, 0 changes nothing; "chosen": that under
+    which held-out rows of the bank are most likely (_power.py).
 
     covariance "ledoit_wolf": S = (1 - a) C + a (tr C / D) I with the sample covariance C and the
     shrinkage a of Ledoit and Wolf (2004), as scikit-learn computes it: also for fewer images than
@@ -25,19 +33,37 @@ def build(
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         b, x = pair(bank, queries, feature)
-        mean, directions, variance, rest = _fit(b, covariance)
+        power_ = chosen(b, Gaussian) if power == "chosen" else power
+        fitted = Gaussian(scaled(b, power_) if power_ else b, covariance)
 
         def mahalanobis(x: np.ndarray) -> np.ndarray:
-            x = x - mean  # (n, D)
-            along = x @ directions.T  # (n, K)
-            squared = (np.square(along) / variance).sum(axis=1)  # (n,)
-            if len(directions) < x.shape[1]:  # what no direction of the bank explains
-                squared += np.square(x - along @ directions).sum(axis=1) / rest
-            return squared
+            return fitted.squared(scaled(x, power_) if power_ else x)
 
         return in_chunks(mahalanobis, x, 4 * b.shape[1])  # (N,)
 
     return score
+
+
+class Gaussian:
+    """That of the rows (M, D)."""
+
+    def __init__(self, rows: np.ndarray, covariance: str = "ledoit_wolf"):
+        self.mean, self.directions, self.variance, self.rest = _fit(rows, covariance)
+
+    def squared(self, x: np.ndarray) -> np.ndarray:
+        """The squared Mahalanobis distances (n,) of rows (n, D)."""
+        x = x - self.mean  # (n, D)
+        along = x @ self.directions.T  # (n, K)
+        squared = (np.square(along) / self.variance).sum(axis=1)  # (n,)
+        if len(self.directions) < x.shape[1]:  # what no direction of the bank explains
+            squared += np.square(x - along @ self.directions).sum(axis=1) / self.rest
+        return squared
+
+    def log_volume(self) -> float:
+        """log det S."""
+        k, d = self.directions.shape
+        beside = (d - k) * np.log(self.rest) if k < d else 0.0
+        return float(np.log(self.variance).sum() + beside)
 
 
 def _fit(b: np.ndarray, covariance: str):

@@ -1,4 +1,4 @@
-"""Anomaly maps on the pixels of their images, and how well they find what the masks mark."""
+"""Anomaly maps on the pixels of their images."""
 
 import numpy as np
 
@@ -31,29 +31,3 @@ def on_pixels(small: np.ndarray, side: int, sigma: float = SIGMA) -> np.ndarray:
     picture = Image.fromarray(np.ascontiguousarray(small, np.float32))
     large = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))  # (side, side)
     return gaussian_filter(large, sigma * side / OF)
-
-
-def pixel_auroc(source: dict) -> float | None:
-    """The AUROC of all pixels of a task's test images, marked against not marked; None if a group
-    is empty.
-
-    Exact, by counting pairs: of the pixels only the marked ones are in memory together.
-    """
-    if source["masks"] is None:
-        return None
-    marked = [_pixels(source, i)[0] for i in range(len(source["pixels"]))]
-    marked = np.sort(np.concatenate(marked))  # (P,)
-    won, pairs = 0.0, 0
-    for i in range(len(source["pixels"])):
-        _, others = _pixels(source, i)
-        below = np.searchsorted(marked, others, "left"), np.searchsorted(marked, others, "right")
-        won += float((len(marked) - np.mean(below, axis=0)).sum())  # an equal pair is half won
-        pairs += len(others) * len(marked)
-    return won / pairs if pairs else None
-
-
-def _pixels(source: dict, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """The map's values of image i: at the marked pixels, and at the others."""
-    _, maps, masks = shown(source, slice(i, i + 1))
-    there = masks > 0  # (1, s, s)
-    return maps[there], maps[~there]

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from nearnd.contracts import configured
-from nearnd.tables_figures._maps import pixel_auroc
+from nearnd.tables_figures._pixels import ALL, measures
 from nearnd.tables_figures._tables import cells, means, wide
 
 MAKES = "table"
@@ -16,9 +16,9 @@ def build(data, /):
     test images, "mean ± sd over seeds" in percent. ValueError if the dataset has no masks."""
     keys = ("dataset", "normal", "method", "seed")
     rows = [
-        {key: source[key] for key in keys} | {"value": value}
+        {key: source[key] for key in keys} | {"value": found[ALL]["auroc"]}
         for source in data["maps"]
-        if (value := pixel_auroc(source)) is not None
+        if (found := measures(source, kinds=False))
     ]
     if not rows:
         raise ValueError(
