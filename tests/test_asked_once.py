@@ -42,6 +42,7 @@ def test_a_script_is_looked_for_once_for_each_rule():
 def test_this_snakemake_has_what_is_taken_over():
     """If not, planning is slower by a fifth, and no more than that."""
     code = """
+import snakemake.api
 from snakemake import common, dag, rules
 before = common.get_function_params, dag.ScriptProcessor.process_job
 from nearnd.plan import asked_once
