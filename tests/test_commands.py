@@ -107,6 +107,8 @@ def test_python_takes_paths_pictures_and_arrays(model, new):
         detector.score(file, fdr=2)
     with pytest.raises(ValueError, match="no images in"):
         detector.score(model / "model")
+    with pytest.raises(ValueError, match="there is no nowhere"):
+        detector.score("nowhere")
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         nearnd.Nothing  # noqa: B018
 
