@@ -79,6 +79,8 @@ def _sources(images) -> list[tuple[str, Any]]:
 
     from nearnd.files.image_folders import nothing, pictures
 
+    if isinstance(images, str | Path) and not Path(images).exists():
+        raise ValueError(f"there is no {images}")
     if isinstance(images, str | Path) and Path(images).is_dir():
         root = Path(images)
         files = sorted(pictures(root, True))

@@ -107,6 +107,8 @@ def test_python_takes_paths_pictures_and_arrays(model, new):
         detector.score(file, fdr=2)
     with pytest.raises(ValueError, match="no images in"):
         detector.score(model / "model")
+    with pytest.raises(ValueError, match="there is no nowhere"):
+        detector.score("nowhere")
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         nearnd.Nothing  # noqa: B018
 
@@ -131,6 +133,29 @@ def test_the_page_is_one_file_that_asks_for_nothing(model, new, tmp_path, capsys
     assert len(text) < 17 * 1e4  # 5 MB for 500 images
 
 
+@pytest.mark.parametrize(
+    "given", [[], ["--fdr", "0.01"], ["--fdr", "0.9"], ["--alpha", "800"], ["--alpha", "76.9"],
+              ["--alpha", "400", "--delta", "0.1"]],
+)  # fmt: skip
+def test_the_page_starts_with_the_decision_of_the_list(model, new, tmp_path, given):
+    out, page = tmp_path / "scores.csv", tmp_path / "page.html"
+    command = ["score", model / "model", new, "--out", out, "--html", page, *given]
+    assert main([str(word) for word in command]) == 3
+    data = json.loads(re.search(r'(?s)<script id="data"[^>]*>(.*?)</script>', page.read_text())[1])
+    called = [
+        image["id"]
+        for image in data["images"]
+        if image["p_value"] is not None and image["p_value"] <= data["alpha"] / 1000 + 1e-12
+    ]  # as the page's script does
+    table = pd.read_csv(out)
+    assert set(called) == set(table["id"][table["anomalous"].eq(True)])
+    assert data["least"] <= table["p_value"].min() + 1e-9
+
+
+def test_all_files_of_a_model_are_for_the_same_readers(model):
+    assert len({file.stat().st_mode for file in (model / "model").iterdir()}) == 1
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here (apt install chromium)")
 def test_the_page_in_a_browser(model, new, tmp_path):
     """Chromium draws the cards, the most unusual first, and flags them by the slider."""
@@ -143,6 +168,7 @@ def test_the_page_in_a_browser(model, new, tmp_path):
     assert len(cards) == 16
     assert all("flag" in card for card in re.findall(r"<li[^>]*>", found.stdout)[:4])
     assert "80: " in found.stdout
+    assert re.search(r"80: \d+ of 16 images", found.stdout)  # of those with a score, as above
     assert found.stdout.count("<img") == 16 * 4
 
 
@@ -226,10 +252,21 @@ def test_check_names_what_is_odd(tmp_path, capsys):
         "44 images", "left out, as their names are not those of images: 1 .txt",
         "cannot be read: 1: broken.jpg (not an image", "40 to 90 wide, 40 to 40 high",
         "1 are not square (up to 2.2 to 1)", "smaller than 64 pixels", "copies: 1: copy.png of a03",
-        "of one colour: 2", "unlike all others: 1: odd.png", "9 held out",
+        "of one colour: 2", "unlike all others: 1: odd.png", "9 held out", "--alpha 100 or more",
     ):  # fmt: skip
         assert words in lines
     assert "two groups" not in lines
+
+
+def test_check_counts_the_held_out_images_that_can_be_read(tmp_path, capsys):
+    for i, pixels in enumerate(stripes(87)):
+        photograph(tmp_path, f"{i}.png", pixels)
+    for i in range(3):
+        (tmp_path / f"broken{i}.png").write_bytes(b"x")
+    assert main(["check", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "17 held out" in said  # as `fit` does it: 87 - 70
+    assert "--alpha 56 or more" in said
 
 
 def test_check_sees_two_kinds_and_is_silent_on_one(tmp_path, capsys):
@@ -253,6 +290,8 @@ def test_check_sees_two_kinds_and_is_silent_on_one(tmp_path, capsys):
         (["--method", "own_patchcor"], "Did you mean 'own_patchcore'"),
         (["--normal", "good"], "unknown normal class 'good'"),
         (["--size", "0"], "datasets: own"),
+        (["--cores", "0"], "cores is 0; it may be all or a whole number from 1"),
+        (["--cores", "half"], "cores is half"),
     ],
 )
 def test_a_fit_that_cannot_be_is_a_sentence(model, tmp_path, capfd, more, words):

@@ -119,9 +119,9 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(results, tmp_pa
     with pytest.raises(ValueError, match=r"snakemake --cores all -- results/banks/mine/\S+$"):
         exported(folder)
     assert main(["score", str(tmp_path / "none"), str(pictures)]) == 1
-    assert "make it with `nearnd export`" in capsys.readouterr().err
+    assert "make it with `nearnd fit` or `nearnd export`" in capsys.readouterr().err
     assert main(["score", str(tmp_path / "none"), str(tmp_path / "no")]) == 1
-    assert "make it with `nearnd export`" in capsys.readouterr().err
+    assert "make it with `nearnd fit` or `nearnd export`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

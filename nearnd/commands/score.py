@@ -1,9 +1,11 @@
 """Scores of new images, as a table, a csv file, a page, and maps on the pictures."""
 
+import math
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from nearnd.commands._new import add_decision, decision, model, say
+from nearnd.report.conformal import Decision
 
 HELP = "score new images with an exported method"
 SOME = 3  # exit code: scores of some images are missing
@@ -59,7 +61,7 @@ def run(options: Namespace) -> int:
     if bad:
         words.append(f"{bad} of {len(table)} images could not be scored; the list says why")
     if page_at:
-        _write_page(page_at, table, looks, words, how.alpha, facts)
+        _write_page(page_at, table, looks, words, how, facts)
     if options.maps:
         _draw(options.maps, files, table, looks, facts)
     places = [str(at) for at in (options.out, options.html, options.maps) if at]
@@ -70,15 +72,19 @@ def run(options: Namespace) -> int:
     return SOME if bad else 0
 
 
-def _write_page(page_at: Path, table, looks, words: list[str], alpha: float, facts) -> None:
+def _write_page(page_at: Path, table, looks, words: list[str], how: Decision, facts) -> None:
     from nearnd.files.arrays import replacing
     from nearnd.report.conformal import steps
     from nearnd.report.page import page
 
     made = facts.get("made_from", {})
     words = [*words, f"model: {made.get('method', '')} on {made.get('dataset', '')}"]
+    alpha, least = how.alpha, float(steps(len(facts["held_out"]), how.delta)[0])
+    if how.fdr is not None:  # what is called so has the p-values up to one of them
+        alpha = 1000 * float(table["p_value"][table["anomalous"].fillna(False)].max())
+        alpha = 0.0 if math.isnan(alpha) else alpha
     text = page(
-        table, looks, words, alpha, float(steps(len(facts["held_out"]))[0]),
+        table, looks, words, alpha, least,
         facts.get("map_scale"), facts.get("map_share", 1.0), facts.get("normals"),
     )  # fmt: skip
     with replacing(page_at) as part:

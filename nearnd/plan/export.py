@@ -131,6 +131,8 @@ def export(
     if pictures:
         small = resize(load_array(root / pixels["train"], ndim=4)[trained], SMALL)
         save_tensors(folder / NORMALS, {"pixels": small})
+        mode = (folder / DETECTOR).stat().st_mode  # safetensors' own is for the owner alone
+        (folder / NORMALS).chmod(mode)
         digests[NORMALS] = sha256(folder / NORMALS)
         facts["normals"] = names["id"].iloc[trained].tolist()
     facts["files"] = digests

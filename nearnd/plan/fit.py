@@ -40,6 +40,8 @@ def fit(
         )
     if not images.is_dir():
         raise ValueError(f"{images} is no folder of images")
+    if str(cores) != "all" and not (str(cores).isdecimal() and int(cores)):  # 0 would wait for ever
+        raise ValueError(f"cores is {cores}; it may be all or a whole number from 1")
     work = work or model.with_name(f"{model.name}.work")
     entry = {"path": str(images.resolve()), **(form or {})}
     whole = catalog.load(selection)["datasets"][OWN] | entry

@@ -1,5 +1,6 @@
 """What is in a folder of images, before anything is trained on it."""
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from nearnd.files.picture import Found
 from nearnd.jobs.duplicates import repeats
 from nearnd.jobs.neighbours import nearest
 from nearnd.plan.start import BASE
-from nearnd.report.conformal import steps
+from nearnd.report.conformal import Decision, steps
 
 SIDE = 32  # pixels in which images are compared
 COARSE = 8  # pixels in which they are told apart
@@ -35,7 +36,7 @@ def check(folder: Path) -> list[str]:
     good = np.flatnonzero([isinstance(one, Found) for one in found])
     bad = [f"{names[i]} ({found[i]})" for i in range(len(files)) if isinstance(found[i], str)]
     lines = [f"{len(files)} images in {folder}"]
-    lines += _layout(folder, names)
+    lines += _layout(folder, names, len(good))
     if left := unread(folder):
         lines.append(f"left out, as their names are not those of images: {left}")
     if bad:
@@ -47,8 +48,8 @@ def check(folder: Path) -> list[str]:
     return lines
 
 
-def _layout(folder: Path, names: list[str]) -> list[str]:
-    """How the workflow reads it: classes, what can be normal, how many are held out."""
+def _layout(folder: Path, names: list[str], n: int) -> list[str]:
+    """How the workflow reads it: classes, what can be normal, how many of n images are held out."""
     entry = catalog.load(BASE / "config" / "own.yaml")["datasets"]["own"]
     entry = entry | {"path": str(folder)}
     try:
@@ -61,16 +62,20 @@ def _layout(folder: Path, names: list[str]) -> list[str]:
     if len(tops) > 20:
         lines.append(f"  and {len(tops) - 20} more folders")
     lines.append(f"classes: {', '.join(classes)}; may be normal: {', '.join(trained)}")
-    n = len(names)
-    if len(classes) == 1 and not {"train", "test"} <= {
-        name.split("/")[0].lower() for name in names
-    }:
+    if (
+        n
+        and len(classes) == 1
+        and not {"train", "test"} <= {name.split("/")[0].lower() for name in names}
+    ):
         held = max(1, n - round(0.8 * n))
         lines.append(
             f"four fifths are learnt from and {held} held out, so no p-value is below"
             f" {steps(held)[0]:.2g}: {1000 * steps(held)[0]:.3g} false alarms in 1,000 is the least"
             " that can be asked for"
         )
+        if 1000 * steps(held)[0] > (usual := Decision().alpha):
+            least = math.ceil(1000 * steps(held)[0] - 1e-9)
+            lines.append(f"so the usual {usual:g} call no image anomalous: --alpha {least} or more")
     return lines
 
 

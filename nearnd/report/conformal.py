@@ -97,7 +97,7 @@ def promise(held_out: np.ndarray, decision: Decision) -> str:
         return (
             f"no image can be above the threshold: {n} held-out normal images are too few for"
             f" {alpha:g} false alarms in 1,000, which takes {_needed(alpha, delta)}. More normal"
-            f" images in the test split would help, or --alpha {math.ceil(1000 * p[0] - 1e-9)}"
+            f" images that are held out would help, or --alpha {math.ceil(1000 * p[0] - 1e-9)}"
         )
     words = f"threshold {limit:.6g}: of 1,000 new normal images {alpha:g} at most are above it"
     if delta is not None:

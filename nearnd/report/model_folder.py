@@ -43,7 +43,7 @@ def read(folder: Path) -> dict[str, Any]:
     is not that of the export. ValueError if it cannot be used."""
     file = folder / MODEL
     if not file.exists():
-        raise ValueError(f"{folder} has no {MODEL}: make it with `nearnd export`")
+        raise ValueError(f"{folder} has no {MODEL}: make it with `nearnd fit` or `nearnd export`")
     with named(file):
         facts = json.loads(regular(file, 1 << 30).read_text(encoding="utf-8"))
         if not isinstance(facts, dict):

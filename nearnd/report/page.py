@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import math
 from io import BytesIO
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def page(
     """The page's HTML.
 
     table: as of `score_images`; lines: what stands above; alpha: where the slider stands, in false
-    alarms among 1,000 normal images; least: the smallest p-value that there can be; scale, share:
-    of the maps (heat.py); normals: the names of the normal images.
+    alarms among 1,000 normal images, until it is moved; least: the smallest p-value that there can
+    be; scale, share: of the maps (heat.py); normals: the names of the normal images.
     """
     from jinja2 import Template
 
@@ -61,14 +62,16 @@ def page(
         {"id": names[j] if j < len(names) else f"normal image {j}", "picture": _little(looks, j)}
         for j in used
     ]
-    data = json.dumps({"images": images, "normals": shown, "least": least}, allow_nan=False)
+    data = {"images": images, "normals": shown, "least": least, "alpha": alpha}
+    data = json.dumps(data, allow_nan=False)
     for mark, code in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e")):
         data = data.replace(mark, code)  # nothing in a file's name ends the script
     template = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
     return template.render(
         title="Which images are unusual",
         lines=[html.escape(f"{line[:1].upper()}{line[1:]}.".replace("..", ".")) for line in lines],
-        alpha=min(200, max(1, round(alpha))),
+        alpha=max(1, round(alpha)),
+        most=max(200, math.ceil(alpha)),
         maps=looks.maps is not None,
         data=data,
     )
