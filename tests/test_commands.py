@@ -185,6 +185,15 @@ def test_explain_says_why(model, new, tmp_path, capsys):
     assert "broken.png: not an image" in capsys.readouterr().err
     assert main(["explain", str(model / "model"), str(red), "--out", str(red)]) == 1
     assert "is one of the files that are read" in capsys.readouterr().err
+    other = new / "good1.png"
+    before = other.read_bytes()
+    assert main(["explain", str(model / "model"), str(red), "--out", str(other)]) == 1
+    assert other.read_bytes() == before  # no picture of the user's is replaced
+    assert main(["explain", str(model / "model"), str(red), "--out", str(tmp_path / "e.jpg")]) == 1
+    assert "the name of a PNG" in capsys.readouterr().err
+    for _ in range(2):  # what it wrote itself may be replaced
+        own = str(new / "explanation.png")
+        assert main(["explain", str(model / "model"), str(red), "--out", own]) == 0
 
 
 def test_info_says_what_it_is(model, capsys):

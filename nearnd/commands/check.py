@@ -10,7 +10,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("images", type=Path, help="the folder")
 
 
-def run(options: Namespace) -> None:
-    from nearnd.plan.folder import check
+def run(options: Namespace) -> int:
+    from nearnd.plan.folder import UNREADABLE, check
 
-    print("\n".join(check(options.images)))
+    lines = check(options.images)
+    print("\n".join(lines))
+    return int(any(line.startswith(UNREADABLE) for line in lines))

@@ -4,14 +4,13 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 HELP = "one image: where it differs, and which normal images are near"
+OUT = "explanation.png"
 
 
 def add(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="the folder that fit or export made")
     parser.add_argument("image", type=Path, help="an image")
-    parser.add_argument(
-        "--out", type=Path, default=Path("explanation.png"), help="a PNG (explanation.png)"
-    )
+    parser.add_argument("--out", type=Path, default=Path(OUT), help=f"a PNG ({OUT})")
 
 
 def run(options: Namespace) -> int:
@@ -22,8 +21,10 @@ def run(options: Namespace) -> int:
     from nearnd.report.new_images import opened, score_images
 
     facts = model(options.model)
-    kept = [options.image, *options.model.iterdir()]
-    out = place(options.out, kept, what="PNG")
+    if options.out.suffix.lower() != ".png":
+        raise ValueError(f"--out is {options.out}; it may be the name of a PNG, such as {OUT}")
+    beside = [at for at in options.image.parent.iterdir() if at.name != OUT]  # the user's pictures
+    out = place(options.out, [options.image, *beside, *options.model.iterdir()], what="PNG")
     sources = [(options.image.name, options.image)]
     table, looks = score_images(opened(options.model, facts), sources, Decision(), look=True)
     row = table.iloc[0]

@@ -90,4 +90,4 @@ def _wait(command: list[str]) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     if code:
-        raise ValueError("the workflow stopped, as it says above; the same command goes on with it")
+        raise ValueError("the workflow stopped, as it says above; what is done is kept")

@@ -21,6 +21,7 @@ LISTED = 5  # files that a line names
 FEWEST = 10  # images, below which nothing is called odd
 ODD = 4.0  # times the usual distance to the next image
 MOST = 4000  # images that are compared with each other
+UNREADABLE = "NOT readable as a dataset"
 APART = 0.65  # silhouette from which on images fall into two groups; evenly spread ones have 0.5
 
 
@@ -56,7 +57,7 @@ def _layout(folder: Path, names: list[str], n: int) -> list[str]:
         classes = plugins.call("datasets", entry, "classes")
         trained = plugins.call("datasets", entry, "trained")
     except ValueError as error:
-        return [f"NOT readable as a dataset: {error}"]
+        return [f"{UNREADABLE}: {str(error).removeprefix(entry['kind'] + ': ')}"]
     tops = Counter("/".join(name.split("/")[:-1]) or "." for name in names)
     lines = [f"  {n:6d}  {top}" for top, n in sorted(tops.items())[:20]]
     if len(tops) > 20:

@@ -88,9 +88,9 @@ def promise(held_out: np.ndarray, decision: Decision) -> str:
     p = steps(n, delta)
     if decision.fdr is not None:
         return (
-            f"of the images called anomalous in one batch {decision.fdr:.3g} are false alarms on"
-            f" average at most; with {n} held-out normal images no p-value is below {p[0]:.2g}, so"
-            f" of 100 images {_least(p[0], 100, decision.fdr)}"
+            f"of the images called anomalous in one batch {100 * decision.fdr:.3g} % are false"
+            f" alarms on average at most; with {n} held-out normal images no p-value is below"
+            f" {p[0]:.2g}, so of 100 images {_least(p[0], 100, decision.fdr)}"
         )
     limit = threshold(held_out, decision)
     if limit == math.inf:
