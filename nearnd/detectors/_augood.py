@@ -51,14 +51,16 @@ def divergences(original: np.ndarray, copies: Sequence[np.ndarray], seed: int) -
 
 
 def on_a_line(parts: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Features (N_i, D), all together on one axis by t-SNE: float64 (N_i,)."""
+    """Features (N_i, D), all together on one axis by t-SNE: float64 (N_i,). Features that are all
+    the same stay at one place."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     h = np.concatenate(parts).astype(np.float64)
-    perplexity = min(PERPLEXITY, (len(h) - 1) / 3)
-    with threadpool_limits(1):  # its sums are in another order with other threads
-        line = TSNE(1, perplexity=perplexity, random_state=seed % 2**32).fit_transform(h)
+    line, perplexity = np.zeros((len(h), 1)), min(PERPLEXITY, (len(h) - 1) / 3)
+    if (h != h[0]).any():  # else scikit-learn starts from NaN, and crashes
+        with threadpool_limits(1):  # its sums are in another order with other threads
+            line = TSNE(1, perplexity=perplexity, random_state=seed % 2**32).fit_transform(h)
     return np.split(line[:, 0].astype(np.float64), np.cumsum([len(part) for part in parts])[:-1])
 
 
