@@ -248,6 +248,7 @@ class Fakes(Protocol):
         self, n: int, *, seed: int, normal: np.ndarray, **sources: Any
     ) -> tuple[np.ndarray, dict]:
         """n fakes uint8 (n, H, W, C), and facts about them for the tables (step, distance, ...).
+        Of the sources a kind gets those that its `draw` names.
         Of those from a generator the attribute `way` names its method that is among the sources."""
 
 

@@ -9,7 +9,9 @@ import collections.abc
 import difflib
 import hashlib
 import importlib
+import inspect
 import typing
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,11 @@ def build(stage: str, entry: dict[str, Any]) -> Any:
     arguments = {key: value for key, value in entry.items() if key != "kind"}
     _file(stage, entry["kind"])
     return importlib.import_module(f"nearnd.{stage}.{entry['kind']}").build(**arguments)
+
+
+def taken(function: Callable, given: dict[str, Any]) -> dict[str, Any]:
+    """What the function names of what there is to give."""
+    return {name: given[name] for name in inspect.signature(function).parameters if name in given}
 
 
 def call(stage: str, entry: dict[str, Any], function: str) -> Any:

@@ -1,6 +1,5 @@
 """What contracts.py promises, for every plugin there is: a new file is tested by being there."""
 
-import inspect
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from nearnd import plugins
+from nearnd import plugins, values
 from nearnd.contracts import Images, score_of, silent
 from nearnd.files.snapshots import snapshots
 from nearnd.generators._discrete import DDPM, SMLD
@@ -120,6 +119,25 @@ def test_scores_rise_with_the_distance_from_normal(kind):
     assert np.allclose(score_of(shuffled), values[order], rtol=1e-5)
     one = score(bank, {name: array[:1] for name, array in queries.items()}, seed=1)
     assert score_of(one) == pytest.approx(values[:1], rel=1e-5)
+
+
+ENDS = [(kind, name) for kind in plugins.available("scores")
+        for name, value in plugins.defaults("scores", kind).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name"), ENDS)
+def test_the_least_numbers_that_a_config_allows_give_scores_or_a_sentence(kind, name):
+    least = (values.RANGES | constant("scores", kind, "RANGES", {})).get(name, (0, 0))[0]
+    entry = {"kind": kind, name: max(least, 1e-6) if 0 < least < 1 else least}
+    bank = embedding(kind, 60, 0) | {"label": np.arange(60) % 3}
+    try:
+        plugins.check_entry("scores", "x", entry)
+        found = plugins.build("scores", entry)(bank, embedding(kind, 9, 1), seed=0)
+        wrong = "" if np.isfinite(score_of(found)).all() else "the scores"
+    except ValueError as error:
+        wrong = "" if name in str(error) else str(error)
+    assert not wrong
 
 
 @kinds("banks")
@@ -410,8 +428,7 @@ def sources(request, tmp_path, monkeypatch):
 
 def drawn(kind, n, seed, sources):
     fakes = toy("fakes", kind)
-    known = inspect.signature(fakes.draw).parameters
-    return fakes.draw(n, seed=seed, **{k: v for k, v in sources.items() if k in known})
+    return fakes.draw(n, seed=seed, **plugins.taken(fakes.draw, sources))
 
 
 @kinds("fakes")

@@ -8,8 +8,9 @@ from synthetic import experiment, united
 from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.files import arrays, tables
+from nearnd.jobs.tsne import laid_out
 from nearnd.report import reads, summary
-from nearnd.tables_figures import _toy_network, tsne
+from nearnd.tables_figures import _toy_network
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,9 @@ def test_corruptions_and_methods_of_the_plane_can_be_chosen(data):
 
 
 def test_two_points_have_a_plane_too():
-    assert np.isfinite(tsne.on_a_plane(np.eye(5, dtype=np.float32))).all()
+    assert np.isfinite(laid_out(np.eye(5, dtype=np.float32), 2)).all()
+    assert np.isfinite(laid_out(np.eye(2, dtype=np.float32), 2)).all()
+    assert (laid_out(np.full((9, 4), 0.1, np.float32), 2) == 0).all()  # scikit-learn's crashes
 
 
 def test_features_are_those_of_the_images_that_are_named(tmp_path, monkeypatch):

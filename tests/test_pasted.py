@@ -90,6 +90,15 @@ def test_arguments_that_are_no_range_are_refused():
         plugins.build("fakes", {"kind": "perlin", "opacity": [0.9, 0.2]})
 
 
+@pytest.mark.parametrize("threshold", [0.9, 1.0, -1.0])
+@pytest.mark.parametrize("side", [1, 8, 64])
+def test_spots_are_found_at_any_threshold(threshold, side):
+    """The noise hardly comes near 1, and never above."""
+    spots = perlin.spots_of((side, side), np.random.default_rng(0), threshold, (0, 5))
+    assert spots.any()
+    assert threshold < 0 or side < 64 or spots.mean() < 0.1
+
+
 def test_a_tiny_image_still_gets_something():
     assert drawn({"kind": "cutpaste"}, 4, normal=images(2, 2)).shape == (4, 2, 2, 3)
     assert cutpaste.sides(900, 0.1, (8, 8)) == (7, 1)

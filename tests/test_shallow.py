@@ -204,6 +204,19 @@ def test_dbscan_is_the_distance_to_the_nearest_core_point_over_the_radius():
     assert ((inside <= 1) == (labels >= 0)).all()
 
 
+@pytest.mark.parametrize("step", [0.0, 0.5])  # of a grid on which many are equally far
+@pytest.mark.parametrize("share", [0.2, 0.9, 1.0])
+def test_dbscan_has_the_core_points_of_scikit_learn(step, share):
+    bank = normal(200, 2).astype(float)
+    bank = np.unique(np.round(bank / step) * step if step else bank, axis=0)
+    apart = np.sort(np.linalg.norm(bank[:, None] - bank, axis=2), axis=1)[:, 4]
+    radius = np.quantile(apart, share, method="higher") * (1 + 1e-6)
+    core = DBSCAN(eps=radius, min_samples=5).fit(bank).core_sample_indices_
+    found = run(dbscan.build(share=share), bank, bank)
+    away = np.linalg.norm(bank[:, None] - bank[core], axis=2).min(1)
+    assert found == pytest.approx(away / radius, rel=1e-4, abs=1e-6)
+
+
 def test_dbscan_knows_that_the_middle_of_two_groups_is_empty():
     bank = np.concatenate([normal(60, 2), normal(60, 2, seed=1) + np.array([20, 0])])
     middle, of_a_group = run(dbscan.build(), bank, [[10.0, 0], [20, 0]])

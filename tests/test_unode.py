@@ -575,5 +575,20 @@ def test_what_an_entry_lacks_is_said(vit):
     for odd in (["noise"], {"noise": 1, "blur": 2}):
         with pytest.raises(ValueError, match="a judge weighs hard augmentations, but hard is"):
             fitted(unode, pixels, hard=odd, given={"judge": vit})
-    with pytest.raises(ValueError, match="needs at least two normal images"):
-        fitted(unode, stripes(1, 0))
+    for kind, given in (
+        (unode, {}),
+        (unode, {"judge": vit}),
+        (unode_pretrained, {"backbone": vit}),
+    ):
+        with pytest.raises(ValueError, match="needs at least two normal images"):
+            fitted(kind, stripes(1, 0), given=given)
+    with pytest.raises(ValueError, match="all square; it got 4 of 8 x 4"):
+        fitted(unode, stripes(4, 0)[:, :, :4], given={"judge": vit})
+
+
+def test_images_that_nothing_changes_are_weighed_equally(vit):
+    """A judge that sees one and the same thing everywhere, where scikit-learn would crash."""
+    flat = np.full((6, 8, 8, 1), 7, np.uint8)
+    chosen = fitted(unode, flat, hard=["rotation", "blur"], epochs=1, given={"judge": vit})
+    assert chosen.facts["hard"]["weights"] == [0.5, 0.5]
+    assert chosen.facts["hard"]["divergences"] == [0, 0]

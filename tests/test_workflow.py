@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 from toy import ROOT, SNAKEMAKE, copy_of_the_repository, digests, overlay, planned, run
 
+from nearnd import plugins
 from nearnd.commands.show import show
 from nearnd.tables_figures._marks import LEGEND, MARK
 
@@ -137,6 +138,20 @@ def test_a_backbone_that_is_trained_here_is_part_of_the_spread_over_seeds(two_se
     spread = summary.query("metric == 'auroc_clp'").set_index("method")["sd"]
     assert spread["frozen_digits"] > 0
     assert spread["pixels"] == 0
+
+
+def test_fakes_of_every_kind_are_drawn_by_their_rule(done):
+    """Those without an entry of the catalog too; `imported` needs a file."""
+    entries = {}
+    for kind in set(plugins.available("fakes")) - {"imported"}:
+        needs = plugins.constant("fakes", kind, "NEEDS")
+        others = {"generator": "digits_ve", "dataset": "glyphs"}
+        toy = plugins.constant("fakes", kind, "TOY", {})
+        entries[f"x_{kind}"] = {"kind": kind, **toy, **{key: others[key] for key in needs}}
+    files = [f"results/fakes/digits/3/{name}/seed0.npy" for name in entries]
+    config = overlay(done, "fakes.yaml", {"fakes": entries})
+    run(done, "--", *files, config=config)
+    assert all(len(np.load(done / file)) for file in files)
 
 
 def test_another_k_runs_scores_and_what_follows_other_mirrors_and_devices_nothing(done):

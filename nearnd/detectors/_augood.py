@@ -17,13 +17,13 @@ import torch
 from nearnd.contracts import silent
 from nearnd.detectors._trained import batched
 from nearnd.jobs.device import device
+from nearnd.jobs.tsne import laid_out
 from nearnd.networks.backbone import features, load_backbone
 from nearnd.networks.hard import HARD
 from nearnd.networks.transform import View, view
 
 POINTS = 1000  # of the line at which densities are compared
 FLOOR = 1e-10  # below every density, as in the authors' notebook
-PERPLEXITY = 30
 
 
 def look(pixels: np.ndarray, judge: Path, names: Sequence[str], change: Callable, seed: int):
@@ -52,14 +52,8 @@ def divergences(original: np.ndarray, copies: Sequence[np.ndarray], seed: int) -
 
 def on_a_line(parts: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
     """Features (N_i, D), all together on one axis by t-SNE: float64 (N_i,)."""
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
-    h = np.concatenate(parts).astype(np.float64)
-    perplexity = min(PERPLEXITY, (len(h) - 1) / 3)
-    with threadpool_limits(1):  # its sums are in another order with other threads
-        line = TSNE(1, perplexity=perplexity, random_state=seed % 2**32).fit_transform(h)
-    return np.split(line[:, 0].astype(np.float64), np.cumsum([len(part) for part in parts])[:-1])
+    line = laid_out(np.concatenate(parts).astype(np.float64), 1, seed)[:, 0]
+    return np.split(line.astype(np.float64), np.cumsum([len(part) for part in parts])[:-1])
 
 
 def points(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:

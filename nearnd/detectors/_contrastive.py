@@ -124,14 +124,19 @@ class Contrastive(Trained):
     def begin(self, epoch: int) -> None:
         """What a kind changes before a step of that epoch."""
 
-    def prepare(self, given: Given, **facts) -> None:
-        """Sets the facts, these too, and the untrained network."""
-        n, side, across, channels = given.normal.pixels.shape
+    def check_images(self, given: Given) -> None:
+        """ValueError unless there are two normal images, square ones."""
+        n, side, across, _ = given.normal.pixels.shape
         if n < 2 or side != across:
             raise ValueError(
                 f"{self.kind} needs at least two normal images, all square; it got {n} of {side} x"
                 f" {across}: set `size` in the dataset's entry, or choose another `normals`"
             )
+
+    def prepare(self, given: Given, **facts) -> None:
+        """Sets the facts, these too, and the untrained network."""
+        self.check_images(given)
+        _, side, _, channels = given.normal.pixels.shape
         self.facts = {"side": side, "channels": channels, "shifts": self.shifts, "code": self.code}
         self.facts |= facts
         torch.manual_seed(given.seed)

@@ -90,6 +90,7 @@ class Hardened(Contrastive):
             )
 
     def prepare(self, given: Given, **facts) -> None:
+        self.check_images(given)  # before a judge looks at them
         look = self.views(scale=[self.share, self.share], flip=False)
         chosen = self.chosen(given)
         super().prepare(given, ensemble=self.ensemble, look=look, hard=chosen, **facts)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nearnd.fakes._pasted import each
+from nearnd.fakes._pasted import TRIES, each
 
 NEEDS = ["dataset"]
+RANGES = {"threshold": (-1, 1)}
 TURN = 90  # degrees by which the noise is turned at most, to either side
 
 
@@ -56,13 +57,18 @@ class Perlin:
 
 
 def spots_of(shape, rng: np.random.Generator, threshold: float, scales) -> np.ndarray:
-    """float32 (H, W), 1 in spots and 0 elsewhere; drawn again until there is one."""
-    while True:
+    """float32 (H, W), 1 in spots and 0 elsewhere; drawn again until there is one, at last where
+    the noise is highest: few have values near 1, and none above."""
+    for last in reversed(range(10 * TRIES)):
         cells = [2 ** int(rng.integers(scales[0], scales[1] + 1)) for _ in range(2)]
         cells = [min(c, side) for c, side in zip(cells, shape, strict=True)]
-        spots = turned(noise(shape, cells, rng), rng.uniform(-TURN, TURN)) > threshold
+        field = turned(noise(shape, cells, rng), rng.uniform(-TURN, TURN))
+        spots = field > threshold
         if spots.any():
-            return spots.astype(np.float32)
+            break
+        if not last:
+            spots = field == field.max()
+    return spots.astype(np.float32)
 
 
 def noise(shape, cells, rng: np.random.Generator) -> np.ndarray:

@@ -38,12 +38,14 @@ def by_function(parameters: Callable[[Callable], Any]) -> Callable[[Callable], A
 
 
 def by_rule(process: Callable) -> Callable:
-    """Looks at the first job of each rule: no path of a script has wildcards here."""
-    seen: set[Any] = set()
+    """Looks at the first job of each rule: none of our paths of scripts has wildcards. One that
+    has, in a workflow that uses ours as a module, is another script for each job."""
 
     @wraps(process)
     def first_of_each(self, job) -> None:
-        if job.rule.name not in seen:
+        # by object, since a processor of notebooks calls that of scripts for the same rules
+        seen = vars(self).setdefault("seen_rules", set())
+        if job.rule.name not in seen or "{" in str(getattr(job.rule, self.script_type)):
             seen.add(job.rule.name)
             process(self, job)
 

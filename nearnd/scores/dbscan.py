@@ -12,6 +12,7 @@ from nearnd.scores._features import pair
 from nearnd.scores._shallow import check_pca, distinct, prepared
 
 READS = ["features"]
+RANGES = {"min_samples": (1, 1_000_000)}
 
 
 def build(
@@ -34,8 +35,6 @@ def build(
     check_pca(pca)
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
-        from sklearn.cluster import DBSCAN
-
         b, x = pair(bank, queries, feature)
         b, same = prepared(b, standardise, pca, seed)  # (M, P)
         b = distinct(b)
@@ -47,8 +46,10 @@ def build(
         enough = np.sqrt(nearest(b, b, min_samples)[0][:, -1])  # (M,) radius to be a core point
         # a little more, so that rounding leaves no core point out
         radius = (1 + 1e-6) * float(np.quantile(enough, share, method="higher")) or 1.0
-        core = DBSCAN(eps=radius, min_samples=min_samples).fit(b).core_sample_indices_  # (K,)
-        away = nearest(b[core], same(np.asarray(x, np.float64)), 1)[0][:, 0]  # (N,)
+        core = b[
+            enough <= radius
+        ]  # (K, P); scikit-learn's DBSCAN lists all pairs within the radius
+        away = nearest(core, same(np.asarray(x, np.float64)), 1)[0][:, 0]  # (N,)
         return (np.sqrt(away) / radius).astype(np.float32)
 
     return score

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from nearnd.jobs.tsne import laid_out
 from nearnd.report.evaluate import SLICE
 from nearnd.tables_figures._settings import name, of
 from nearnd.tables_figures._style import COLOURS, FAR, NORMAL, legend, panels, styled
@@ -11,7 +12,6 @@ from nearnd.tables_figures._style import COLOURS, FAR, NORMAL, legend, panels, s
 MAKES = "figure"
 READS = ["features"]
 ACROSS = 3  # panels in a row
-PERPLEXITY = 30  # of a neighbourhood, scikit-learn's default
 OWN = "normal"
 
 
@@ -43,7 +43,7 @@ def build(
         colours[word] = others[i % len(others)]
     for ((dataset, method), panel), ax in zip(found.items(), axes, strict=True):
         groups = {word: _some(np.concatenate(parts), most) for word, parts in panel.items()}
-        points = on_a_plane(np.concatenate(list(groups.values())))
+        points = laid_out(np.concatenate(list(groups.values())), 2)
         ends = np.cumsum([len(rows) for rows in groups.values()])[:-1]
         for word, rows in zip(groups, np.split(points, ends), strict=True):
             ax.plot(rows[:, 0], rows[:, 1], ".", color=colours[word], markersize=4,
@@ -77,11 +77,3 @@ def _groups(data: dict, each: dict, only: list[str] | None):
 def _some(rows: np.ndarray, most: int) -> np.ndarray:
     """At most so many of the rows, evenly picked."""
     return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
-
-
-def on_a_plane(features: np.ndarray) -> np.ndarray:
-    """(N, 2) of features (N, D), the same for the same features."""
-    from sklearn.manifold import TSNE
-
-    perplexity = min(PERPLEXITY, max(1, (len(features) - 1) // 3))
-    return TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)

@@ -24,6 +24,7 @@ with job.start(snakemake) as run:
         order = sorted(set(zip(images.labels, images.names, keep, strict=True)))
         sources["classes"] = {str(name): bool(normal) for _, name, normal in order}
     n = round(p.ratio * len(normal))
+    sources = plugins.taken(fakes.draw, sources)
     drawn, facts = fakes.draw(n, seed=run.seed, normal=normal, **sources)
     facts |= {
         "n": len(drawn),
