@@ -299,6 +299,7 @@ def test_check_sees_two_kinds_and_is_silent_on_one(tmp_path, capsys):
         (["--method", "own_patchcor"], "Did you mean 'own_patchcore'"),
         (["--normal", "good"], "unknown normal class 'good'"),
         (["--size", "0"], "datasets: own"),
+        (["--mirrors", "nowhere"], "mirrors: there is no folder nowhere"),
         (["--cores", "0"], "cores is 0; it may be all or a whole number from 1"),
         (["--cores", "half"], "cores is half"),
     ],

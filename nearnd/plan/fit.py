@@ -42,6 +42,9 @@ def fit(
         raise ValueError(f"{images} is no folder of images")
     if str(cores) != "all" and not (str(cores).isdecimal() and int(cores)):  # 0 would wait for ever
         raise ValueError(f"cores is {cores}; it may be all or a whole number from 1")
+    lost = [m for m in mirrors or [] if "://" not in m and not Path(m).is_dir()]
+    if lost:
+        raise ValueError(f"mirrors: there is no folder {', '.join(lost)}")
     work = work or model.with_name(f"{model.name}.work")
     entry = {"path": str(images.resolve()), **(form or {})}
     whole = catalog.load(selection)["datasets"][OWN] | entry
