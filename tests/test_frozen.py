@@ -173,7 +173,7 @@ ENTRIES = {
     "anomaly_dino": {"layers": ["layer2"]},
     "subspace_mean": {"kind": "patch_subspace", "merge": "mean", "layers": ["layer2"]},
     "fastflow": {"epochs": 30, "batch": 4, "steps": 4, "layers": ["layer1"]},
-    "recontrast": {"iterations": 30, "batch": 4},
+    "recontrast": {"iterations": 8, "batch": 4},
     "dinomaly": {"iterations": 60, "batch": 4, "heads": 4, "layers": ["layer2"]},
     "students": {"epochs": 60, "batch": 4, "width": 16, "lr": 1e-3, "layers": ["layer2"]},
 }  # fmt: skip
