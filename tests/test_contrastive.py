@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stripes import stripes as pictures
 from torch import nn
 from torch.nn import functional as F
 
@@ -38,16 +39,6 @@ def theirs(name, dtype=torch.float64):
 
 def unit(z):
     return F.normalize(torch.as_tensor(z), dim=1)
-
-
-def pictures(n, seed, angle=0.0, side=8):
-    """Grey images with a stripe about the middle, at an angle (radians) that varies a little."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:side, :side] - (side - 1) / 2
-    turn = angle + rng.normal(0, 0.05, (n, 1, 1))
-    away = x * np.cos(turn) + y * np.sin(turn) - rng.normal(0, 0.3, (n, 1, 1)) - 1.5
-    image = 40 + 170 * np.exp(-(away**2) / 2) + rng.normal(0, 8, away.shape)
-    return image.clip(0, 255).astype(np.uint8)[..., None]
 
 
 def fitted(kind, pixels, labels=None, seed=0, **options):

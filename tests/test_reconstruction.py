@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stripes import stripes as pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,16 +28,6 @@ ALL = [autoencoder, vae, aae, ae_residual, ae_consistent]
 PAIRED = [ae_residual, ae_consistent]
 SHORT = {"width": 8, "code": 4, "epochs": 40, "batch": 16}
 NAMES = [kind.__name__.rpartition(".")[2] for kind in ALL]
-
-
-def pictures(n, seed, angle=0.0, side=8, channels=1):
-    """Images with a stripe about the middle, at an angle (radians) that varies a little."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:side, :side] - (side - 1) / 2
-    turn = angle + rng.normal(0, 0.05, (n, 1, 1))
-    away = x * np.cos(turn) + y * np.sin(turn) - rng.normal(0, 0.3, (n, 1, 1)) - 1.5
-    image = 40 + 170 * np.exp(-(away**2) / 2) + rng.normal(0, 8, away.shape)
-    return np.repeat(image.clip(0, 255).astype(np.uint8)[..., None], channels, 3)
 
 
 def images(pixels):

@@ -35,8 +35,9 @@ class Memory(nn.Module):
 
 @dataclass
 class OnMemory(OnPatches):
-    """A kind adds `rows_of`, which makes patches of feature maps, and `facts_of_patches`, the names
-    of what it has to know for that. Trains nothing. Distances are always float32."""
+    """A kind adds `rows_of(maps)`, patches float32 (n, h, w, D) of the layers' maps (n, C_i, h_i,
+    w_i), and `facts_of_patches`, the names of what it has to know for that. Trains nothing.
+    Distances are always float32."""
 
     share: float = 0.1  # of the patches that are kept
     projection: int | None = 128  # this and `anchors`, of the selection: see networks/coreset.py
@@ -48,10 +49,6 @@ class OnMemory(OnPatches):
 
     FACTS = extended(OnPatches.FACTS, k=whole(most=10**9), bank=several(whole(most=10**9), 2, 2))
     facts_of_patches = ("k",)
-
-    def rows_of(self, maps: list[Tensor]) -> Tensor:
-        """Patches float32 (n, h, w, D) of the layers' maps (n, C_i, h_i, w_i)."""
-        raise NotImplementedError
 
     def learn(self, given: Given) -> None:
         """Fills the memory bank with the normal images' patches, or with a coreset of them."""

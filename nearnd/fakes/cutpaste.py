@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from nearnd.fakes._pasted import each
+from nearnd.fakes._normals import each
 
 NEEDS = []
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nearnd.fakes._normals import in_turn
 from nearnd.fakes.sampled import Sampled, check  # noqa: F401 (of this kind too)
 
 NEEDS = ["generator"]
@@ -35,11 +36,7 @@ class Noised(Sampled):
         """n fakes uint8 (n, H, W, C), each of a normal image (N, H, W, C), all in turn in an order
         that the seed says; and facts. noised: (snapshot file, seeds, images, strength) -> images,
         the rest as of `Sampled`."""
-        if not len(normal):
-            raise ValueError("noised: there are no normal images")
-        random = np.random.default_rng(seed)
-        order = [random.permutation(len(normal)) for _ in range(-(-n // len(normal)))]
-        which = np.concatenate(order)[:n]  # (n,)
+        which = in_turn(n, len(normal), seed)  # (n,)
         fakes, facts = self.from_snapshots(
             n, seed, normal, snapshots, fidelity,
             lambda file, seeds, rows: noised(file, seeds, normal[which[rows]], self.strength),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nearnd.fakes._pasted import TRIES, each
+from nearnd.fakes._normals import TRIES, each
 
 NEEDS = ["dataset"]
 RANGES = {"threshold": (-1, 1)}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SIGMA, OF = 4.0, 224  # PatchCore's blur in pixels, of images so wide
+from nearnd.report.heat import place
 
 
 def shown(source: dict, rows) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -22,12 +22,6 @@ def centre(images: np.ndarray, share: float) -> np.ndarray:
     return np.asarray(images[:, first : first + side, first : first + side])
 
 
-def on_pixels(small: np.ndarray, side: int, sigma: float = SIGMA) -> np.ndarray:
-    """A map (h, w) on side x side pixels, float32: bilinear, then a Gaussian blur of `sigma`, which
-    is in pixels of an image that is 224 wide (PatchCore)."""
-    from PIL import Image
-    from scipy.ndimage import gaussian_filter
-
-    picture = Image.fromarray(np.ascontiguousarray(small, np.float32))
-    large = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))  # (side, side)
-    return gaussian_filter(large, sigma * side / OF)
+def on_pixels(small: np.ndarray, side: int) -> np.ndarray:
+    """A map (h, w) on side x side pixels, float32, blurred (report/heat.py)."""
+    return place(small, side, side, 1.0, "squash")
