@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nearnd.detectors._reconstruction import Pair, Reconstruction, Step, adam, work  # noqa: F401
 from nearnd.networks.reconstruction import Decoder, Variational
+from nearnd.networks.variational import from_normal
 
 NEEDS = []
 EMBEDS = ["latent", "image", "decoded", "map"]
@@ -50,11 +51,6 @@ class VAE(Reconstruction):
             return update["net"](i, loss)
 
         return step, parts | {"net": net}
-
-
-def from_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) | N(0, 1)), (N,) of two (N, L)."""
-    return (mean**2 + log_variance.exp() - log_variance - 1).sum(1) / 2
 
 
 build = VAE

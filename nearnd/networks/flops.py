@@ -51,6 +51,14 @@ def unet(network: dict[str, Any]) -> Network:
 
 
 @once
+def drawn(make: Callable[..., nn.Module], network: dict[str, Any]) -> Network:
+    """Of a network that draws images from latent variables, made with these arguments."""
+    with torch.device("meta"):
+        latent = make(**network).latent
+    return forward_flops(lambda: make(**network), (1, latent))
+
+
+@once
 def backbone(model: str, kwargs: dict[str, Any]) -> Network:
     """Of the timm network `model` without its classifier, on images of its own size."""
     from nearnd.networks.backbone import create, describe

@@ -138,7 +138,7 @@ class JobCost:
         due = [step for step in plan.snapshots if step <= steps] or plan.snapshots[:1]
         seen = _within(plan, round(n), monitor) * len(due)
         parts = [
-            passes("score_train", net, steps * plan.batch, steps, 3),
+            passes("score_train", net, steps * plan.batch, steps, work.passes),
             passes("score_run", net, seen * plan.calls, -(-seen // DRAW) * plan.calls),
             passes("backbone_run", watcher, seen + n, (seen + n) / EMBED),
         ]
