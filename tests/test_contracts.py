@@ -221,7 +221,7 @@ def backbones(tmp_path_factory):
 
 
 SHORT = {"epochs": 3, "ae_epochs": 3, "iterations": 5, "batch": 8, "width": 1}
-SHORT |= {"ensemble": 2, "head_epochs": 3}
+SHORT |= {"ensemble": 2, "head_epochs": 3, "search": 4}
 HARDER = {  # what a training must remember beyond its weights
     "deep_svdd": {"objective": "soft_boundary", "warm_up": 0},
     "panda": {"ewc": 100.0},

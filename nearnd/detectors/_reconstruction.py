@@ -79,6 +79,7 @@ class Reconstruction(Trained):
         levels=one_of("image", "all"),
     )  # fmt: skip
     named = PIXELS  # the arrays
+    kept = ("width", "code", "levels")  # the options that the network, or `embed`, depends on
 
     def learn(self, given: Given) -> None:
         """ValueError unless there are normal images, square ones of a side that can be halved."""
@@ -91,7 +92,7 @@ class Reconstruction(Trained):
             )
         check_side(side, self.kind)
         self.facts = {"side": side, "channels": channels}
-        self.facts |= {name: getattr(self, name) for name in ("width", "code", "levels")}
+        self.facts |= {name: getattr(self, name) for name in self.kept}
         torch.manual_seed(given.seed)
         self.net = self.untrained().to(device()).train()
 
@@ -143,8 +144,8 @@ def stretched(x: Tensor) -> Tensor:
     return (x - low) / torch.where(span > 0, span, 1.0)
 
 
-def adam(lr: float, **nets: nn.Module) -> tuple[dict[str, Update], dict]:
+def adam(lr: float, betas=(0.9, 0.999), **nets: nn.Module) -> tuple[dict[str, Update], dict]:
     """For each network, by name, an Adam and how it moves; and both as parts of a training."""
-    optimizers = {name: torch.optim.Adam(net.parameters(), lr) for name, net in nets.items()}
+    optimizers = {name: torch.optim.Adam(net.parameters(), lr, betas) for name, net in nets.items()}
     updates = {name: Update(optimizer, name=name) for name, optimizer in optimizers.items()}
     return updates, {f"adam of {name}": optimizer for name, optimizer in optimizers.items()}
