@@ -31,9 +31,12 @@ class PixelAttention(nn.Module):
         n, c, h, w = x.shape
         qkv = self.qkv(group_norm(x, self.norm, silu=False)).permute(0, 2, 3, 1)  # (N, H, W, 3C)
         q, k, v = qkv.reshape(n, 1, h * w, 3 * c).chunk(3, -1)  # (N, 1, HW, C)
-        if x.device.type == "cpu" and h * w <= SMALL and torch.is_grad_enabled():
-            y = ((q * c**-0.5) @ k.mT).softmax(-1).to(v.dtype) @ v
-        else:
-            y = F.scaled_dot_product_attention(q, k, v)  # (N, 1, HW, C)
-        y = y.reshape(n, h, w, c).permute(0, 3, 1, 2)  # (N, C, H, W)
+        y = attend(q, k, v).reshape(n, h, w, c).permute(0, 3, 1, 2)  # (N, C, H, W)
         return torch.add(self.out(y), x, alpha=self.gain)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(q k' / sqrt(C)) v of (N, heads, P, C), by what is fastest here."""
+    if q.device.type == "cpu" and q.shape[-2] <= SMALL and torch.is_grad_enabled():
+        return ((q * q.shape[-1] ** -0.5) @ k.mT).softmax(-1).to(v.dtype) @ v
+    return F.scaled_dot_product_attention(q, k, v)  # (N, heads, P, C)

@@ -55,10 +55,11 @@ def flipped(x: Tensor) -> Tensor:
     return torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, x.flip(3), x)
 
 
-def shifted(x: Tensor, pad: int) -> Tensor:
-    """Each image moved by up to `pad` pixels both ways: a random crop after black padding."""
+def shifted(x: Tensor, pad: int, mode: str = "constant") -> Tensor:
+    """Each image moved by up to `pad` pixels both ways: a random crop after padding, with black or
+    as `F.pad` pads in this mode."""
     n, c, h, w = x.shape
-    x = F.pad(x, (pad,) * 4)  # (N, C, H + 2 pad, W + 2 pad)
+    x = F.pad(x, (pad,) * 4, mode)  # (N, C, H + 2 pad, W + 2 pad)
     top, left = torch.randint(2 * pad + 1, (2, n, 1))
     rows, columns = top + torch.arange(h), left + torch.arange(w)  # (N, H), (N, W)
     image, channel = torch.arange(n)[:, None, None, None], torch.arange(c)[:, None, None]

@@ -22,6 +22,7 @@ def forward_flops(make: Callable[[], nn.Module], *shapes: tuple[int, ...]) -> Ne
         inputs = [torch.empty(shape) for shape in shapes]
         with FlopCounterMode(display=False) as count, torch.no_grad():
             out = net(*inputs)
+    out = out[0] if isinstance(out, tuple) else out
     weights = sum(p.numel() for p in net.parameters())
     return Network(float(count.get_total_flops()), weights, out.numel())
 
@@ -115,3 +116,13 @@ def autoencoder(size: int, channels: int, width: int, code: int) -> Network:
         (1, channels, size, size),
     )
     return net._replace(features=code + (2 * channels + 1) * size**2)
+
+
+@once
+def flow(network: dict[str, Any]) -> Network:
+    """Of the flow with these arguments (`networks.dense_flow`); drawing an image takes as much."""
+    from nearnd.networks.dense_flow import DenseFlow
+
+    with torch.device("meta"):
+        whole = DenseFlow(**network)
+    return forward_flops(lambda: whole, (1, *whole.shape), (1, whole.noise))
