@@ -41,7 +41,9 @@ The file may state, as literals that are read without importing it:
     SINGULAR   (fidelity) True if it needs more images than features to mean anything
     RANGES     what a number may be, {argument: [from, to]}, where nearnd/values.py has it wrong
     MAP        (scores) True if it also gives a map, which drawings then take
-    LABEL      (fidelity, fakes, metrics) its name in tables and figures, if not that of the file
+    LABEL      (fidelity, fakes, generators, metrics) its name in tables and figures, if not that of
+               the file
+    FACTS      (generators) what its method `facts` gives, {name: words for tables and figures}
     UNIT       (fidelity) words for the axis of a figure
     DISTANCE   (fidelity) True if 0 is best; else more is better
     TOY        (backbones, fakes, generators, samplers) arguments with which the contract tests
@@ -214,6 +216,11 @@ class Generator(Protocol):
     ) -> np.ndarray:
         """(where it can) uint8 (n, H, W, C): images (n, H, W, C) with noise of the deviation
         `strength`, of pixels in [0, 1], drawn back; image i depends on images[i] and seeds[i]."""
+
+    def facts(self, snapshot: Path, images: np.ndarray) -> dict[str, float]:
+        """(where FACTS says so) Numbers on the snapshot that take the generator itself, such as how
+        likely it makes images uint8 (n, H, W, C) of its training; they stand beside the measures
+        of fidelity, and no stop reads them."""
 
     def sample_counted(self, snapshot: Path, seeds: np.ndarray) -> tuple[np.ndarray, float]:
         """(of those whose `build` has an argument `sampler`, an entry of samplers) As `sample`, and

@@ -230,7 +230,7 @@ def _pictures(rng: np.random.Generator, c: int, others: list[str], size: int = 1
     return {
         "real": discs(2 + c / 3, 10),
         "anomalies": {name: discs(3 + i / 3, 10) for i, name in enumerate(others)},
-        "fakes": {"sampled": discs(2 + c / 3, 50)},
+        "fakes": {"fakes": discs(2 + c / 3, 50)},
         "previews": np.stack([discs(2 + c / 3, 12000 / step) for step in steps]),
         "steps": steps,
     }

@@ -339,7 +339,7 @@ def test_sample_grid_shows_normal_near_and_fake_in_this_order(data):
     for sample, ax in zip(data["samples"], figure.axes, strict=True):
         assert [text.get_text() for text in ax.get_yticklabels()] == ["normal", "near", "fakes"]
         assert ax.get_title() == f"{sample['normal']} (near: {sample['near']})"
-        rows = [sample["real"], sample["anomalies"][sample["near"]], sample["fakes"]["sampled"]]
+        rows = [sample["real"], sample["anomalies"][sample["near"]], sample["fakes"]["fakes"]]
         pictures = drawn(ax)
         assert len(pictures) == 15
         for row, column, pixels in pictures:

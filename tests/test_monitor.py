@@ -9,8 +9,9 @@ import pytest
 from nearnd.contracts import Plan
 from nearnd.fidelity import frechet
 from nearnd.jobs.feature_cache import features_of
-from nearnd.jobs.monitor import LEAST, SHARE, Monitor, images_within, publish
+from nearnd.jobs.monitor import LEAST, SHARE, Monitor, facts_of, images_within, publish
 from nearnd.jobs.seeds import image_seeds
+from nearnd.report.words import distances, measures, stated, word
 
 
 def embed(pixels):
@@ -47,6 +48,24 @@ def test_rows_previews_and_what_a_kill_leaves(tmp_path):
     assert again.previews().shape == (3, 3, 2, 2, 1)
     assert [file for file, _ in calls] == ["90", "40", "8"]
     assert {seeds for _, seeds in calls} == {tuple(image_seeds(7, 3))}
+
+
+def test_facts_of_a_generator_stand_beside_the_measures(tmp_path):
+    class Likely:
+        def facts(self, snapshot, images):
+            return {"bits_per_dim": float(snapshot) / len(images)}
+
+    images = np.zeros((5, 2, 2, 1), np.uint8)
+    table = watch(tmp_path / "a", [], facts=facts_of(Likely(), images))
+    table(10, "90")  # of as many training images as are drawn: 3
+    assert list(table.table()["bits_per_dim"]) == [30.0]
+    assert measures(table.table()) == ["frechet", "bits_per_dim"]
+    assert word("bits_per_dim") == "bits per dimension"
+    assert stated("bits_per_dim", "DISTANCE") is None
+    assert distances(table.table()) == ["frechet"]  # what a stop may read
+    mute = watch(tmp_path / "b", [], facts=facts_of(object(), images))
+    mute(10, "90")
+    assert "bits_per_dim" not in mute.table()
 
 
 def test_training_ends_where_until_says_before_and_after_a_kill(tmp_path):

@@ -219,6 +219,22 @@ def test_what_a_drawing_reads_is_made_by_the_workflow(what):
         assert file.split("/")[1] in places, file
 
 
+def test_samples_are_of_each_kind_of_fakes_and_of_generator():
+    methods = ["fitymi_digits", "fitymi_s50", "fitymi_digits_denseflow", "fitymi_noised03"]
+    spec = {"dataset": "digits", "normals": ["3"], "drawings": ["sample_grid"]}
+    run = run_of(experiments={"toy": spec | {"methods": methods}})
+    (source,) = reads.READS["samples"].sources(run, "toy")
+    shown = {k: Path(f).stem for k, f in source["file"].items() if k.startswith("fakes ")}
+    names = dict(zip(methods, run.fakes_behind(methods).values(), strict=True))
+    assert shown == {
+        "fakes fakes, SDE": names["fitymi_digits"],
+        "fakes fakes, DenseFlow": names["fitymi_digits_denseflow"],
+        "fakes noised": names["fitymi_noised03"],
+    }
+    one = run_of(experiments={"toy": spec | {"methods": methods[:2]}})
+    assert "fakes fakes" in reads.READS["samples"].sources(one, "toy")[0]["file"]
+
+
 def test_targets_have_names_but_never_one_of_a_rule():
     run = run_of()
     named = targets.named(run, {"toy"})

@@ -11,6 +11,7 @@ from nearnd import plugins
 from nearnd.contracts import Plan, Sampler
 from nearnd.files.snapshots import due
 
+LABEL = "SDE"
 # what the contract tests train
 TOY = {
     "nf": 16, "channel_mult": [1, 1], "blocks": 1, "attention": [], "inner": "none", "batch": 8,

@@ -17,6 +17,7 @@ from nearnd.generators._latent import (  # noqa: F401 - see contracts.py
     training_steps,
 )
 
+LABEL = "VAE"
 TOY = {"widths": [4, 4], "hidden": 8, "code": 3, "batch": 8, "steps": 12, "snapshots": [6, 12]}
 
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,13 @@ def images_within(
     return min(most, max(n, least))
 
 
+def facts_of(generator: Any, pixels: np.ndarray) -> Callable[[Path, int], dict[str, float]]:
+    """Of a snapshot and the first n training images, what a generator itself says; mostly {}."""
+    if not hasattr(generator, "facts"):
+        return lambda file, n: {}
+    return lambda file, n: generator.facts(file, pixels[:n])
+
+
 class Monitor:
     """monitor(step, file) after each snapshot; what it found survives a kill in `folder`.
 
@@ -70,11 +78,14 @@ class Monitor:
         *,
         images: int,
         until: dict | None = None,
+        facts: Callable[[Path, int], dict[str, float]] = lambda file, n: {},
         progress: Progress = silent,
     ):
         """real: the features (N, D) of the real images. images: how many to draw. until: when
-        training ends before its last step; see `early_end.ended`."""
+        training ends before its last step; see `early_end.ended`. facts: see `facts_of`, on as
+        many training images as are drawn."""
         self.real, self.sample, self.embed, self.measures = real, sample, embed, measures
+        self.facts = facts
         self.seeds, self.folder, self.until = image_seeds(seed, images), Path(folder), until
         self._progress, self._steps, self._since = progress, 0, time.monotonic()
         spent = self.folder / "spent.json"
@@ -104,6 +115,7 @@ class Monitor:
         features = self.embed(fakes)["features"]  # (n, D)
         facts = {"step": step, "n_real": len(self.real), "n_fake": len(fakes)}
         facts |= {name: float(m(self.real, features)) for name, m in self.measures.items()}
+        facts |= self.facts(file, len(self.seeds))
         log.info(", ".join(f"{name} {value:.4g}" for name, value in facts.items()))
         numbers = len(self.real), len(fakes), self.real.shape[1]
         remarks = {m: f.remark(*numbers) for m, f in self.measures.items() if hasattr(f, "remark")}

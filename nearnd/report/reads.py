@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from nearnd import plugins
 from nearnd.config import constant
 from nearnd.files.paths import path
+from nearnd.report.words import label
 from nearnd.tasks import Normal
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published"
@@ -146,11 +147,10 @@ def _fakes(run, experiment: str) -> list[Source]:
 
 
 def _samples(run, experiment: str) -> list[Source]:
-    """Of the first seed of each task; the first fakes of each kind."""
-    test, kinds, found = run.experiment(experiment)["tests"][0], {}, []
+    """Of the first seed of each task; the first fakes of each kind and each kind of generator."""
+    test, found = run.experiment(experiment)["tests"][0], []
     generator = next(iter(run.generated(experiment).values()), None)
-    for name in run.shown(experiment):
-        kinds.setdefault(run.config["fakes"][name]["kind"], name)
+    shown = _one_of_each(run, experiment)
     for task in run.tasks(experiment):
         if task["seed"] != run.config["seeds"][0]:
             continue
@@ -158,12 +158,28 @@ def _samples(run, experiment: str) -> list[Source]:
         files = {"real": run.pixels(dataset, "train"), "anomalies": run.pixels(dataset, test)}
         if test in (close := run.closeness(experiment)):
             files["closeness"] = close[test]
-        files |= {f"fakes {kind}": path("fakes", **task, fakes=f) for kind, f in kinds.items()}
+        files |= {f"fakes {words}": path("fakes", **task, fakes=f) for words, f in shown.items()}
         if generator:
             place = path("generator", **task, generator=generator)
             files |= {"previews": f"{place}/previews.npy", "fidelity": f"{place}/fidelity.csv"}
         found.append(task | {"file": files})
     return found
+
+
+def _one_of_each(run, experiment: str) -> dict[str, str]:
+    """{words: fakes}: which generator drew them is said where there are several kinds."""
+    found: dict[str, dict[str, str]] = {}
+    generated = run.generated(experiment)
+    for name in run.shown(experiment):
+        kind, by = run.config["fakes"][name]["kind"], ""
+        if name in generated:
+            by = label("generators", run.config["generators"][generated[name]]["kind"])
+        found.setdefault(label("fakes", kind), {}).setdefault(by, name)
+    return {
+        f"{words}, {by}" if len(names) > 1 else words: name
+        for words, names in found.items()
+        for by, name in names.items()
+    }
 
 
 def _images(run, experiment: str) -> list[Source]:
@@ -419,8 +435,8 @@ READS = {
         "DataFrame dataset, normal, fakes, method, seed, n, step, copies, <measures>", _fakes
     ),
     "samples": Read(
-        "list of dicts: dataset, normal, real, anomalies {class: images}, fakes {kind: images}, and"
-        " where the experiment has them near (a class), previews, steps",
+        "list of dicts: dataset, normal, real, anomalies {class: images}, fakes {words: images},"
+        " and where the experiment has them near (a class), previews, steps",
         _samples,
         _each(_sample),
     ),

@@ -17,19 +17,28 @@ def metric(name: str) -> str:
 
 
 def word(measure: str) -> str:
-    """What a fidelity measure is called."""
-    return label("fidelity", measure)
+    """What a fidelity measure, or a fact of a generator, is called."""
+    return _facts().get(measure) or label("fidelity", measure)
 
 
 def stated(measure: str, what: str) -> Any:
-    """UNIT or DISTANCE of a fidelity measure, None if it says nothing."""
-    return plugins.constant("fidelity", measure, what)
+    """UNIT or DISTANCE of a fidelity measure; None if it says nothing, as of a generator's fact."""
+    return None if measure in _facts() else plugins.constant("fidelity", measure, what)
 
 
 def measures(columns: Iterable[str]) -> list[str]:
-    """Those of a table's columns that are fidelity measures, in their order there."""
-    known = plugins.available("fidelity")
+    """Those of a table's columns that are fidelity measures or facts of generators, in their order
+    there."""
+    known = {*plugins.available("fidelity"), *_facts()}
     return [column for column in columns if column in known]
+
+
+def _facts() -> dict[str, str]:
+    """Facts that generators of any kind state -> their words."""
+    found = {}
+    for kind in plugins.available("generators"):
+        found |= plugins.constant("generators", kind, "FACTS", {})
+    return found
 
 
 def distances(columns: Iterable[str]) -> list[str]:

@@ -4,7 +4,6 @@ from textwrap import fill
 
 import numpy as np
 
-from nearnd.report.words import label
 from nearnd.tables_figures._mosaic import bare, show_row
 from nearnd.tables_figures._settings import name, of
 from nearnd.tables_figures._style import FAKE, NEAR, NORMAL, WIDTH, panels, styled
@@ -16,8 +15,8 @@ READS = ["samples"]
 @styled
 def build(data, /, columns: int = 8):
     """A block per class, with a row of normal images, one of the closest anomaly class, one for
-    each kind of fakes that a method was trained on (the first set of each); `columns` images each,
-    fewer where there are fewer."""
+    each kind of fakes, and of generators that drew them, that a method was trained on (the first
+    set of each); `columns` images each, fewer where there are fewer."""
     samples, datasets = data["samples"], [sample["dataset"] for sample in data["samples"]]
     across = 1 if len(samples) == 1 else 2
     image = (WIDTH / across - 0.6) / columns  # inches; the rest is for the words on the left
@@ -47,4 +46,4 @@ def _rows(sample: dict) -> list[tuple[str, np.ndarray, str]]:
     near = sample.get("near")
     if near in sample["anomalies"]:
         rows.append(("near", sample["anomalies"][near], NEAR))
-    return rows + [(label("fakes", kind), x, FAKE) for kind, x in sample["fakes"].items()]
+    return rows + [(words, images, FAKE) for words, images in sample["fakes"].items()]

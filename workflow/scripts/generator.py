@@ -19,7 +19,7 @@ with job.start(snakemake, apart=["until"]) as run:
         real, generator.sample, watcher.embed,
         {name: plugins.build("fidelity", {"kind": name}) for name in p.monitor["measures"]},
         run.seed, run.folder, images=monitor.images_within(plan, len(real), **p.monitor),
-        until=p.until, progress=run.progress,
+        until=p.until, facts=monitor.facts_of(generator, normal), progress=run.progress,
     )  # fmt: skip
     generator.train(
         normal, labels=labels if len(set(labels.tolist())) > 1 else None,
