@@ -15,13 +15,17 @@ from nearnd.networks.glow import glow_steps, start
 TOY = {"units": [3, 2], "modules": [2, 2], "growth": 4, "width": 8, "layers": 2, "layer_growth": 8}
 
 
-def far_from_start(net, by, seed=0):
+def away(net, by):
     """The network in float64 with weights of which no layer begins as nothing."""
-    torch.manual_seed(seed)
     net = net.double()
     for p in net.parameters():
         p.data += by * torch.randn_like(p)
     return net
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
 
 
 def small_net(channels, out):
@@ -35,13 +39,12 @@ def images(n, size=8, channels=1, dtype=torch.float64):
 @pytest.mark.parametrize(("dtype", "near"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (32, 3)])
 def test_the_flow_inverts_and_puts_bytes_back(dtype, near, size, channels):
-    torch.manual_seed(0)
     net = DenseFlow(size, channels, **TOY, variational=[4, 1, 4])
     image = images(4, size, channels, torch.float32)
     noise = torch.randn(4, net.pixels + net.noise)
     with torch.no_grad():
         start(net, *net.spread(image, noise)[:2])
-        net = far_from_start(net, 0.02).to(dtype)
+        net = away(net, 0.02).to(dtype)
         x, e, _ = net.spread(image.to(dtype), noise.to(dtype))
         z, _ = net(x, e)
         back, noise_back = net.inverse(z)
@@ -55,7 +58,7 @@ def test_the_flow_inverts_and_puts_bytes_back(dtype, near, size, channels):
 
 
 def test_the_log_determinant_is_that_of_the_jacobian():
-    net = far_from_start(DenseFlow(8, 1, **TOY), 0.05)
+    net = away(DenseFlow(8, 1, **TOY), 0.05)
     x, e = torch.randn(1, 64).double(), torch.randn(1, net.noise).double()
 
     def mapped(v):
@@ -68,13 +71,13 @@ def test_the_log_determinant_is_that_of_the_jacobian():
 
 
 def test_the_variational_dequantisation_stays_in_the_cell_and_knows_its_density():
-    q = far_from_start(Variational(1, 4, 1, 4), 0.2)
+    q = away(Variational(1, 4, 1, 4), 0.2)
     x, eps = images(3, 4), torch.randn(3, 1, 4, 4).double()
     u, log_q = q(x, eps)
     assert ((u > 0) & (u < 1)).all()
     jacobian = torch.autograd.functional.jacobian(lambda e: q(x[:1], e)[0], eps[:1])
     log_det = torch.linalg.slogdet(jacobian.reshape(16, 16))[1]
-    assert float(log_q[0]) == pytest.approx(float(log_normal(eps[:1]) - log_det), abs=1e-8)
+    assert log_q[0].item() == pytest.approx((log_normal(eps[:1]) - log_det).item(), abs=1e-8)
 
 
 def grid(points, far):
@@ -84,7 +87,7 @@ def grid(points, far):
 
 @torch.no_grad()
 def test_glow_is_a_density_on_the_plane():
-    steps = far_from_start(glow_steps(2, 3, small_net), 0.3)
+    steps = away(glow_steps(2, 3, small_net), 0.15)
     axis, cell = grid(241, 12)
     x = torch.cartesian_prod(axis, axis).view(-1, 2, 1, 1)
     z, log_det = steps(x)
@@ -96,7 +99,8 @@ def test_glow_is_a_density_on_the_plane():
 @pytest.fixture(scope="module")
 def grown():
     """A block that puts one channel of noise beside two of the data."""
-    return far_from_start(Block(2, 2, 2, 1, small_net), 0.4, seed=1)
+    torch.manual_seed(1)
+    return away(Block(2, 2, 2, 1, small_net), 0.15)
 
 
 def exact(block, x, points=401, far=12):
@@ -111,14 +115,13 @@ def exact(block, x, points=401, far=12):
 
 @torch.no_grad()
 def test_noise_between_units_leaves_a_density(grown):
-    axis, cell = grid(51, 9)
+    axis, cell = grid(41, 7)
     x = torch.cartesian_prod(axis, axis).view(-1, 2, 1, 1)
-    assert float(exact(grown, x, 51, 9).exp().sum() * cell**2) == pytest.approx(1, abs=0.01)
+    assert float(exact(grown, x, 41, 7).exp().sum() * cell**2) == pytest.approx(1, abs=2e-3)
 
 
 @torch.no_grad()
 def test_the_bound_is_below_the_likelihood_and_rises_to_it(grown):
-    torch.manual_seed(0)
     x = torch.randn(20, 2, 1, 1).double()
     truth = exact(grown, x)  # (20,)
     many = 4096
@@ -131,26 +134,25 @@ def test_the_bound_is_below_the_likelihood_and_rises_to_it(grown):
         return float((truth - estimate.mean(1)).mean())
 
     gaps = [by(k) for k in (1, 8, 64, 512)]
-    assert gaps[0] > 0.02
+    assert gaps[0] > 0.1
     assert gaps == sorted(gaps, reverse=True)
-    assert gaps[-1] == pytest.approx(0, abs=0.1 * gaps[0])
+    assert 0 < gaps[-1] < 0.03
 
 
 @pytest.mark.parametrize("variational", [None, [4, 1, 4]])
 def test_bytes_of_noise_have_eight_bits(variational):
     """No model gives them fewer on average. A flow that starts makes Gaussians of uniform numbers,
     which costs log2(2 pi e / 12) / 2 more."""
-    torch.manual_seed(0)
     net = DenseFlow(8, 3, **TOY, variational=variational).double()
     image = images(300, 8, 3)
     noise = torch.randn(300, net.pixels + net.noise).double()
     with torch.no_grad():
         start(net, *net.spread(image, noise)[:2])
         at_start = float(net.bits_per_dim(image, noise).mean())
-        away = float(far_from_start(net, 0.03).bits_per_dim(image, noise).mean())
+        moved = float(away(net, 0.03).bits_per_dim(image, noise).mean())
     if variational is None:
         assert at_start == pytest.approx(8 + math.log2(2 * math.pi * math.e / 12) / 2, abs=0.01)
-    assert min(at_start, away) > 8
+    assert min(at_start, moved) > 8
 
 
 def stripes(n, levels=4):

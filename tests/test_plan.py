@@ -222,17 +222,23 @@ def test_what_a_drawing_reads_is_made_by_the_workflow(what):
 def test_samples_are_of_each_kind_of_fakes_and_of_generator():
     methods = ["fitymi_digits", "fitymi_s50", "fitymi_digits_denseflow", "fitymi_noised03"]
     spec = {"dataset": "digits", "normals": ["3"], "drawings": ["sample_grid"]}
-    run = run_of(experiments={"toy": spec | {"methods": methods}})
-    (source,) = reads.READS["samples"].sources(run, "toy")
-    shown = {k: Path(f).stem for k, f in source["file"].items() if k.startswith("fakes ")}
-    names = dict(zip(methods, run.fakes_behind(methods).values(), strict=True))
-    assert shown == {
-        "fakes fakes, SDE": names["fitymi_digits"],
-        "fakes fakes, DenseFlow": names["fitymi_digits_denseflow"],
-        "fakes noised": names["fitymi_noised03"],
+    config = copy.deepcopy(CATALOG) | {"run": ["all_kinds"], "seeds": [0], "mirrors": []}
+    config["experiments"]["all_kinds"] = spec | {"methods": methods}
+    config["experiments"]["one_kind"] = spec | {"methods": methods[:2]}
+    check(config)
+    names = Run(config).fakes_behind(methods)
+
+    def shown(experiment):
+        (source,) = reads.READS["samples"].sources(Run(config), experiment)
+        files = {k: f for k, f in source["file"].items() if k.startswith("fakes ")}
+        return {k.removeprefix("fakes "): f.split("/")[-2] for k, f in files.items()}
+
+    assert shown("one_kind") == {"fakes": names["fitymi_digits"]}
+    assert shown("all_kinds") == {
+        "fakes, SDE": names["fitymi_digits"],
+        "fakes, DenseFlow": names["fitymi_digits_denseflow"],
+        "noised": names["fitymi_noised03"],
     }
-    one = run_of(experiments={"toy": spec | {"methods": methods[:2]}})
-    assert "fakes fakes" in reads.READS["samples"].sources(one, "toy")[0]["file"]
 
 
 def test_targets_have_names_but_never_one_of_a_rule():
