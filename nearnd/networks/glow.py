@@ -39,7 +39,7 @@ class ActNorm(nn.Module):
 
 
 class Invertible1x1(nn.Module):
-    """Channels mixed by W = P L (U + diag(s)) (equation 10), at first a random rotation. P and the
+    """Channels mixed by W = P L (U + diag(s)) (section 3.2), at first a random rotation. P and the
     signs of s stay as they are."""
 
     def __init__(self, channels: int):
