@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._patches import BATCH, OnPatches
-from nearnd.detectors._trained import Given, batched
+from nearnd.detectors._trained import Given, Graph, batched
 from nearnd.files.header import extended, several, whole
 from nearnd.jobs.device import device
 from nearnd.networks.coreset import coreset, share_of
-from nearnd.networks.nearest import nearest
+from nearnd.networks.nearest import Nearest, nearest
+from nearnd.networks.viewed import Viewed
 
 log = logging.getLogger("nearnd")
 
@@ -80,6 +81,18 @@ class OnMemory(OnPatches):
             return [squared.reshape(patches.shape[:3])]  # (n, h, w)
 
         return {"map": batched(of, pixels, progress, BATCH)[0]}
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        net = self.fitted("graph")
+        near = Nearest(net.bank, min(self.facts["k"], len(net.bank)))
+
+        def of(x: Tensor) -> dict[str, Tensor]:
+            patches = self.rows_of(self.maps(net.backbone, x))  # (n, h, w, D)
+            squared = near(patches.flatten(0, 2)).mean(1)  # (n h w,)
+            return {"map": squared.reshape(patches.shape[:3])}  # (n, h, w)
+
+        return Graph(Viewed(self.how, side), nn.ModuleList([net.backbone, near]), of)
 
     def _embedder(self, model: nn.Module) -> Callable[[np.ndarray], Tensor]:
         """A function from images uint8 (n, H, W, C) to float32 patches (n, h, w, D)."""

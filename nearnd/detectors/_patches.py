@@ -44,14 +44,8 @@ class OnPatches(OnBackbone):
     def maps_of(self, model: nn.Module) -> Callable[[np.ndarray], list[Tensor]]:
         """A function from images uint8 (n, H, W, C) to the layers' maps float32 (n, C_i, h_i, w_i)
         on the network's device."""
-        on, how, at = next(model.parameters()).device, self.how, self.facts["levels"]
+        on, how, of = next(model.parameters()).device, self.how, self.maps
         kind = dtype(model, on, self.precision)
-
-        def of(net: nn.Module, x: Tensor) -> list[Tensor]:
-            return net.forward_intermediates(
-                x, indices=at, norm=self.normed, stop_early=True, intermediates_only=True
-            )
-
         quick = for_inference(self.without_norms(model, lambda *given: of(*given)[-1]), kind)
 
         @torch.inference_mode()
@@ -61,6 +55,13 @@ class OnPatches(OnBackbone):
                 return [m.float() for m in of(quick, x)]
 
         return maps
+
+    def maps(self, net: nn.Module, x: Tensor) -> list[Tensor]:
+        """The layers' maps (n, C_i, h_i, w_i) of the network's input."""
+        return net.forward_intermediates(
+            x, indices=self.facts["levels"], norm=self.normed, stop_early=True,
+            intermediates_only=True,
+        )  # fmt: skip
 
 
 def levels(

@@ -22,6 +22,7 @@ from nearnd.networks.folded import folded
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import View, view
+from nearnd.networks.viewed import Viewed
 
 BATCH = 64  # images embedded at a time
 VIEW = {  # a `View` as a list
@@ -202,6 +203,25 @@ class OnBackbone(Trained):
         """{"features": float32 (N, D)}: what the network's classifier would see, of a ViT the class
         token after the last norm."""
         return {"features": self.features_of(self.fitted("embed"), pixels, progress)}
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        net = networks.Features(self.fitted("graph"))
+        return Graph(Viewed(self.how, side), net, lambda x: {"features": net(x)})
+
+
+class Graph(nn.Module):
+    """From pixels uint8 (n, S, S, C) to what a detector embeds, {name: tensor}.
+
+    of: a function of the network's input that calls the network `net`, which is part of this one.
+    """
+
+    def __init__(self, seen: Viewed, net: nn.Module, of: Callable[[Tensor], dict[str, Tensor]]):
+        super().__init__()
+        self.seen, self.net, self.of = seen, net, of
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        return self.of(self.seen(pixels))
 
 
 def batched(of: Callable, pixels: np.ndarray, progress: Progress, batch: int = BATCH) -> list:

@@ -10,7 +10,7 @@ ViT it is the last map of that.
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nearnd.contracts import Embedding
@@ -42,6 +42,13 @@ class AnomalyDINO(OnMemory):
         """{"map": float32 (N, h, w)}: of each patch, 1 - cos of the angle to the nearest patch of
         the bank, in [0, 2]; more as of `OnMemory`."""
         return {"map": super().embed(pixels, **given)["map"] / 2}  # |a - b|^2 / 2 of unit vectors
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        whole = super().graph(side)
+        squared = whole.of
+        whole.of = lambda x: {"map": squared(x)["map"] / 2}
+        return whole
 
 
 build = AnomalyDINO

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._patches import BATCH, OnPatches, grown, rows
-from nearnd.detectors._trained import Given, batched
+from nearnd.detectors._trained import Given, Graph, batched
 from nearnd.files.header import extended, one_of, several, whole
+from nearnd.networks.viewed import Viewed
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
@@ -128,6 +129,15 @@ class PatchSubspace(OnPatches):
             return [net.residual(self.patches(maps_of(some)))]  # (n, h, w)
 
         return {"map": batched(of, pixels, progress, BATCH)[0]}
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        net = self.fitted("graph")
+
+        def of(x: Tensor) -> dict[str, Tensor]:
+            return {"map": net.residual(self.patches(self.maps(net.backbone, x)))}  # (n, h, w)
+
+        return Graph(Viewed(self.how, side), net, of)
 
     def patches(self, maps: list[Tensor]) -> Tensor:
         """Patches (n, h, w, D) of maps (n, C_i, h_i, w_i); ValueError for a mean of layers of

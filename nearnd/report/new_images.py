@@ -12,11 +12,11 @@ from nearnd.contracts import Embedding
 from nearnd.files.arrays import load_rows
 from nearnd.files.decode import decode_each, resize
 from nearnd.jobs.neighbours import nearest
+from nearnd.report import models, onnx_model
 from nearnd.report.conformal import Decision, anomalous, p_values
-from nearnd.report.model_folder import BANK, DETECTOR, NORMALS, named, scorer
+from nearnd.report.model_folder import BANK, DETECTOR, NORMALS, SMALL, named, scorer
 
 BATCH = 512  # images that are read and scored at a time
-SMALL = 96  # the side of small copies, in pixels
 NEAREST = 3  # normal images that are shown beside a new one
 log = logging.getLogger("nearnd")
 
@@ -31,7 +31,7 @@ class Looks(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model folder, ready for new images."""
+    """A model folder or ONNX file, ready for new images."""
 
     folder: Path
     facts: dict[str, Any]  # as of `model_folder.read`
@@ -43,9 +43,11 @@ class Model(NamedTuple):
 def opened(folder: Path, facts: dict[str, Any]) -> Model:
     """ValueError naming the folder if something in it is damaged."""
     with named(folder):
+        if models.is_onnx(folder):
+            return Model(folder, facts, *onnx_model.opened(folder, facts))
         bank = folder / BANK if BANK in facts["files"] else None
         scores = scorer(facts, folder / DETECTOR, bank)
-        return Model(folder, facts, scores, *_normals(folder, facts, bank))
+        return Model(folder, facts, scores, *normals_of(folder, facts, bank))
 
 
 def score_images(
@@ -102,7 +104,7 @@ def score_images(
     return table, Looks(small, maps, near, model.normals)
 
 
-def _normals(
+def normals_of(
     folder: Path, facts: dict[str, Any], bank: Path | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Small copies of the normal images (M, s, s, C) and their features (M, D), where the model has
