@@ -199,9 +199,13 @@ def test_a_file_that_decides_otherwise_is_not_written(found, words):
 
 
 def test_a_failed_check_leaves_what_was_there(root, tmp_path, monkeypatch, capsys):
+    def bad(part) -> int:
+        shutil.copy(root / "knn.onnx", part)  # of another method
+        return 1
+
     out = tmp_path / "x.onnx"
     out.write_bytes(b"before")
-    monkeypatch.setattr("nearnd.plan.export_onnx.NEAR", -1.0)
+    monkeypatch.setattr("nearnd.plan.export_onnx._write", lambda part, *_: bad(part))
     assert main(["export", str(root / "gaussian"), "--onnx", str(out)]) == 1
     assert "is not written" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["x.onnx"]

@@ -16,14 +16,15 @@ from torch.nn import functional as F
 from nearnd.contracts import Embedding
 from nearnd.detectors._memory import OnMemory
 from nearnd.detectors._patches import rows
+from nearnd.networks.tiles import count
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
 
 
-def work(about, **rest) -> dict:
+def work(about, *, tile: int | None, **rest) -> dict:
     """See contracts.py."""
-    return {"embedded": about.images}
+    return {"embedded": about.images * count(about.side, tile)}
 
 
 @dataclass

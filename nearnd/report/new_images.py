@@ -11,12 +11,14 @@ import pandas as pd
 from nearnd.contracts import Embedding
 from nearnd.files.arrays import load_rows
 from nearnd.files.decode import decode_each, resize
+from nearnd.files.picture import Form
 from nearnd.jobs.neighbours import nearest
 from nearnd.report import models, onnx_model
 from nearnd.report.conformal import Decision, anomalous, p_values
 from nearnd.report.model_folder import BANK, DETECTOR, NORMALS, SMALL, named, scorer
 
 BATCH = 512  # images that are read and scored at a time
+MEMORY = 1 << 28  # bytes of their pixels
 NEAREST = 3  # normal images that are shown beside a new one
 log = logging.getLogger("nearnd")
 
@@ -64,9 +66,12 @@ def score_images(
     n = len(sources)
     values, remarks = np.full(n, np.nan, np.float32), []
     small = maps = near = None
-    for start in range(0, n, BATCH):
+    with named(model.folder):
+        side = Form(**facts["images"]).check().size
+    batch = max(1, min(BATCH, MEMORY // (3 * side**2)))
+    for start in range(0, n, batch):
         with named(model.folder):
-            pixels, wrong = decode_each(sources[start : start + BATCH], **facts["images"])
+            pixels, wrong = decode_each(sources[start : start + batch], **facts["images"])
             good = np.flatnonzero([not words for words in wrong])  # (g,)
             if len(good):
                 found, queries = model.scores(pixels[good])
@@ -79,7 +84,7 @@ def score_images(
                     at = nearest(features, queries["features"], min(NEAREST, len(features)))[1]
                     near = _put(near, n, start + good, at)
         remarks += wrong
-        if n > BATCH:
+        if n > batch:
             log.info(f"{len(remarks)} of {n} images")
     scored = ~np.isnan(values)
     remarks = [
