@@ -44,7 +44,8 @@ def walls(n: int, side: int = LARGE, scratched: bool = False) -> np.ndarray:
         image = wall[top : top + side, left : left + side] + RNG.normal(0, 2, (side, side))
         if scratched:
             line, (y, x) = scratch(224, RNG), RNG.integers(0, side - 223, 2)
-            image[y : y + 224, x : x + 224] += RNG.choice([-1, 1]) * 80 * line
+            piece = image[y : y + 224, x : x + 224]
+            piece += (80 if piece[line > 0.5].mean() < 128 else -80) * line
         pictures[i] = image.round().clip(0, 255)[..., None]
     return pictures
 

@@ -24,7 +24,11 @@ from nearnd.report.new_images import normals_of
 NORMAL, DRAWN = 48, 16  # images of the check, and defects of each kind drawn on some of them
 NEAR = 1e-4  # of a score, or of the deviation of held-out ones where that is larger
 ALPHAS = (10, 50, 100)  # false alarms in 1,000 at which no image may be called otherwise
-MEMORY = 1 << 28  # bytes of the largest tensor in the graph
+MEMORY, BATCH = (
+    1 << 25,
+    8,
+)  # bytes of the largest tensor in the graph, and images at a time, at most;
+# more of them are slower, as memory has to be got for them
 OPSET = 20
 
 
@@ -149,7 +153,7 @@ def _write(part: Path, facts: dict[str, Any], model: Path, bank: Path | None, pi
     x = torch.from_numpy(np.array(pixels))  # (1, S, S, C)
     with torch.inference_mode():
         widest = _widest(network, x)
-    batch = int(np.clip(MEMORY // widest, 1, onnx_model.MOST_BATCH // 4))
+    batch = int(np.clip(MEMORY // widest, 1, BATCH))
     names = [onnx_model.SCORE, onnx_model.MAP, onnx_model.FEATURES]
     names = [name for name in names if name in network(x)]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

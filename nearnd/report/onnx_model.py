@@ -70,6 +70,7 @@ class Graph:
         refuse(content)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = facts["threads"]
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it costs a core
         options.log_severity_level = 3  # errors
         self.runtime, self.batch = onnxruntime, facts["batch"]
         self.session = onnxruntime.InferenceSession(
