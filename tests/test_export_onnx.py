@@ -26,7 +26,8 @@ from nearnd.files.regular import sha256
 from nearnd.networks.backbone import create, describe, save_backbone
 from nearnd.networks.transform import View, view
 from nearnd.networks.viewed import Viewed
-from nearnd.plan.export_onnx import compared, graph_of
+from nearnd.plan.export_onnx import compared
+from nearnd.plan.onnx_graph import graph_of
 from nearnd.report import models
 from nearnd.report.heat import scale_of
 from nearnd.report.model_folder import BANK, DETECTOR, MODEL, NORMALS, SMALL, scorer
@@ -205,7 +206,7 @@ def test_a_failed_check_leaves_what_was_there(root, tmp_path, monkeypatch, capsy
 
     out = tmp_path / "x.onnx"
     out.write_bytes(b"before")
-    monkeypatch.setattr("nearnd.plan.export_onnx._write", lambda part, *_: bad(part))
+    monkeypatch.setattr("nearnd.plan.export_onnx.write", lambda part, *_: bad(part))
     assert main(["export", str(root / "gaussian"), "--onnx", str(out)]) == 1
     assert "is not written" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["x.onnx"]
