@@ -182,10 +182,23 @@ def patches(maps: list[Tensor], dimension: int, size: int) -> Tensor:
     for x in maps:
         h, w = x.shape[2:]
         flat = F.unfold(x, size, padding=size // 2)  # (N, C size size, h w)
-        y = F.adaptive_avg_pool2d(flat, (dimension, h * w)).unflatten(2, (h, w))  # (N, D, h, w)
+        y = averaged(flat, dimension).unflatten(2, (h, w))  # (N, D, h, w)
         if (h, w) != grid:
             y = F.interpolate(y, grid, mode="bilinear", align_corners=False)
         pooled.append(y)
     long = torch.cat(pooled, 1)  # (N, levels D, h, w)
     mean = long.unflatten(1, (dimension, len(maps))).mean(2)  # (N, D, h, w)
     return mean.movedim(1, -1)  # (N, h, w, D)
+
+
+def averaged(flat: Tensor, dimension: int) -> Tensor:
+    """(N, L, P) -> (N, D, P): means of D neighbouring parts of the L numbers, as PyTorch's adaptive
+    pooling cuts them; in a graph that is exported as a product, which has no index for each P."""
+    length, places = flat.shape[1:]
+    if not torch.compiler.is_exporting():
+        return F.adaptive_avg_pool2d(flat, (dimension, places))
+    means = np.zeros((dimension, length), np.float32)
+    for d, row in enumerate(means):
+        part = slice(d * length // dimension, -(-(d + 1) * length // dimension))
+        row[part] = 1 / (part.stop - part.start)
+    return torch.from_numpy(means) @ flat
