@@ -15,7 +15,6 @@ from nearnd.files.decode import resize
 from nearnd.metrics.auroc import auroc
 from nearnd.networks.backbone import create, describe, save_backbone
 from nearnd.networks.tiles import count, cut, joined, starts, weights
-from nearnd.report.heat import place
 
 TILE, LARGE = 224, 1008
 PATCHCORE = {"kind": "patchcore", "dimension": 32, "share": 0.02, "limit": 8_000}
@@ -136,12 +135,3 @@ def test_an_untiled_detector_is_as_it_was(backbone):
 def test_a_tile_that_cannot_be_is_a_sentence(backbone, side, more, words):
     with pytest.raises(ValueError, match=words):
         fitted(np.zeros((2, side, side, 3), np.uint8), backbone, **more)
-
-
-def test_a_fine_map_is_blurred_by_its_own_cells():
-    """A defect of one cell stays as small on the picture as it is."""
-    where = np.zeros((126, 126), np.float32)
-    where[60, 30] = 1
-    shown = place(where, LARGE, LARGE, 1.0, "squash")
-    assert (shown > shown.max() / 2).sum() < 2.5 * (LARGE / 126) ** 2
-    assert np.abs(np.subtract(np.unravel_index(shown.argmax(), shown.shape), (484, 244))).max() <= 8

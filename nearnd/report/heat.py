@@ -9,7 +9,6 @@ from nearnd.files.regular import regular
 
 COLOURS, OPACITY = "viridis", 0.65  # as in the figures of a run
 SIGMA, OF = 4.0, 224  # PatchCore's blur in pixels, of images so wide
-CELL = 0.5  # of a map's cell: of a finer map that is less
 MOST = 1 << 30  # bytes of a picture's file
 DARK = 0.4  # of a picture's brightness, where the method does not look
 
@@ -47,8 +46,7 @@ def place(where: np.ndarray, width: int, height: int, share: float, fit: str) ->
     w, h = (max(1, round(share * (side or length))) for length in (width, height))
     small = Image.fromarray(np.ascontiguousarray(where, np.float32))
     large = np.asarray(small.resize((w, h), Image.Resampling.BILINEAR))  # (h', w')
-    blur = [min(SIGMA / OF, CELL / cells) for cells in where.shape]  # shares of a side
-    large = gaussian_filter(large, (blur[0] * h, blur[1] * w))
+    large = gaussian_filter(large, (SIGMA * h / OF, SIGMA * w / OF))
     out = np.full((height, width), np.nan, np.float32)
     x, y = (width - w) // 2, (height - h) // 2  # below 0 where the square was padded
     inside = large[max(0, -y) : max(0, -y) + height, max(0, -x) : max(0, -x) + width]
