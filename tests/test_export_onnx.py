@@ -43,6 +43,7 @@ HIGHEST = {"kind": "highest", "share": 0.01}
 METHODS = {
     "patchcore": ({"kind": "patchcore", "dimension": 32, "share": 0.05, "resize": 56, "crop": 48},
                   HIGHEST),
+    "tiled": ({"kind": "patchcore", "dimension": 32, "share": 0.05, "tile": 32}, HIGHEST),
     "subspace": ({"kind": "patch_subspace", "variance": 0.9}, {"kind": "highest"}),
     "dino": ({"kind": "anomaly_dino", "share": 0.2}, HIGHEST),
     "knn": ({"kind": "frozen"}, {"kind": "knn"}),
