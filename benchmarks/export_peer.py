@@ -77,7 +77,8 @@ def anomalib(folder: Path) -> None:
     )  # fmt: skip
     engine = Engine(accelerator="cpu", devices=1, logger=False, default_root_dir=folder / "peer")
     loaded = time.process_time() - began
-    engine.fit(model=model, datamodule=data)
+    data.setup()
+    engine.fit(model=model, train_dataloaders=data.train_dataloader())
     times = {}
     for images in ("one", "new"):
         began = time.process_time()
