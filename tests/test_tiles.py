@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from nearnd import plugins
 from nearnd.contracts import Images
 from nearnd.files.decode import resize
-from nearnd.metrics.auroc import auroc
 from nearnd.networks.backbone import create, describe, save_backbone
 from nearnd.networks.tiles import count, cut, joined, starts, weights
 
@@ -33,18 +32,19 @@ def backbone(tmp_path_factory):
     return file
 
 
-def walls(n: int, side: int = LARGE, scratched: bool = False) -> np.ndarray:
+def walls(n: int, side: int = LARGE, scratched: bool = False, seed: int = 0) -> np.ndarray:
     """Pictures uint8 (n, side, side, 3): cuts of a wall, mirrored at its edges, with a camera's
     noise; `scratched` ones have a line of two pixels' width."""
+    random = np.random.default_rng([seed, scratched])
     wall = np.pad(np.asarray(Image.open(BRICK).convert("L"), np.float64), 512, mode="reflect")
     pictures = np.zeros((n, side, side, 3), np.uint8)
     for i in range(n):
-        top, left = RNG.integers(0, len(wall) - side + 1, 2)
-        image = wall[top : top + side, left : left + side] + RNG.normal(0, 2, (side, side))
+        top, left = random.integers(0, len(wall) - side + 1, 2)
+        image = wall[top : top + side, left : left + side] + random.normal(0, 2, (side, side))
         if scratched:
-            line, (y, x) = scratch(224, RNG), RNG.integers(0, side - 223, 2)
+            line, (y, x) = scratch(224, random), random.integers(0, side - 223, 2)
             piece = image[y : y + 224, x : x + 224]
-            piece += (80 if piece[line > 0.5].mean() < 128 else -80) * line
+            piece += (255 - piece) * line  # it glints
         pictures[i] = image.round().clip(0, 255)[..., None]
     return pictures
 
@@ -83,14 +83,14 @@ def test_joined_pieces_of_a_map_are_the_map():
 
 
 def test_a_scratch_of_two_pixels_is_found_in_pieces_and_lost_without(backbone, tmp_path):
-    normal, held, bad = walls(4), walls(4), walls(4, scratched=True)
-    is_bad = np.arange(8) >= 4
+    normal, held, bad = walls(4), walls(4, seed=1), walls(4, scratched=True)
     tiled = fitted(normal, backbone, tile=TILE)
     found = highest(tiled, np.concatenate([held, bad]))
-    assert auroc(found, is_bad) >= 0.95
+    assert found[4:].min() > found[:4].max()
     small = [resize(pixels, TILE) for pixels in (normal, np.concatenate([held, bad]))]
     lost = highest(fitted(small[0], backbone), small[1])
-    assert auroc(lost, is_bad) <= 0.8
+    assert (lost[4:] > lost[:4].max()).sum() <= 2, lost  # of 4: no better than by chance
+    print(found, lost)
     tiled.save(tmp_path / "d.safetensors")
     again = plugins.build("detectors", PATCHCORE)  # the file says that there are pieces
     again.load(tmp_path / "d.safetensors")
