@@ -90,7 +90,6 @@ def test_a_scratch_of_two_pixels_is_found_in_pieces_and_lost_without(backbone, t
     small = [resize(pixels, TILE) for pixels in (normal, np.concatenate([held, bad]))]
     lost = highest(fitted(small[0], backbone), small[1])
     assert (lost[4:] > lost[:4].max()).sum() <= 2, lost  # of 4: no better than by chance
-    print(found, lost)
     tiled.save(tmp_path / "d.safetensors")
     again = plugins.build("detectors", PATCHCORE)  # the file says that there are pieces
     again.load(tmp_path / "d.safetensors")
