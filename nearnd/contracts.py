@@ -71,9 +71,12 @@ and functions, which get an entry's arguments over the defaults of `build`:
                                  of which will do: [([names of the file], where it comes from)]
     work(about, **arguments)     (backbones, generators, detectors, banks) what `snakemake estimate`
                                  has to know: {field of Work: value}, from an `About`
+    graph(bank, **arguments)     (scores) the score as PyTorch computes it, for `export --onnx`: a
+                                 function from a detector's arrays, {name: tensor (n, ...)}, to
+                                 {"score": tensor (n,)}, and "map" of a kind that has one
 
-All but the last are called while the workflow is planned: their files load no torch at the top. A
-kind that does not state its number of images, steps or work is shown as unknown, never guessed.
+All but the last two are called while the workflow is planned: their files load no torch at the top.
+A kind that does not state its number of images, steps or work is shown as unknown, never guessed.
 """
 
 from __future__ import annotations
@@ -290,6 +293,11 @@ class Detector(Protocol):
 
     def load(self, path: Path) -> None:
         """The inverse of save."""
+
+    def graph(self, side: int) -> Any:
+        """(where it can leave PyTorch) A network from pixels uint8 (n, side, side, C) to what
+        `embed` gives in float32, {name: tensor (n, ...)}. A class that changes `embed` has one of
+        its own, or cannot be exported."""
 
 
 class Bank(Protocol):

@@ -30,8 +30,9 @@ class Detector:
 
     @classmethod
     def load(cls, folder: str | Path) -> Detector:
-        """The method in a model folder. ValueError in one sentence if it is damaged."""
-        from nearnd.report.model_folder import read
+        """The method in a model folder or an ONNX file. ValueError in one sentence if it is
+        damaged."""
+        from nearnd.report.models import read
         from nearnd.report.new_images import opened
 
         folder = Path(folder)

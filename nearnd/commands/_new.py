@@ -32,9 +32,9 @@ def decision(options: Namespace) -> Decision:
 
 def model(folder: Path) -> dict[str, Any]:
     """Its facts; a change of its code since is said."""
-    from nearnd.report import model_folder
+    from nearnd.report import models
 
-    facts = model_folder.read(folder)
+    facts = models.read(folder)
     for stage in facts["changed"]:
         say(f"the code of the {stage} has changed since the export: the threshold may not hold")
     return facts

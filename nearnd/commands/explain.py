@@ -8,7 +8,7 @@ OUT = "explanation.png"
 
 
 def add(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, help="the folder that fit or export made")
+    parser.add_argument("model", type=Path, help="the folder or ONNX file that fit or export made")
     parser.add_argument("image", type=Path, help="an image")
     parser.add_argument("--out", type=Path, default=Path(OUT), help=f"a PNG ({OUT})")
 
@@ -16,6 +16,7 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from nearnd.commands._new import model
     from nearnd.files.out import place
+    from nearnd.report import models
     from nearnd.report.conformal import Decision, steps
     from nearnd.report.explanation import draw
     from nearnd.report.new_images import opened, score_images
@@ -24,7 +25,7 @@ def run(options: Namespace) -> int:
     if options.out.suffix.lower() != ".png":
         raise ValueError(f"--out is {options.out}; it may be the name of a PNG, such as {OUT}")
     beside = [at for at in options.image.parent.iterdir() if at.name != OUT]  # the user's pictures
-    out = place(options.out, [options.image, *beside, *options.model.iterdir()], what="PNG")
+    out = place(options.out, [options.image, *beside, *models.files(options.model)], what="PNG")
     sources = [(options.image.name, options.image)]
     table, looks = score_images(opened(options.model, facts), sources, Decision(), look=True)
     row = table.iloc[0]

@@ -18,6 +18,10 @@ def add(parser: ArgumentParser) -> None:
         help="what becomes of pictures that are not square (squash)",
     )  # fmt: skip
     parser.add_argument("--size", type=int, default=224, help="side of the stored images (224)")
+    parser.add_argument(
+        "--tile", type=int, metavar="T",
+        help="for a --size above what the network sees: pieces of T pixels, which overlap",
+    )  # fmt: skip
     parser.add_argument("--grey", action="store_true", help="the images have no colour")
     parser.add_argument(
         "--work", type=Path, metavar="DIR",
@@ -36,7 +40,7 @@ def run(options: Namespace) -> None:
     form = {"fit": options.fit, "size": options.size, "mode": "L" if options.grey else "RGB"}
     words = fit(
         options.images, options.model, method=options.method, normal=options.normal, form=form,
-        work=options.work, mirrors=options.mirrors, cores=options.cores,
+        work=options.work, mirrors=options.mirrors, cores=options.cores, tile=options.tile,
     )  # fmt: skip
     print(words)
     print(f"next: nearnd score {shlex.quote(str(options.model))} new_pictures --html page.html")

@@ -7,7 +7,7 @@ HELP = "what a model folder is"
 
 
 def add(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, help="the folder that fit or export made")
+    parser.add_argument("model", type=Path, help="the folder or ONNX file that fit or export made")
 
 
 def run(options: Namespace) -> None:
@@ -17,6 +17,7 @@ def run(options: Namespace) -> None:
     facts = model(options.model)
     made, n = facts.get("made_from", {}), len(facts["held_out"])
     form = facts["images"]
+    files = facts.get("files") or {options.model.name: facts["sha256"]}
     lines = {
         "method": f"{made.get('method')} ({facts['detector']['kind']}, {facts['score']['kind']})",
         "made from": ", ".join(
@@ -25,7 +26,7 @@ def run(options: Namespace) -> None:
         "made": f"{facts.get('date')} by nearnd {facts.get('nearnd')}, format {facts['version']}",
         "images": f"{facts.get('training_images')} normal ones to learn from, {n} held out",
         "pictures": f"{form['size']} x {form['size']} {form['mode']}, {form.get('fit', 'squash')}",
-        "files": "; ".join(f"{name} {digest[:12]}" for name, digest in facts["files"].items()),
+        "files": "; ".join(f"{name} {digest[:12]}" for name, digest in files.items()),
         "p-values": f"{steps(n)[0]:.3g} and up, {steps(n, 0.1)[0]:.3g} with --delta 0.1",
         "decision": promise(facts["held_out"], Decision()),
     }

@@ -13,7 +13,7 @@ SHOWN = 20  # rows of a table in the terminal
 
 
 def add(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, help="the folder that fit or export made")
+    parser.add_argument("model", type=Path, help="the folder or ONNX file that fit or export made")
     parser.add_argument("images", type=Path, help="an image, or a folder with images in it")
     parser.add_argument("--out", type=Path, help="a csv file; without it the table is printed")
     parser.add_argument("--html", type=Path, help="a page with the images, in one file to send on")
@@ -27,6 +27,7 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from nearnd.files.image_folders import nothing, pictures, unread
     from nearnd.files.out import place, write
+    from nearnd.report import models
     from nearnd.report.conformal import drift, promise
     from nearnd.report.new_images import opened, score_images
 
@@ -41,7 +42,7 @@ def run(options: Namespace) -> int:
         say(f"not read, as their names are not those of images: {left}")
     root = images if folder else images.parent
     sources = [(file.relative_to(root).as_posix(), file) for file in files]
-    kept = [*files, *options.model.iterdir()]
+    kept = [*files, *models.files(options.model)]
     out = place(options.out, kept) if options.out else None
     page_at = place(options.html, kept, "--html", "page") if options.html else None
     look = bool(options.html or options.maps)

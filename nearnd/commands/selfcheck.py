@@ -10,7 +10,7 @@ MOST = 100  # pictures
 
 
 def add(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, help="the folder that fit or export made")
+    parser.add_argument("model", type=Path, help="the folder or ONNX file that fit or export made")
     parser.add_argument(
         "images",
         type=Path,

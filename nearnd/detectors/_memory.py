@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import BATCH, OnPatches
-from nearnd.detectors._trained import Given, batched
+from nearnd.detectors._patches import OnPatches
+from nearnd.detectors._trained import Given, Graph, batched
 from nearnd.files.header import extended, several, whole
 from nearnd.jobs.device import device
 from nearnd.networks.coreset import coreset, share_of
-from nearnd.networks.nearest import nearest
+from nearnd.networks.nearest import Nearest, nearest
+from nearnd.networks.viewed import Viewed
 
 log = logging.getLogger("nearnd")
 
@@ -39,6 +40,7 @@ class OnMemory(OnPatches):
     w_i), and `facts_of_patches`, the names of what it has to know for that. Trains nothing.
     Distances are always float32."""
 
+    tile: int | None = None  # see `_patches.OnPatches`
     share: float = 0.1  # of the patches that are kept
     projection: int | None = 128  # this and `anchors`, of the selection: see networks/coreset.py
     anchors: int = 10
@@ -79,7 +81,20 @@ class OnMemory(OnPatches):
             squared = nearest(net.bank, patches.flatten(0, 2), k).mean(1)  # (n h w,)
             return [squared.reshape(patches.shape[:3])]  # (n, h, w)
 
-        return {"map": batched(of, pixels, progress, BATCH)[0]}
+        return {"map": batched(of, pixels, progress, self.at_a_time())[0]}
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        net = self.fitted("graph")
+        near = Nearest(net.bank, min(self.facts["k"], len(net.bank)))
+
+        def of(x: Tensor) -> dict[str, Tensor]:
+            maps = self.joined(self.maps(net.backbone, self.cut(x)))
+            patches = self.rows_of(maps)  # (n, h, w, D)
+            squared = near(patches.flatten(0, 2)).mean(1)  # (n h w,)
+            return {"map": squared.reshape(patches.shape[:3])}  # (n, h, w)
+
+        return Graph(Viewed(self.how, side), nn.ModuleList([net.backbone, near]), of)
 
     def _embedder(self, model: nn.Module) -> Callable[[np.ndarray], Tensor]:
         """A function from images uint8 (n, H, W, C) to float32 patches (n, h, w, D)."""
@@ -90,8 +105,9 @@ class OnMemory(OnPatches):
         """The patches of all images float32 (M, D), or as many random ones of each image as keep M
         below the limit."""
         patches_of, limit, rows = self._embedder(model), self.limit, None
-        for i in range(0, len(pixels), BATCH):
-            patches = patches_of(pixels[i : i + BATCH]).flatten(1, 2)  # (n, h w, D)
+        batch = self.at_a_time()
+        for i in range(0, len(pixels), batch):
+            patches = patches_of(pixels[i : i + batch]).flatten(1, 2)  # (n, h w, D)
             if rows is None:
                 places = each = patches.shape[1]
                 if limit is not None and len(pixels) * places > limit:
@@ -102,5 +118,5 @@ class OnMemory(OnPatches):
                 random = np.random.default_rng([given.seed, j])
                 some = random.choice(places, each, replace=False) if each < places else slice(None)
                 rows[j] = image[some]
-            given.progress(min(i + BATCH, len(pixels)), len(pixels))
+            given.progress(min(i + batch, len(pixels)), len(pixels))
         return rows.reshape(-1, rows.shape[2])  # (M, D)

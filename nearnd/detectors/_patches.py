@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nearnd.detectors._trained import Given, OnBackbone
-from nearnd.files.header import extended, number, several, whole
+from nearnd.detectors._trained import OF_ONE_SIZE, Given, OnBackbone
+from nearnd.files.header import NULL, either, extended, number, several, whole
 from nearnd.jobs.device import device
+from nearnd.networks import tiles
 from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import view
 
@@ -25,7 +26,11 @@ class OnPatches(OnBackbone):
     layers: list[str] | None = None  # names of the network's maps; null: the two in the middle,
     # layer2 and layer3 of a ResNet (PatchCore's code)
 
-    FACTS = extended(OnBackbone.FACTS, levels=several(whole(0, 1000)), map_share=number(0, 1))
+    FACTS = extended(
+        OnBackbone.FACTS, levels=several(whole(0, 1000)), map_share=number(0, 1),
+        tile=either(NULL, several(whole(), 2, 2)) | {"default": None},
+    )  # fmt: skip
+    tile = None  # the side of the pieces in which a larger image is seen; an option of some kinds
     normed = False  # whether a ViT's maps are what its last norm makes of them
     usual = staticmethod(lambda known: known[(len(known) - 1) // 2 :][:2])  # where layers is null
 
@@ -34,8 +39,44 @@ class OnPatches(OnBackbone):
         model = self.open(given)
         where = f"{self.kind} on {self.facts['backbone']['model']}"
         at = levels(model, self.layers, where, self.usual)
+        if self.tile is not None:
+            self._in_pieces(given.normal.pixels.shape[1], model, at, where)
         self.facts |= {"levels": at, "map_share": self.how.crop / self.how.resize}
         return prune(model, at, self.normed).to(device())
+
+    def _in_pieces(self, side: int, model: nn.Module, at: list[int], where: str) -> None:
+        """The network sees images of this side in pieces; ValueError where it cannot."""
+        size = self.facts["backbone"]["size"]
+        if self.resize or self.crop:
+            raise ValueError(f"{where}: tile takes the place of resize and crop: leave them out")
+        if self.facts["backbone"]["model"].startswith(OF_ONE_SIZE) and self.tile != size:
+            raise ValueError(f"{where}: tile is {self.tile}, but it takes {size} pixels alone")
+        cell = max(model.feature_info[i]["reduction"] for i in at)
+        tiles.starts(side, self.tile, cell)
+        self.facts["view"] = list(self.how._replace(resize=side, crop=side))
+        self.facts["tile"] = [self.tile, cell]
+
+    def taken(self) -> tuple[int, ...]:
+        n, channels, *sides = super().taken()
+        tile = self.facts.get("tile")
+        return (n, channels, tile[0], tile[0]) if tile else (n, channels, *sides)
+
+    def at_a_time(self) -> int:
+        """How many images are embedded together."""
+        tile = self.facts.get("tile")
+        return max(1, BATCH // tiles.count(self.how.crop, tile[0])) if tile else BATCH
+
+    def cut(self, x: Tensor) -> Tensor:
+        """The network's input, of images (n, C, S, S): themselves, or their pieces."""
+        tile = self.facts.get("tile")
+        return tiles.cut(x, tiles.starts(self.how.crop, *tile), tile[0]) if tile else x
+
+    def joined(self, maps: list[Tensor]) -> list[Tensor]:
+        """The images' maps float32 (n, C_i, h_i, w_i), of those of what was cut."""
+        maps, tile, side = [m.float() for m in maps], self.facts.get("tile"), self.how.crop
+        if not tile:
+            return maps
+        return [tiles.joined(m, tiles.starts(side, *tile), tile[0], side) for m in maps]
 
     def trunk(self) -> nn.Module:
         """A new one."""
@@ -44,23 +85,25 @@ class OnPatches(OnBackbone):
     def maps_of(self, model: nn.Module) -> Callable[[np.ndarray], list[Tensor]]:
         """A function from images uint8 (n, H, W, C) to the layers' maps float32 (n, C_i, h_i, w_i)
         on the network's device."""
-        on, how, at = next(model.parameters()).device, self.how, self.facts["levels"]
+        on, how, of = next(model.parameters()).device, self.how, self.maps
         kind = dtype(model, on, self.precision)
-
-        def of(net: nn.Module, x: Tensor) -> list[Tensor]:
-            return net.forward_intermediates(
-                x, indices=at, norm=self.normed, stop_early=True, intermediates_only=True
-            )
-
         quick = for_inference(self.without_norms(model, lambda *given: of(*given)[-1]), kind)
 
         @torch.inference_mode()
         def maps(pixels: np.ndarray) -> list[Tensor]:
-            x = view(pixels, how).to(on)  # (n, C, crop, crop)
+            x = self.cut(view(pixels, how).to(on))  # (n, C, crop, crop)
             with autocast(on, kind):
-                return [m.float() for m in of(quick, x)]
+                found = of(quick, x)
+            return self.joined(found)
 
         return maps
+
+    def maps(self, net: nn.Module, x: Tensor) -> list[Tensor]:
+        """The layers' maps (n, C_i, h_i, w_i) of the network's input."""
+        return net.forward_intermediates(
+            x, indices=self.facts["levels"], norm=self.normed, stop_early=True,
+            intermediates_only=True,
+        )  # fmt: skip
 
 
 def levels(
@@ -139,10 +182,23 @@ def patches(maps: list[Tensor], dimension: int, size: int) -> Tensor:
     for x in maps:
         h, w = x.shape[2:]
         flat = F.unfold(x, size, padding=size // 2)  # (N, C size size, h w)
-        y = F.adaptive_avg_pool2d(flat, (dimension, h * w)).unflatten(2, (h, w))  # (N, D, h, w)
+        y = averaged(flat, dimension).unflatten(2, (h, w))  # (N, D, h, w)
         if (h, w) != grid:
             y = F.interpolate(y, grid, mode="bilinear", align_corners=False)
         pooled.append(y)
     long = torch.cat(pooled, 1)  # (N, levels D, h, w)
     mean = long.unflatten(1, (dimension, len(maps))).mean(2)  # (N, D, h, w)
     return mean.movedim(1, -1)  # (N, h, w, D)
+
+
+def averaged(flat: Tensor, dimension: int) -> Tensor:
+    """(N, L, P) -> (N, D, P): means of D neighbouring parts of the L numbers, as PyTorch's adaptive
+    pooling cuts them; in a graph that is exported as a product, which has no index for each P."""
+    length, places = flat.shape[1:]
+    if not torch.compiler.is_exporting():
+        return F.adaptive_avg_pool2d(flat, (dimension, places))
+    means = np.zeros((dimension, length), np.float32)
+    for d, row in enumerate(means):
+        part = slice(d * length // dimension, -(-(d + 1) * length // dimension))
+        row[part] = 1 / (part.stop - part.start)
+    return torch.from_numpy(means) @ flat

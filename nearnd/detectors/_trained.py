@@ -22,8 +22,10 @@ from nearnd.networks.folded import folded
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.precision import autocast, dtype, for_inference
 from nearnd.networks.transform import View, view
+from nearnd.networks.viewed import Viewed
 
 BATCH = 64  # images embedded at a time
+OF_ONE_SIZE = ("vit_", "deit", "beit", "swin")  # networks that take images of no other side
 VIEW = {  # a `View` as a list
     "type": "array", "minItems": len(View._fields), "maxItems": len(View._fields),
     "prefixItems": [whole(), whole(), networks.LEVELS, networks.SCALES, whole(0), BOOL, BOOL],
@@ -165,8 +167,12 @@ class OnBackbone(Trained):
         return create(self.facts["backbone"])
 
     def trial(self) -> None:
+        networks.tried(self.bare(), self.taken())
+
+    def taken(self) -> tuple[int, ...]:
+        """The shape of what the network takes for one image."""
         how = self.how.check()
-        networks.tried(self.bare(), (1, len(how.mean), how.crop, how.crop))
+        return 1, len(how.mean), how.crop, how.crop
 
     @property
     def how(self) -> View:
@@ -187,8 +193,7 @@ class OnBackbone(Trained):
 
     def without_norms(self, net: nn.Module, of: Callable = features) -> nn.Module:
         """The backbone, in evaluation mode, as it is computed faster; see `folded`."""
-        how = self.how
-        return folded(net.eval(), (1, len(how.mean), how.crop, how.crop), of)
+        return folded(net.eval(), self.taken(), of)
 
     def features_of(self, net: nn.Module, pixels: np.ndarray, progress: Progress = silent):
         """The features float32 (N, D) of uint8 (N, H, W, C), in evaluation mode, centre crop."""
@@ -202,6 +207,25 @@ class OnBackbone(Trained):
         """{"features": float32 (N, D)}: what the network's classifier would see, of a ViT the class
         token after the last norm."""
         return {"features": self.features_of(self.fitted("embed"), pixels, progress)}
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        net = networks.Features(self.fitted("graph"))
+        return Graph(Viewed(self.how, side), net, lambda x: {"features": net(x)})
+
+
+class Graph(nn.Module):
+    """From pixels uint8 (n, S, S, C) to what a detector embeds, {name: tensor}.
+
+    of: a function of the network's input that calls the network `net`, which is part of this one.
+    """
+
+    def __init__(self, seen: Viewed, net: nn.Module, of: Callable[[Tensor], dict[str, Tensor]]):
+        super().__init__()
+        self.seen, self.net, self.of = seen, net, of
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        return self.of(self.seen(pixels))
 
 
 def batched(of: Callable, pixels: np.ndarray, progress: Progress, batch: int = BATCH) -> list:
@@ -236,7 +260,7 @@ def view_of(facts: dict, resize: int | None, crop: int | None, **random) -> View
     ValueError if the crop is not an input of the network.
     """
     crop = crop or facts["size"]
-    if crop != facts["size"] and facts["model"].startswith(("vit_", "deit", "beit", "swin")):
+    if crop != facts["size"] and facts["model"].startswith(OF_ONE_SIZE):
         raise ValueError(
             f"crop is {crop}, but {facts['model']} takes images of {facts['size']} pixels: leave"
             " `crop` out of the detector's entry, or give the backbone kwargs: {img_size: ...}"

@@ -10,20 +10,21 @@ ViT it is the last map of that.
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nearnd.contracts import Embedding
 from nearnd.detectors._memory import OnMemory
 from nearnd.detectors._patches import rows
+from nearnd.networks.tiles import count
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
 
 
-def work(about, **rest) -> dict:
+def work(about, *, tile: int | None, **rest) -> dict:
     """See contracts.py."""
-    return {"embedded": about.images}
+    return {"embedded": about.images * count(about.side, tile)}
 
 
 @dataclass
@@ -42,6 +43,13 @@ class AnomalyDINO(OnMemory):
         """{"map": float32 (N, h, w)}: of each patch, 1 - cos of the angle to the nearest patch of
         the bank, in [0, 2]; more as of `OnMemory`."""
         return {"map": super().embed(pixels, **given)["map"] / 2}  # |a - b|^2 / 2 of unit vectors
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        whole = super().graph(side)
+        squared = whole.of
+        whole.of = lambda x: {"map": squared(x)["map"] / 2}
+        return whole
 
 
 build = AnomalyDINO

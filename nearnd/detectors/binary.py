@@ -14,17 +14,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._freeze import freeze
-from nearnd.detectors._trained import Given, OnBackbone, unit
+from nearnd.detectors._trained import Given, Graph, OnBackbone, unit
 from nearnd.detectors._views import Views
 from nearnd.files.header import BOOL, extended, whole
 from nearnd.jobs.device import device
-from nearnd.networks.backbone import Features
+from nearnd.networks.backbone import Features, features
 from nearnd.networks.batches import batch_rows, steps_per_epoch
 from nearnd.networks.dropout import Dropout
 from nearnd.networks.micro_batch import MicroBatch
 from nearnd.networks.schedules import cosine
 from nearnd.networks.split import split
 from nearnd.networks.transform import view
+from nearnd.networks.viewed import Viewed
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
@@ -132,6 +133,20 @@ class Binary(OnBackbone):
         logit = h @ (w[FAKE] - w[REAL]) + (b[FAKE] - b[REAL])  # (N,)
         h = unit(h) if self.facts["normalise"] else h
         return {"features": h, "logit": logit.astype(np.float32)}
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        net, normalise = self.fitted("graph"), self.facts["normalise"]
+
+        def of(x: Tensor) -> dict[str, Tensor]:
+            h = features(net.backbone, x)  # (n, D)
+            logit = net.head(h)  # (n, 2)
+            unit = h / h.norm(dim=1, keepdim=True).clamp(min=1e-12)
+            return {
+                "features": unit if normalise else h, "logit": logit[:, FAKE] - logit[:, REAL],
+            }  # fmt: skip
+
+        return Graph(Viewed(self.how, side), net, of)
 
 
 def add_dropout(backbone: nn.Module, p: float) -> None:

@@ -17,9 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from nearnd.contracts import Embedding, Progress, silent
-from nearnd.detectors._patches import BATCH, OnPatches, grown, rows
-from nearnd.detectors._trained import Given, batched
+from nearnd.detectors._patches import OnPatches, grown, rows
+from nearnd.detectors._trained import Given, Graph, batched
 from nearnd.files.header import extended, one_of, several, whole
+from nearnd.networks.tiles import count
+from nearnd.networks.viewed import Viewed
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
@@ -27,9 +29,9 @@ RANGES = {"variance": (0, 1)}
 log = logging.getLogger("nearnd")
 
 
-def work(about, **rest) -> dict:
+def work(about, *, tile: int | None, **rest) -> dict:
     """See contracts.py."""
-    return {"embedded": about.images}
+    return {"embedded": about.images * count(about.side, tile)}
 
 
 class Outside(nn.Module):
@@ -93,6 +95,7 @@ class PatchSubspace(OnPatches):
 
     variance: float = 0.99  # the share of it that the leading directions hold, which are left out
     merge: Literal["end_to_end", "mean"] = "end_to_end"  # layers of a patch; the paper: mean
+    tile: int | None = None  # see `_patches.OnPatches`
 
     FACTS = extended(
         OnPatches.FACTS, directions=several(whole(), 2, 2), merge=one_of("end_to_end", "mean")
@@ -103,10 +106,11 @@ class PatchSubspace(OnPatches):
         model, pixels = self.open_maps(given), given.normal.pixels
         self.facts["merge"] = self.merge
         maps_of, moments = self.maps_of(model), Moments()
-        for i in range(0, len(pixels), BATCH):
-            maps = maps_of(pixels[i : i + BATCH])
+        batch = self.at_a_time()
+        for i in range(0, len(pixels), batch):
+            maps = maps_of(pixels[i : i + batch])
             moments.add(self.patches(maps).flatten(0, 2))
-            given.progress(min(i + BATCH, len(pixels)), len(pixels))
+            given.progress(min(i + batch, len(pixels)), len(pixels))
         widths = None if self.merge == "mean" else [m.shape[1] for m in maps]
         directions = outside(moments.covariance(), widths, self.variance)
         d, k = self.facts["directions"] = list(directions.shape)
@@ -127,7 +131,17 @@ class PatchSubspace(OnPatches):
         def of(some: np.ndarray) -> list[Tensor]:
             return [net.residual(self.patches(maps_of(some)))]  # (n, h, w)
 
-        return {"map": batched(of, pixels, progress, BATCH)[0]}
+        return {"map": batched(of, pixels, progress, self.at_a_time())[0]}
+
+    def graph(self, side: int) -> nn.Module:
+        """See contracts.py."""
+        net = self.fitted("graph")
+
+        def of(x: Tensor) -> dict[str, Tensor]:
+            maps = self.joined(self.maps(net.backbone, self.cut(x)))
+            return {"map": net.residual(self.patches(maps))}  # (n, h, w)
+
+        return Graph(Viewed(self.how, side), net, of)
 
     def patches(self, maps: list[Tensor]) -> Tensor:
         """Patches (n, h, w, D) of maps (n, C_i, h_i, w_i); ValueError for a mean of layers of

@@ -12,14 +12,15 @@ from torch import Tensor
 from nearnd.detectors._memory import OnMemory
 from nearnd.detectors._patches import patches
 from nearnd.files.header import extended, whole
+from nearnd.networks.tiles import count
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
 
 
-def work(about, **rest) -> dict:
+def work(about, *, tile: int | None, **rest) -> dict:
     """See contracts.py."""
-    return {"embedded": about.images}
+    return {"embedded": about.images * count(about.side, tile)}
 
 
 @dataclass

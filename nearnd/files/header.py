@@ -29,8 +29,9 @@ def _short(text: str) -> str:
 
 
 def record(**fields: Schema) -> Schema:
-    """An object that has all these fields; it may have others."""
-    return {"type": "object", "required": [*fields], "properties": fields}
+    """An object that has all these fields, but for those with a default; it may have others."""
+    required = [name for name, schema in fields.items() if "default" not in schema]
+    return {"type": "object", "required": required, "properties": fields}
 
 
 def extended(schema: Schema, **fields: Schema) -> Schema:

@@ -1,5 +1,5 @@
-"""The tensors in an ONNX file, read out of its bytes: no library is handed a stranger's file, and
-what the file would compute is not looked at.
+"""The tensors in an ONNX file, read out of its bytes; and whether a file may be handed to a library
+that computes what it says.
 
 It is written as protocol buffers (protobuf.dev/programming-guides/encoding); the numbers of the
 fields are those of onnx.proto.
@@ -11,8 +11,11 @@ from itertools import islice
 
 import numpy as np
 
-GRAPH, INITIALIZER = 7, 5  # fields of a model, of a graph
-DIMS, TYPE, NAME, RAW = 1, 2, 8, 9  # of a tensor
+GRAPH, FUNCTION = 7, 25  # fields of a model
+NODE, INITIALIZER, SPARSE = 1, 5, 15  # of a graph
+OPERATOR, ATTRIBUTE, DOMAIN = 4, 5, 7  # of a node
+NESTED = (6, 11)  # of an attribute: a graph, graphs
+DIMS, TYPE, NAME, RAW, EXTERNAL = 1, 2, 8, 9, 13  # of a tensor
 FLOAT = 1  # a type
 BYTES = {1: 8, 5: 4}  # of a value by how it is written; 0: a number, 2: a length comes first
 FIELDS, TENSORS = 100, 10_000  # of one tensor, of a file
@@ -40,6 +43,40 @@ def tensors(content: bytes) -> dict[str, np.ndarray]:
     except (KeyError, IndexError, TypeError, OverflowError) as error:
         raise ValueError(f"it is cut off, damaged or no ONNX file ({error!r})") from error
     return found
+
+
+def refuse(content: bytes) -> None:
+    """ValueError unless a model is one graph of ONNX's own operators on tensors in the file: no
+    loops, no functions, none of other makers, nothing that lies in a file beside it."""
+    graphs = 0
+    try:
+        for field, graph in _fields(memoryview(content)):
+            if field == FUNCTION:
+                raise ValueError("it has functions of its own")
+            if field != GRAPH:
+                continue
+            graphs += 1
+            for kind, part in _fields(graph):
+                if kind == NODE:
+                    _refuse_node(part)
+                elif kind == SPARSE:
+                    raise ValueError("it has sparse tensors")
+                elif kind == INITIALIZER and EXTERNAL in (field for field, _ in _fields(part)):
+                    raise ValueError("some of its tensors lie in another file")
+    except (IndexError, TypeError, OverflowError) as error:
+        raise ValueError(f"it is cut off, damaged or no ONNX file ({error!r})") from error
+    if graphs != 1:
+        raise ValueError(f"it is no ONNX file: it has {graphs} graphs")
+
+
+def _refuse_node(node: memoryview) -> None:
+    parts = list(islice(_fields(node), TENSORS))
+    name = next((bytes(value) for field, value in parts if field == OPERATOR), b"")
+    if any(field == DOMAIN and bytes(value) not in (b"", b"ai.onnx") for field, value in parts):
+        raise ValueError(f"its operator {name.decode('ascii', 'replace')} is none of ONNX's own")
+    for field, attribute in parts:
+        if field == ATTRIBUTE and any(nested in NESTED for nested, _ in _fields(attribute)):
+            raise ValueError(f"its operator {name.decode('ascii', 'replace')} has graphs inside")
 
 
 def _values(data: memoryview, wanted: int) -> Iterator[memoryview]:

@@ -31,12 +31,12 @@ from nearnd.report.model_folder import (
     DETECTOR,
     MODEL,
     NORMALS,
+    SMALL,
     STAGES,
     VERSION,
     named,
     scorer,
 )  # fmt: skip
-from nearnd.report.new_images import SMALL
 from nearnd.tasks import Normal
 
 GIVEN = "the config (is --configfile that of the run?)"

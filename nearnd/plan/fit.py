@@ -12,6 +12,7 @@ from nearnd.files.arrays import save_json
 from nearnd.files.paths import path
 from nearnd.plan import given
 from nearnd.plan.export import export
+from nearnd.plan.run import Run
 from nearnd.plan.start import BASE
 
 OWN = "own"  # the dataset of config/own.yaml
@@ -27,11 +28,13 @@ def fit(
     work: Path | None = None,
     mirrors: list[str] | None = None,
     cores: int | str = "all",
+    tile: int | None = None,
 ) -> str:
     """Fills the folder `model`; returns words about it.
 
     form: size, mode and fit of the dataset's entry; work: where the workflow's results lie, which a
-    second call goes on with. ValueError if a name is wrong or the workflow stops.
+    second call goes on with; tile: the side of overlapping pieces in which pictures are seen, if
+    the method can. ValueError if a name is wrong or the workflow stops.
     """
     snakefile, selection = BASE / "Snakefile", BASE / "config" / "own.yaml"
     if not snakefile.exists():
@@ -50,14 +53,18 @@ def fit(
     whole = catalog.load(selection)["datasets"][OWN] | entry
     normal = _normal(plugins.call("datasets", whole, "trained"), normal)
     own = work / "selection.json"  # JSON is YAML
-    save_json(own, {
+    chosen = {
         "run": [OWN],
         "datasets": {OWN: entry},
         "experiments": {OWN: {"normals": [normal], "methods": [method], "drawings": []}},
-    })  # fmt: skip
+    }
+    save_json(own, chosen)
     run = given.run([selection, own], [])
     if method not in run.config["methods"]:
         raise plugins.unknown("method", method, run.config["methods"], "the catalog")
+    if tile is not None:
+        save_json(own, chosen | {"detectors": {_tiled(run, method): {"tile": tile}}})
+        run = given.run([selection, own], [])
     task = {"dataset": OWN, "normal": normal, "method": method, "seed": 0}
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     command += ["--directory", str(work), "--cores", str(cores), "--rerun-incomplete"]
@@ -82,6 +89,18 @@ def _normal(classes: list[str], given: str | None) -> str:
             f"the folder has the classes {', '.join(classes)}: which one is normal? --normal NAME"
         )
     return named[0]
+
+
+def _tiled(run: Run, method: str) -> str:
+    """The method's detector; ValueError if it sees no picture in pieces."""
+    name = run.config["methods"][method]["detector"]
+    kind = run.config["detectors"][name]["kind"]
+    if "tile" not in plugins.arguments("detectors", kind):
+        raise ValueError(
+            f"{method} sees a picture as a whole ({kind}), so there is no --tile: take one that"
+            " compares patches, such as the one that fit takes by itself"
+        )
+    return name
 
 
 def _wait(command: list[str]) -> None:

@@ -105,8 +105,10 @@ def unseen(run: Run) -> list[str]:
 
 
 def seen(config: dict, detector: str) -> int | None:
-    """The side in pixels to which a detector resizes images, if the kinds say so."""
+    """The side in pixels to which a detector resizes images, if it does and the kinds say so."""
     spec = options(config, "detectors", detector)
+    if spec.get("tile"):  # it sees all of them, in pieces
+        return None
     backbone = config["detectors"][detector].get("backbone")
     if spec.get("resize") or backbone is None:
         return spec.get("resize")

@@ -29,7 +29,9 @@ NORMALS = "normals.safetensors"
 PARTS = (DETECTOR, BANK, NORMALS)
 VERSION, OLDEST = 2, 1  # of what stands in model.json; 1 has no normals and no scale of maps
 STAGES = ("detector", "score")  # that new images go through
+SMALL = 96  # the side of small copies, in pixels
 MOST_THREADS = 64
+MOST = 1 << 30  # bytes of model.json
 FACTS = {
     "detector": dict, "score": dict, "seed": int, "threads": int, "images": dict, "held_out": list,
     "files": dict,
@@ -45,36 +47,44 @@ def read(folder: Path) -> dict[str, Any]:
     if not file.exists():
         raise ValueError(f"{folder} has no {MODEL}: make it with `nearnd fit` or `nearnd export`")
     with named(file):
-        facts = json.loads(regular(file, 1 << 30).read_text(encoding="utf-8"))
-        if not isinstance(facts, dict):
-            raise ValueError(f"it holds a {type(facts).__name__}, not facts by name")
-        version = facts.get("version")
-        if type(version) is not int or not OLDEST <= version <= VERSION:
-            raise ValueError(
-                f"it is of version {version!r}, this nearnd reads versions {OLDEST} to {VERSION}:"
-                " export the method again"
-            )
-        if unknown := sorted(facts.keys() - KNOWN):
-            raise ValueError(f"it has the unknown keys {', '.join(map(repr, unknown))[:200]}")
-        for name, kind in FACTS.items():
-            if type(facts.get(name)) is not kind:
-                raise ValueError(
-                    f"{name} is {facts.get(name)!r:.60}; it has to be a {kind.__name__}"
-                )
-        if not 1 <= facts["threads"] <= MOST_THREADS:
-            raise ValueError(f"threads is {facts['threads']}; it may be 1 to {MOST_THREADS}")
-        held_out = np.array(facts["held_out"], dtype=np.float32)  # as scores are
-        if held_out.ndim != 1 or not len(held_out) or not np.isfinite(held_out).all():
-            raise ValueError("held_out has to be a list of at least one finite number")
+        facts = checked(file, KNOWN, (OLDEST, VERSION), FACTS)
         for name, digest in facts["files"].items():
             if name not in PARTS:
                 raise ValueError(f"files names {name!r}; it may be {', '.join(PARTS)}")
             if sha256(folder / name) != digest:
                 raise ValueError(f"{folder / name} is not the file that was exported")
-        _check_looks(facts)
         code = {stage: plugins.digest(f"{stage}s", facts[stage]["kind"]) for stage in STAGES}
         changed = [stage for stage in STAGES if facts.get("code", code)[stage] != code[stage]]
-        return facts | {"held_out": held_out, "changed": changed}
+        return facts | {"changed": changed}
+
+
+def checked(
+    file: Path, known: set[str], versions: tuple[int, int], types: dict[str, type]
+) -> dict[str, Any]:
+    """What stands in the JSON of a model, `held_out` as float32 (n,). ValueError if it cannot be
+    used: it is of another version, has other keys than those known, or a value is of another type.
+    """
+    facts = json.loads(regular(file, MOST).read_text(encoding="utf-8"))
+    if not isinstance(facts, dict):
+        raise ValueError(f"it holds a {type(facts).__name__}, not facts by name")
+    version, (oldest, newest) = facts.get("version"), versions
+    if type(version) is not int or not oldest <= version <= newest:
+        raise ValueError(
+            f"it is of version {version!r}, this nearnd reads versions {oldest} to {newest}:"
+            " export the method again"
+        )
+    if unknown := sorted(facts.keys() - known):
+        raise ValueError(f"it has the unknown keys {', '.join(map(repr, unknown))[:200]}")
+    for name, kind in types.items():
+        if type(facts.get(name)) is not kind:
+            raise ValueError(f"{name} is {facts.get(name)!r:.60}; it has to be a {kind.__name__}")
+    if not 1 <= facts["threads"] <= MOST_THREADS:
+        raise ValueError(f"threads is {facts['threads']}; it may be 1 to {MOST_THREADS}")
+    held_out = np.array(facts["held_out"], dtype=np.float32)  # as scores are
+    if held_out.ndim != 1 or not len(held_out) or not np.isfinite(held_out).all():
+        raise ValueError("held_out has to be a list of at least one finite number")
+    _check_looks(facts)
+    return facts | {"held_out": held_out}
 
 
 def _check_looks(facts: dict[str, Any]) -> None:

@@ -11,12 +11,14 @@ import pandas as pd
 from nearnd.contracts import Embedding
 from nearnd.files.arrays import load_rows
 from nearnd.files.decode import decode_each, resize
+from nearnd.files.picture import Form
 from nearnd.jobs.neighbours import nearest
+from nearnd.report import models, onnx_model
 from nearnd.report.conformal import Decision, anomalous, p_values
-from nearnd.report.model_folder import BANK, DETECTOR, NORMALS, named, scorer
+from nearnd.report.model_folder import BANK, DETECTOR, NORMALS, SMALL, named, scorer
 
 BATCH = 512  # images that are read and scored at a time
-SMALL = 96  # the side of small copies, in pixels
+MEMORY = 1 << 28  # bytes of their pixels
 NEAREST = 3  # normal images that are shown beside a new one
 log = logging.getLogger("nearnd")
 
@@ -31,7 +33,7 @@ class Looks(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model folder, ready for new images."""
+    """A model folder or ONNX file, ready for new images."""
 
     folder: Path
     facts: dict[str, Any]  # as of `model_folder.read`
@@ -43,9 +45,11 @@ class Model(NamedTuple):
 def opened(folder: Path, facts: dict[str, Any]) -> Model:
     """ValueError naming the folder if something in it is damaged."""
     with named(folder):
+        if models.is_onnx(folder):
+            return Model(folder, facts, *onnx_model.opened(folder, facts))
         bank = folder / BANK if BANK in facts["files"] else None
         scores = scorer(facts, folder / DETECTOR, bank)
-        return Model(folder, facts, scores, *_normals(folder, facts, bank))
+        return Model(folder, facts, scores, *normals_of(folder, facts, bank))
 
 
 def score_images(
@@ -62,9 +66,12 @@ def score_images(
     n = len(sources)
     values, remarks = np.full(n, np.nan, np.float32), []
     small = maps = near = None
-    for start in range(0, n, BATCH):
+    with named(model.folder):
+        side = Form(**facts["images"]).check().size
+    batch = max(1, min(BATCH, MEMORY // (3 * side**2)))
+    for start in range(0, n, batch):
         with named(model.folder):
-            pixels, wrong = decode_each(sources[start : start + BATCH], **facts["images"])
+            pixels, wrong = decode_each(sources[start : start + batch], **facts["images"])
             good = np.flatnonzero([not words for words in wrong])  # (g,)
             if len(good):
                 found, queries = model.scores(pixels[good])
@@ -77,7 +84,7 @@ def score_images(
                     at = nearest(features, queries["features"], min(NEAREST, len(features)))[1]
                     near = _put(near, n, start + good, at)
         remarks += wrong
-        if n > BATCH:
+        if n > batch:
             log.info(f"{len(remarks)} of {n} images")
     scored = ~np.isnan(values)
     remarks = [
@@ -102,7 +109,7 @@ def score_images(
     return table, Looks(small, maps, near, model.normals)
 
 
-def _normals(
+def normals_of(
     folder: Path, facts: dict[str, Any], bank: Path | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Small copies of the normal images (M, s, s, C) and their features (M, D), where the model has

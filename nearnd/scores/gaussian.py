@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from nearnd.contracts import Embedding, Score
-from nearnd.scores._features import in_chunks, pair
+from nearnd.scores._features import in_chunks, matrix, pair
 from nearnd.scores._power import chosen, scaled
 
 READS = ["features"]
@@ -33,8 +33,7 @@ def build(
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
         b, x = pair(bank, queries, feature)
-        power_ = chosen(b, Gaussian) if power == "chosen" else power
-        fitted = Gaussian(scaled(b, power_) if power_ else b, covariance)
+        fitted, power_ = _fitted(b, covariance, power)
 
         def mahalanobis(x: np.ndarray) -> np.ndarray:
             return fitted.squared(scaled(x, power_) if power_ else x)
@@ -42,6 +41,37 @@ def build(
         return in_chunks(mahalanobis, x, 4 * b.shape[1])  # (N,)
 
     return score
+
+
+def graph(bank: Embedding, *, covariance: str, feature: str, power: float | str, **rest):
+    """See contracts.py."""
+    import torch
+
+    fitted, power = _fitted(matrix(bank, feature, "bank"), covariance, power)
+    mean, directions, variance = (
+        torch.from_numpy(np.asarray(a)) for a in (fitted.mean, fitted.directions, fitted.variance)
+    )  # (D,), (K, D), (K,) float64
+    whole = len(directions) == len(mean)
+
+    def of(arrays):
+        x = arrays[feature].flatten(1).double()  # (n, D)
+        if power:
+            length = x.norm(dim=1, keepdim=True)  # (n, 1)
+            x = x / torch.where(length > 0, length, 1) ** power
+        x = x - mean
+        along = x @ directions.T  # (n, K)
+        squared = (along.square() / variance).sum(1)  # (n,)
+        if not whole:
+            squared = squared + (x - along @ directions).square().sum(1) / float(fitted.rest)
+        return {"score": squared.float()}
+
+    return of
+
+
+def _fitted(b: np.ndarray, covariance: str, power: float | str) -> tuple["Gaussian", float]:
+    """The Gaussian of the bank's rows (M, D), scaled by a power of their lengths; that power."""
+    power = chosen(b, Gaussian) if power == "chosen" else power
+    return Gaussian(scaled(b, power) if power else b, covariance), power
 
 
 class Gaussian:

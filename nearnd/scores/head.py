@@ -27,3 +27,8 @@ def build(feature: str = "logit") -> Score:
         return x[:, 0].astype(np.float32)  # (N,)
 
     return score
+
+
+def graph(bank: Embedding, *, feature: str, **rest):
+    """See contracts.py."""
+    return lambda arrays: {"score": arrays[feature].flatten()}  # (n,)

@@ -27,3 +27,14 @@ def build(share: float = 0.0) -> Score:
         return {"score": score, "map": queries["map"]}  # (N,), (N, h, w)
 
     return highest
+
+
+def graph(bank: Embedding, *, share: float, **rest):
+    """See contracts.py."""
+
+    def of(arrays):
+        flat = arrays["map"].flatten(1)  # (n, h w)
+        k = max(1, int(share * flat.shape[1] + 1e-9))
+        return {"score": flat.topk(k, dim=1).values.mean(1), "map": arrays["map"]}
+
+    return of

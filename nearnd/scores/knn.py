@@ -6,7 +6,7 @@ import numpy as np
 
 from nearnd.contracts import Embedding, Score
 from nearnd.jobs.neighbours import nearest
-from nearnd.scores._features import pair
+from nearnd.scores._features import matrix, pair
 
 READS = ["features"]
 
@@ -38,6 +38,24 @@ def build(
         return (squared ** (power / 2)).sum(axis=1).astype(np.float32)  # (N,)
 
     return score
+
+
+def graph(bank: Embedding, *, k: int, distance: str, feature: str, power: float, **rest):
+    """See contracts.py."""
+    import torch
+    from torch.nn import functional as F
+
+    from nearnd.networks.nearest import Nearest
+
+    rows = torch.from_numpy(np.array(matrix(bank, feature, "bank"), np.float32))  # (M, D)
+    near = Nearest(F.normalize(rows, dim=1) if distance == "cosine" else rows, k)
+
+    def of(arrays):
+        x = arrays[feature].flatten(1)  # (n, D)
+        x = F.normalize(x, dim=1) if distance == "cosine" else x
+        return {"score": (near(x) ** (power / 2)).sum(1)}  # (n,)
+
+    return of
 
 
 def _unit(array: np.ndarray) -> np.ndarray:
