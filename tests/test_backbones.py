@@ -445,11 +445,13 @@ def test_the_first_backbone_that_can_be_had_is_taken(weighed, tmp_path, caplog):
     assert facts["model"] == "vit_base_patch16_clip_224"
     assert facts["weights"].endswith("near.safetensors")
     assert "far.safetensors: no such file" in caplog.text
-    assert "So vit_base_patch16_clip_224 is taken instead" in caplog.text
+    (warned,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert f"vit_base_patch16_clip_224 is taken: {VIT} could not be had" in warned
+    assert "\n" not in warned  # of the reasons the log has all
     caplog.clear()
     put("far")
     assert taken(*both, folder=tmp_path)["model"] == VIT
-    assert "instead" not in caplog.text
+    assert "could not be had" not in caplog.text
 
 
 def test_a_wrong_file_is_no_reason_to_take_another_network(weighed, tmp_path):

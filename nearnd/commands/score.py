@@ -19,7 +19,8 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, help="a page with the images, in one file to send on")
     parser.add_argument(
         "--maps", type=Path, metavar="DIR",
-        help="a folder for pictures in their own size with where the method sees the anomaly",
+        help="a folder for pictures, up to 1,200 pixels wide or high, with where the method sees"
+        " the anomaly",
     )  # fmt: skip
     add_decision(parser)
 
@@ -99,7 +100,7 @@ def _draw(folder: Path, files: list[Path], table, looks, facts) -> None:
     from PIL import Image
 
     from nearnd.files.arrays import replacing
-    from nearnd.report.heat import overlay, picture, scale_of
+    from nearnd.report.heat import WIDEST, overlay, picture, scale_of
 
     scale = facts.get("map_scale") or scale_of(looks.maps)
     for i, (name, file) in enumerate(zip(table["id"], files, strict=True)):
@@ -107,7 +108,7 @@ def _draw(folder: Path, files: list[Path], table, looks, facts) -> None:
             continue
         where = folder / f"{name}.png"
         drawn = overlay(
-            picture(file), looks.maps[i], scale, facts.get("map_share", 1.0),
+            picture(file, WIDEST), looks.maps[i], scale, facts.get("map_share", 1.0),
             facts["images"].get("fit", "squash"),
         )  # fmt: skip
         with replacing(where) as part:

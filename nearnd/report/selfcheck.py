@@ -1,4 +1,4 @@
-"""How well a method tells normal images with a drawn defect from normal images (drawn_defects.py)."""
+"""How well a method tells normal images with a drawn defect from those without."""
 
 from collections.abc import Callable
 

@@ -1,18 +1,19 @@
-"""Does the choice by drawn defects find the best method? Tasks whose anomalies are known afterwards.
+"""Does the choice by drawn defects find the best method, on tasks whose anomalies are known?
 
-    python benchmarks/select.py --folder WORK [--mirrors DIR ...] [--own NAME=FOLDER ...] [--only ...]
+    python benchmarks/selection.py --folder WORK [--mirrors DIR ...] [--own NAME=FOLDER ...]
 
-Makes the image sets by the workflow, fits what `nearnd select` compares on at most FIT normal images
-of a class, chooses by defects drawn on CHECK others as docs/SELECT.md says, and only then scores test
+Makes the image sets by the workflow, fits what `nearnd select` compares on at most FIT normal
+images of a class, chooses by defects drawn on CHECK others as docs/SELECT.md says, and scores test
 images with known anomalies. The network is EfficientNet-Lite0 at 128 pixels. A set that no mirror
 has is left out and named; --own adds folders of images that are laid out as README says. What is
 done is kept in WORK; two processes with other names in --only share the work. Writes
-docs/results/select.csv; `benchmarks/select_table.py` makes the table and the figure of it.
+docs/results/select.csv; `benchmarks/selection_table.py` makes the table and the figure of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,16 +28,17 @@ import yaml
 from nearnd import catalog, plugins
 from nearnd.config import arguments
 from nearnd.contracts import Images, score_of
-from nearnd.files.arrays import load_array
+from nearnd.files.arrays import load_array, load_tensors, save_json, save_tensors
 from nearnd.files.paths import path
 from nearnd.files.tables import load_names
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.metrics.auroc import auroc
 from nearnd.plan.start import BASE
+from nearnd.report.drawn_defects import DEFECTS
 from nearnd.report.selfcheck import aurocs, best, scored, some
 
 sys.path.insert(0, str(BASE / "tests"))
-from bricks import bricks  # noqa: E402
+from bricks import bricks
 
 FIT, CHECK, TEST = 400, 200, 100  # normal images to fit and to check; test images of each class
 FEWEST = 30  # normal images of a class that make a task
@@ -90,19 +92,17 @@ def main() -> None:
     if backbone is None:
         sys.exit(f"{NETWORK} is not to be had; why stands above")
     for name in args.only or entries:
-        sets = {of: images(folder, of, args) for of in {name, BESIDE if name == "cifar10" else name}}
+        sets = {
+            of: images(folder, of, args) for of in {name, BESIDE if name == "cifar10" else name}
+        }
         if sets[name] is None or name == BESIDE:
             continue
         pool, tasks = tasks_of(name, sets)
-        shared = {}  # embeddings of the pool by detectors that do not look at the normal class
         for task in tasks:
-            done = folder / "tasks" / f"{task.name}.csv".replace("/", "-")
-            if not done.exists():
-                done.parent.mkdir(exist_ok=True)
-                table = measure(task, pool, config, backbone, shared)
-                table.to_csv(done, index=False)
-                print(task.name, flush=True)
-    table = pd.concat([pd.read_csv(file) for file in sorted((folder / "tasks").glob("*.csv"))])
+            at = folder / "tasks" / task.name.replace("/", "-")
+            measure(task, pool, config, backbone, at)
+            print(task.name, flush=True)
+    table = gathered(folder, config["experiments"]["own_select"]["methods"])
     table.round(5).to_csv(BASE / "docs/results/select.csv", index=False)
 
 
@@ -137,7 +137,7 @@ def images(folder: Path, name: str, args) -> dict[str, Images] | None:
 
 
 def tasks_of(name: str, sets: dict) -> tuple[np.ndarray, Iterator[Task]]:
-    """The test images that are scored (M, H, W, C), and a task for each class with enough of them."""
+    """The test images that are scored (M, H, W, C), and a task for each class."""
     random, both = np.random.default_rng(0), sets[name]
     rows = [of_class(both["test"].names, c, random)[:TEST] for c in np.unique(both["test"].names)]
     rows = np.concatenate(rows)
@@ -177,50 +177,57 @@ def of_class(classes: np.ndarray, name: str, random: np.random.Generator) -> np.
 # ---- methods ----
 
 
-def measure(task: Task, pool: np.ndarray, config: dict, backbone: Path, shared: dict):
-    """A row for each method: AUROC of each kind of drawn defect, whether it is chosen, and AUROC of
-    each test."""
-    methods = config["experiments"]["own_select"]["methods"]
-    detectors, drawn_on = {}, task.check[some(len(task.check))]
+def measure(task: Task, pool: np.ndarray, config: dict, backbone: Path, at: Path) -> None:
+    """Writes for each method the AUROC of each kind of drawn defect and of each test to a file of
+    the folder `at`, where those that are there stay."""
+    at.mkdir(parents=True, exist_ok=True)
+    drawn_on = task.check[some(len(task.check))]
     tested = np.unique(np.concatenate([task.normal, *task.anomalies.values()]))
-    drawings, tests = {}, {}
-    for method in methods:
+    name = embed = None
+    for method in config["experiments"]["own_select"]["methods"]:
+        if (at / f"{method}.json").exists():
+            continue
         spec = config["methods"][method]
-        name = spec["detector"]
-        if name not in detectors:
-            detectors.clear()  # one at a time in memory
-            detectors[name] = embedder(config, name, task.fit, backbone)
-        embed, one_model = detectors[name]
-        score, bank = plugins.build("scores", arguments(config, "scores", spec["score"])), {}
-        if spec["bank"] != "none":
-            bank = embed(task.fit)
+        if spec["detector"] != name:  # one at a time in memory
+            name = spec["detector"]
+            embed, one_model = embedder(config, name, task.fit, backbone)
+        score = plugins.build("scores", arguments(config, "scores", spec["score"]))
+        bank = {} if spec["bank"] == "none" else embed(task.fit)
 
         def scores(pixels, embed=embed, score=score, bank=bank):
             queries = embed(pixels)
             return {"score": score_of(score(bank, queries, seed=0))}, queries
 
-        drawings[method] = aurocs(scores(task.check)[0]["score"], scored(scores, drawn_on))
-        if one_model:
-            if name not in shared:
-                shared[name] = embed(pool)
-            queries = {key: array[tested] for key, array in shared[name].items()}
+        row = aurocs(scores(task.check)[0]["score"], scored(scores, drawn_on))
+        if one_model:  # the same for all tasks of the set
+            kept = at.parent.parent / "pools" / f"{task.name.split('/')[0]}-{name}.safetensors"
+            if not kept.exists():
+                save_tensors(kept, embed(pool))
+            queries = {key: array[tested] for key, array in load_tensors(kept)[0].items()}
             found = score_of(score(bank, queries, seed=0))
         else:
             found = scores(pool[tested])[0]["score"]
-        of = dict(zip(tested, found, strict=True))
-        tests[method] = {
-            f"test {test}": auroc(
-                np.array([of[i] for i in [*task.normal, *rows]]),
-                np.arange(len(task.normal) + len(rows)) >= len(task.normal),
-            )
-            for test, rows in task.anomalies.items()
-        }
-    chosen = best(drawings)
-    return pd.DataFrame([
-        {"task": task.name, "method": method, "chosen": method == chosen, "fitted": len(task.fit),
-         "checked": len(task.check), **drawings[method], **tests[method]}
-        for method in methods
-    ])  # fmt: skip
+        of = dict(zip(tested.tolist(), found.tolist(), strict=True))
+        for test, rows in task.anomalies.items():
+            values = np.array([of[i] for i in [*task.normal, *rows]])
+            row[f"test {test}"] = auroc(values, np.arange(len(values)) >= len(task.normal))
+        save_json(
+            at / f"{method}.json", {"fitted": len(task.fit), "checked": len(task.check), **row}
+        )
+
+
+def gathered(folder: Path, methods: list[str]) -> pd.DataFrame:
+    """A row for each finished task and method, with which one is chosen."""
+    tables = []
+    for at in sorted((folder / "tasks").iterdir()):
+        files = [at / f"{method}.json" for method in methods]
+        if not all(file.exists() for file in files):
+            continue
+        rows = [{"task": at.name, "method": m} | json.loads(f.read_text())
+                for m, f in zip(methods, files, strict=True)]  # fmt: skip
+        chosen = best({row["method"]: {kind: row[kind] for kind in DEFECTS} for row in rows})
+        tables += [row | {"chosen": row["method"] == chosen} for row in rows]
+    return pd.DataFrame(tables)
 
 
 def embedder(config: dict, name: str, normal: np.ndarray, backbone: Path):
