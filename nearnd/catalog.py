@@ -118,11 +118,18 @@ def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
                         part, named = entry.get(key), old.get(key)
                         if isinstance(part, dict) and not _is_new(part) and isinstance(named, str):
                             new[key] = f"{named}_of_{name}"
-                            copies.append((target, new[key], {"like": named, **part}))
+                            copies.append((target, new[key], _copy(catalog, target, named) | part))
     for section, name, entry in copies:
         if isinstance(merged.get(section), dict):
             merged[section] = merged[section] | {name: entry}
     return merged
+
+
+def _copy(catalog: dict[str, Any], section: str, name: str) -> dict[str, Any]:
+    """An entry that is as another one, in sections without short entries too."""
+    if section in ORDER:
+        return {"like": name}
+    return {key: value for key, value in catalog[section][name].items() if key not in OWN}
 
 
 def derive(config: dict[str, Any]) -> dict[str, Any]:

@@ -30,8 +30,8 @@ The file may state, as literals that are read without importing it:
                sha256, "hint", "words": values that are no file}}; the last may be left out
     READY_MADE (fakes) True if the images are there before the run: tables show facts of them
                though no generator of the run is behind them
-    VALUES_NEED (detectors) what single values in an argument need besides: {argument: {value: key}},
-               such as {"hard": {"outliers": "outliers"}}
+    VALUES_NEED (detectors) what a value in an argument's list needs besides: {argument: {value:
+               key}}, such as {"hard": {"outliers": "outliers"}}
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
     EMBEDS     (detectors) the names of the arrays that `embed` returns

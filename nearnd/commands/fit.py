@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from nearnd.commands._fitting import add_fitting, fitting
 
 HELP = "a method from a folder of normal images"
-METHOD = "own_patchcore"  # of config/own.yaml the one that found most (README)
+METHOD = "own_gaussian"  # of config/own.yaml the one that is best on most tasks (docs/SELECT.md)
 
 
 def add(parser: ArgumentParser) -> None:

@@ -33,7 +33,7 @@ class Trained(NamedTuple):
         return export(self.run, OWN, self.normal, method, 0, model, self.work, self.command)
 
 
-def fit(images: Path, model: Path, method: str = "own_patchcore", **how) -> str:
+def fit(images: Path, model: Path, method: str = "own_gaussian", **how) -> str:
     """Fills the folder `model`; returns words about it. how: as of `train`."""
     return train(images, model, [method], **how).export(method, model)
 
