@@ -63,9 +63,8 @@ def run(options: Namespace) -> int:
         words.append(f"{bad} of {len(table)} images could not be scored; the list says why")
     if page_at:
         _write_page(page_at, table, looks, words, how, facts)
-    if options.maps:
-        _draw(options.maps, files, table, looks, facts)
-    places = [str(at) for at in (options.out, options.html, options.maps) if at]
+    drawn = options.maps and _draw(options.maps, files, table, looks, facts)
+    places = [str(at) for at in (options.out, options.html, drawn) if at]
     print("; ".join([flags, *places]))
     print(words[1])
     for line in words[2:]:
@@ -92,11 +91,11 @@ def _write_page(page_at: Path, table, looks, words: list[str], how: Decision, fa
         part.write_text(text, encoding="utf-8")
 
 
-def _draw(folder: Path, files: list[Path], table, looks, facts) -> None:
-    """A PNG for each image that has a score."""
+def _draw(folder: Path, files: list[Path], table, looks, facts) -> Path | None:
+    """A PNG for each image that has a score; the folder, None if the method has no maps."""
     if looks.maps is None:
         say("this method has no maps: patchcore and patch_subspace have, for instance")
-        return
+        return None
     from PIL import Image
 
     from nearnd.files.arrays import replacing
@@ -113,3 +112,4 @@ def _draw(folder: Path, files: list[Path], table, looks, facts) -> None:
         )  # fmt: skip
         with replacing(where) as part:
             Image.fromarray(drawn).save(part, "PNG")
+    return folder
