@@ -257,13 +257,14 @@ def test_too_few_pictures_are_refused_before_any_work(command, tmp_path, capsys)
     for i, pixels in enumerate(stripes(9)):
         photograph(tmp_path / "flat", f"{i}.png", pixels)
         photograph(tmp_path / "split" / "train" / "good", f"{i}.png", pixels)
+        photograph(tmp_path / "split" / "train" / "good", f"{i}_.png", pixels)
         photograph(tmp_path / "few" / "train" / "good", f"{i % 7}.png", pixels)
     for name in ("split", "few"):
         photograph(tmp_path / name / "test" / "good", "a.png", stripes(1)[0])
     for name, words in {
-        "flat": "has 9 normal images, at least 10 are needed. With fewer than 2 held out",
+        "flat": "has 9 normal images, at least 12 are needed. With fewer than 2 held out",
         "split": "has 1 normal images in test/, at least 2 are needed there",
-        "few": "has 7 normal images in train/, at least 8 are needed there",
+        "few": "has 7 normal images in train/, at least 10 are needed there",
     }.items():
         more = [] if command == "check" else [str(tmp_path / "m")]
         assert main([command, str(tmp_path / name), *more]) == 1

@@ -36,6 +36,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         part.touch()
         mode = part.stat().st_mode  # as of any new file; safetensors makes its own for us alone
+        part.unlink()  # whoever writes nothing shall be noticed
         yield part
         part.chmod(mode)
         with open(part, "rb+") as file:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nearnd.report.conformal import Decision, fewest, steps
 
-LEAST = 8, 2  # normal images to learn from and to hold out
+LEAST = 10, 2  # normal images to learn from, as `select` asks for 10 neighbours, and to hold out
 
 
 def held(n: int) -> int:
