@@ -262,7 +262,7 @@ def test_too_few_pictures_are_refused_before_any_work(command, tmp_path, capsys)
     for name in ("split", "few"):
         photograph(tmp_path / name / "test" / "good", "a.png", stripes(1)[0])
     for name, words in {
-        "flat": "has 9 normal images, at least 12 are needed. With fewer than 2 held out",
+        "flat": "has 9 normal images, at least 12 are needed. Of fewer than 10 to learn from",
         "split": "has 1 normal images in test/, at least 2 are needed there",
         "few": "has 7 normal images in train/, at least 10 are needed there",
     }.items():
