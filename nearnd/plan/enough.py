@@ -23,8 +23,8 @@ def enough(folder: Path, counts: dict[str, int]) -> None:
     usual = next(n for n in range(1, 10_000) if held(n) >= fewest(Decision().alpha))
     why = (
         f"Of fewer than {learn} to learn from there are no {learn} neighbours to compare with, and"
-        f" with fewer than {out} held out to say what is unusual nothing could be called anomalous at"
-        f" fewer than {math.ceil(1000 * steps(out - 1)[0])} false alarms in 1,000; the usual"
+        f" with fewer than {out} held out to say what is unusual nothing could be called anomalous"
+        f" at fewer than {math.ceil(1000 * steps(out - 1)[0])} false alarms in 1,000; the usual"
         f" {Decision().alpha:g} take {usual} images, a fifth of which is held out"
     )
     if whole and whole < least:
