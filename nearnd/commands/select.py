@@ -5,6 +5,7 @@ import shlex
 from argparse import ArgumentParser, Namespace
 
 from nearnd.commands._fitting import add_fitting, fitting
+from nearnd.commands._new import say
 
 HELP = "the best method for a folder of normal images, by drawn defects"
 
@@ -20,9 +21,8 @@ def add(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     from nearnd.plan.select import select
 
-    table, chosen, words = select(
-        options.images, options.model, options.methods, **fitting(options)
-    )
+    given = (options.images, options.model, options.methods)
+    table, chosen, words = select(*given, say=say, **fitting(options))
     print("AUROC in percent, of normal pictures with a drawn defect against those without:\n")
     print((100 * table).to_markdown(floatfmt=".1f"))
     print(

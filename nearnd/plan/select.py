@@ -1,5 +1,6 @@
 """The best of several methods for a folder of normal images, by drawn defects (docs/SELECT.md)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +26,21 @@ def candidates() -> list[str]:
 
 
 def select(
-    images: Path, model: Path, methods: list[str] | None = None, **how
+    images: Path,
+    model: Path,
+    methods: list[str] | None = None,
+    say: Callable[[str], None] = lambda words: None,
+    **how,
 ) -> tuple[pd.DataFrame, str, str]:
     """Fills the folder `model` with the best method; a row for each method, the name of the best,
-    and words about the model. how: as of `train`."""
+    and words about the model. say: what is told that a method is being checked; how: as of `train`.
+    """
     methods = methods or candidates()
     trained = train(images, model, methods, **how)
     pixels = held_out(trained)
     found = {}
     for method in methods:
+        say(f"{method}: defects are drawn and scored")
         at = trained.work / "candidates" / method
         trained.export(method, at)
         facts = read(at)
