@@ -103,8 +103,9 @@ def bounded(config: dict[str, Any]) -> dict[str, Any]:
 
 def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """The catalog with the config's entries: one with a `kind` (or `like`) replaces, one without
-    changes."""
-    merged = dict(catalog)
+    changes. A change of what an entry names, `methods: {m: {detector: {epochs: 1}}}`, is one of a
+    copy, <detector>_of_m, so that other methods keep theirs."""
+    merged, copies = dict(catalog), []
     for section, entries in config.items():
         merged[section], known = entries, catalog.get(section, {})
         if isinstance(entries, dict) and isinstance(known, dict):
@@ -112,8 +113,23 @@ def lay_over(catalog: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
             for name, entry in entries.items():
                 old = known.get(name)
                 if isinstance(entry, dict) and isinstance(old, dict) and not _is_new(entry):
-                    merged[section][name] = old | entry
+                    merged[section][name] = new = old | entry
+                    for key, target in _names(section).items():
+                        part, named = entry.get(key), old.get(key)
+                        if isinstance(part, dict) and not _is_new(part) and isinstance(named, str):
+                            new[key] = f"{named}_of_{name}"
+                            copies.append((target, new[key], _copy(catalog, target, named) | part))
+    for section, name, entry in copies:
+        if isinstance(merged.get(section), dict):
+            merged[section] = merged[section] | {name: entry}
     return merged
+
+
+def _copy(catalog: dict[str, Any], section: str, name: str) -> dict[str, Any]:
+    """An entry that is as another one, in sections without short entries too."""
+    if section in ORDER:
+        return {"like": name}
+    return {key: value for key, value in catalog[section][name].items() if key not in OWN}
 
 
 def derive(config: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 nearnd check pictures                     what is read of a folder, and what is odd in it
 nearnd fit pictures model                 a method from a folder of normal images, by the workflow
+nearnd select pictures model              the best method for it, by drawn defects
 nearnd selfcheck model pictures           what it finds of defects drawn on normal pictures
 nearnd score model new --out scores.csv   new images with it: p-values, and which are anomalous
 nearnd explain model image                one image: where, and which normal ones are near
@@ -19,12 +20,12 @@ import os
 import sys
 
 from nearnd import __version__
-from nearnd.commands import check, explain, export, fit, info, score, selfcheck, show
+from nearnd.commands import check, explain, export, fit, info, score, select, selfcheck, show
 from nearnd.commands._new import say
 
 COMMANDS = {
-    "check": check, "fit": fit, "selfcheck": selfcheck, "score": score, "explain": explain,
-    "info": info, "show": show, "export": export,
+    "check": check, "fit": fit, "select": select, "selfcheck": selfcheck, "score": score,
+    "explain": explain, "info": info, "show": show, "export": export,
 }  # fmt: skip
 
 

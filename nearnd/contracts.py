@@ -30,6 +30,8 @@ The file may state, as literals that are read without importing it:
                sha256, "hint", "words": values that are no file}}; the last may be left out
     READY_MADE (fakes) True if the images are there before the run: tables show facts of them
                though no generator of the run is behind them
+    VALUES_NEED (detectors) what a value in an argument's list needs besides: {argument: {value:
+               key}}, such as {"hard": {"outliers": "outliers"}}
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
     EMBEDS     (detectors) the names of the arrays that `embed` returns
@@ -188,6 +190,7 @@ class Work(NamedTuple):
     batch: float = 1.0  # of them in one call
     passes: float = 3.0  # what one of them takes, in forward passes: backward is two
     embedded: float = 0.0  # images that fitting embeds beside
+    judged: float = 0.0  # images that the entry's `judge` sees, where it names one
     plan: Plan | None = None  # (generators) in place of `shown`; without the network's files
     rows: float = 0.0  # (banks) that are kept of `images`
 

@@ -1,5 +1,6 @@
 """Backbones: what goes into a network and what comes out of its file."""
 
+import logging
 import socket
 import time
 from pathlib import Path
@@ -441,15 +442,19 @@ def test_the_first_backbone_that_can_be_had_is_taken(weighed, tmp_path, caplog):
     with pytest.raises(AbsentError, match=r"(?s)far.safetensors: no such file.*near.safetensors:"):
         taken(*both, folder=tmp_path)
     put("near", "vit_base_patch16_clip_224")
-    facts = taken(*both, folder=tmp_path)
+    with caplog.at_level(logging.INFO):
+        facts = taken(*both, folder=tmp_path)
     assert facts["model"] == "vit_base_patch16_clip_224"
     assert facts["weights"].endswith("near.safetensors")
     assert "far.safetensors: no such file" in caplog.text
-    assert "So vit_base_patch16_clip_224 is taken instead" in caplog.text
+    said = [record for record in caplog.records if record.name == "nearnd"]
+    (warned,) = [r.getMessage() for r in said if r.levelno == logging.WARNING]
+    assert f"vit_base_patch16_clip_224 is taken: {VIT} could not be had" in warned
+    assert "\n" not in warned  # of the reasons the log has all
     caplog.clear()
     put("far")
     assert taken(*both, folder=tmp_path)["model"] == VIT
-    assert "instead" not in caplog.text
+    assert "could not be had" not in caplog.text
 
 
 def test_a_wrong_file_is_no_reason_to_take_another_network(weighed, tmp_path):

@@ -40,6 +40,38 @@ def test_an_entry_without_a_kind_changes_one_with_a_kind_replaces():
     assert old["scores"]["knn"]["k"] == 2
 
 
+@pytest.mark.parametrize(("section", "key", "target"), [
+    ("methods", "detector", "detectors"), ("methods", "score", "scores"),
+    ("detectors", "outliers", "fakes"), ("detectors", "backbone", "backbones"),
+    ("fakes", "generator", "generators"),
+])  # fmt: skip
+def test_a_change_of_what_an_entry_names_is_one_of_a_copy(section, key, target, shipped):
+    """Of every entry of the catalog, whichever way it was written there."""
+    named = {name: entry[key] for name, entry in shipped[section].items() if key in entry}
+    changes = {section: {name: {key: {"marked": name}} for name in named}}
+    whole = catalog.derive(catalog.lay_over(shipped, changes))
+    assert len(named) > 5
+    for name, old in named.items():
+        new = whole[section][name][key]
+        assert new == f"{old}_of_{name}"
+        kept = {k: v for k, v in whole[target][old].items() if k not in catalog.OWN}
+        assert whole[target][new] == kept | {"marked": name}
+        assert "marked" not in whole[target][old]
+
+
+def test_two_changes_of_one_detector_stay_apart():
+    catalog_ = catalog.derive(copy.deepcopy(PARTS) | {
+        "methods": {m: {"detector": "d", "score": "knn2"} for m in "ab"}
+    })  # fmt: skip
+    changes = {m: {"detector": {"epochs": i, "outliers": {"ratio": i}}} for i, m in enumerate("ab")}
+    whole = catalog.derive(catalog.lay_over(catalog_, {"methods": changes}))
+    for i, m in enumerate("ab"):
+        detector = whole["detectors"][whole["methods"][m]["detector"]]
+        assert detector["epochs"] == i
+        assert whole["fakes"][detector["outliers"]]["ratio"] == i
+    assert whole["detectors"]["d"] == PARTS["detectors"]["d"]
+
+
 def test_what_the_command_line_says_means_what_it_means_in_a_file():
     given = ["scores={svm: {nu: 0.5, standardise: false, pca: null}}", "seeds=[0, 1]", "device=cpu"]
     given += ['run=["2", x]', "mirrors="]

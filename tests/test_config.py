@@ -57,6 +57,10 @@ MISTAKES = [
     ({"scores": {"knn2": {"kk": 3}}}, r"scores: knn2: unknown argument of kind knn 'kk'"),
     ({"detectors": {"d": {"kind": "binary", "outliers": "digits_near"}}},
      r"detectors: d: kind binary needs backbone: an entry of backbones"),
+    *[({"detectors": {"d": {"kind": kind, "backbone": "glyph_vit", "hard": hard}}},
+       r"detectors: d: hard has (mixup_)?outliers, which needs outliers: an entry of fakes")
+      for kind in ("unode", "unode_pretrained", "unode_labelled")
+      for hard in (["rotation", "outliers"], {"mixup_outliers": 1.0})],
     ({"detectors": {"d": {"kind": "binary", "backbone": "glyph_vit"}}},
      r"detectors: d: kind binary needs outliers: an entry of fakes"),
     ({"fakes": {"digits_near": {"stop": {"fd": 40}}}}, r"stop is .*one of fid, factor, step, wind"),

@@ -493,6 +493,28 @@ def test_a_test_image_that_is_a_training_image_is_named(caplog):
 # ---- files ----
 
 
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_every_kind_of_file_is_for_the_readers_that_the_umask_allows(umask, tmp_path):
+    import torch
+
+    from nearnd.jobs.resume import save_state
+
+    images = Images(np.zeros((2, 4, 4, 1), np.uint8), np.zeros(2, int), np.array(["a", "b"]))
+    before = os.umask(umask)
+    try:
+        arrays.save_array(tmp_path / "a.npy", np.zeros(3))
+        arrays.save_json(tmp_path / "b.json", {})
+        arrays.save_tensors(tmp_path / "c.safetensors", {"x": np.zeros(3)})
+        save_state(tmp_path / "d.safetensors", 1, {"p": {"x": torch.zeros(3)}})
+        tables.save_table(tmp_path / "e.csv", pd.DataFrame({"a": [1]}))
+        tables.save_images(tmp_path, "f", images, ["cat"])
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert len(modes) > 6
+    assert set(modes.values()) == {0o666 & ~umask}, modes
+
+
 @pytest.mark.parametrize("shape", [(7, 3, 2), (0, 4, 4), (5,)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_an_array_is_stored_as_numpy_stores_it(tmp_path, shape, order):

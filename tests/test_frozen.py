@@ -231,17 +231,22 @@ def test_the_distances_of_anomalydino_are_cosines(resnet):  # noqa: F811
     assert detector.embed(pixels)["map"].max() < 1e-6
 
 
-def test_a_vit_is_read_after_its_last_norm(tmp_path):
-    small = {"img_size": 16, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
+def small_vit(folder, **more):
+    small = {"img_size": 16, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2} | more
     entry = {"kind": "timm", "model": "vit_tiny_patch16_224", "weights": "none", "kwargs": small}
     weights, facts = plugins.build("backbones", entry).make(
-        None, [], seed=0, folder=tmp_path, progress=lambda *_, **__: None
+        None, [], seed=0, folder=folder, progress=lambda *_, **__: None
     )
-    save_tensors(tmp_path / "vit", weights, **facts)
+    save_tensors(folder / "vit", weights, **facts)
+    return folder / "vit"
+
+
+def test_a_vit_is_read_after_its_last_norm(tmp_path):
+    vit = small_vit(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3)).astype(np.uint8)
     images = Images(pixels, np.zeros(3, int), np.array(list("abc")))
     detector = plugins.build("detectors", {"kind": "anomaly_dino"})
-    detector.fit(images, backbone=tmp_path / "vit", seed=0)
+    detector.fit(images, backbone=vit, seed=0)
     tokens = detector.maps_of(detector.net.backbone)(pixels)[0].flatten(2).mT  # (3, 16, 16)
     assert tokens.mean(2).abs().max() < 1e-5
     assert tokens.std(2, correction=0).sub(1).abs().max() < 1e-2
@@ -258,6 +263,16 @@ def test_layers_of_different_widths_have_no_mean(resnet):  # noqa: F811
 def test_heads_that_do_not_share_the_features_are_refused(resnet):  # noqa: F811
     with pytest.raises(ValueError, match=r"512 features a patch cannot be shared by heads 3"):
         fitted(resnet, pictures(2), {"kind": "general_ad", "heads": 3, "layers": ["layer4"]})
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_images_that_are_all_the_same_and_small_teach_recontrast_nothing(n, tmp_path):
+    detector = plugins.build("detectors", {"kind": "recontrast", "iterations": 2})
+    same = pictures(1)[np.zeros(n, int), :16, :16]
+    images = Images(same, np.zeros(n, int), np.arange(n).astype(str))
+    vit = small_vit(tmp_path, patch_size=8)
+    with pytest.raises(ValueError, match=rf"the {n} normal images are all the same.* 2 pixels wid"):
+        detector.fit(images, backbone=vit, seed=0)
 
 
 @pytest.mark.parametrize("kind", ["recontrast", "students"])

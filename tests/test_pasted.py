@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nearnd import plugins
-from nearnd.fakes import cutpaste, perlin
+from nearnd.fakes import perlin
+from nearnd.jobs import cutpaste
 
 
 def images(n=6, side=64, channels=3, seed=0):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from nearnd import catalog, plugins
 from nearnd.contracts import Images
@@ -270,6 +271,18 @@ def test_the_figure_shows_the_worst_of_each_class_and_normal_images():
     assert task["class"][rows].tolist().count("good") == 0
     assert len(set(rows)) == 5
     assert (task["class"][anomaly_maps.normal(task, 4)] == "good").all()
+
+
+def test_the_names_of_rows_are_on_the_figure_with_several_methods():
+    methods = 5
+    maps = [source(30) | {"method": f"method {i}"} for i in range(methods)]
+    figure = anomaly_maps.build()({"maps": maps, "labels": {}})
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    words = [label for ax in figure.axes for label in ax.get_yticklabels() if label.get_text()]
+    left = [label.get_window_extent(canvas.get_renderer()).x0 for label in words]
+    assert len(left) > 3 * methods
+    assert min(left) >= 0
 
 
 def test_maps_are_gathered_with_their_images_and_the_part_that_the_detector_saw(tmp_path):

@@ -108,6 +108,22 @@ def tiny(tmp_path, monkeypatch):
     return JobCost(TINY)
 
 
+@pytest.mark.parametrize("kind", ["unode", "unode_pretrained", "unode_labelled"])
+def test_what_a_judge_looks_at_is_counted(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    vit = {"kind": "timm", "model": "test_vit", "weights": "none"}
+    plain = {"kind": kind, "hard": ["rotation", "blur"], "looked_at": 100, "backbone": "vit"}
+    config = TINY | {"backbones": {"vit": vit}}
+    config |= {"detectors": {"plain": plain, "judged": plain | {"judge": "vit"}}}
+    cost, task = JobCost(config), {"dataset": "a", "normal": "one"}
+    without, parts = (
+        cost.cost("detector", task | {"detector": name}).parts for name in ("plain", "judged")
+    )
+    assert parts[:-1] == without
+    net = flops.backbone("test_vit", {})
+    assert parts[-1] == Part("backbone_run_small", 3 * 100 * net.flops, 300 / 64)
+
+
 def test_work_of_the_light_rules_by_hand(tiny):
     assert tiny.counts.size("a") == (60_000, 10_000, 8, 1, True)
     assert tiny.counts.size("b")[:2] == (0, 150_000)

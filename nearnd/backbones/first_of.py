@@ -90,7 +90,12 @@ class FirstOf:
                 reasons.append(f"{backbone.model}: {error}")
                 continue
             if reasons:
-                log.warning("\n".join([*reasons, f"So {backbone.model} is taken instead."]))
+                log.info("\n".join(reasons))
+                names = ", ".join(other.model for other in self.backbones[: len(reasons)])
+                log.warning(
+                    f"{backbone.model} is taken: {names} could not be had (why stands in the log,"
+                    " results/logs/backbone)"
+                )
             return backbone.make(images, classes, seed=seed, folder=folder, progress=progress)
         raise AbsentError("\n".join(reasons))
 

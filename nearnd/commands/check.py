@@ -11,8 +11,8 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from nearnd.plan.folder import UNREADABLE, check
+    from nearnd.plan.folder import FEW, UNREADABLE, check
 
     lines = check(options.images)
     print("\n".join(lines))
-    return int(any(line.startswith(UNREADABLE) for line in lines))
+    return int(any(line.startswith((UNREADABLE, FEW)) for line in lines))

@@ -19,7 +19,8 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, help="a page with the images, in one file to send on")
     parser.add_argument(
         "--maps", type=Path, metavar="DIR",
-        help="a folder for pictures in their own size with where the method sees the anomaly",
+        help="a folder for pictures, up to 1,200 pixels wide or high, with where the method sees"
+        " the anomaly",
     )  # fmt: skip
     add_decision(parser)
 
@@ -63,9 +64,8 @@ def run(options: Namespace) -> int:
         words.append(f"{bad} of {len(table)} images could not be scored; the list says why")
     if page_at:
         _write_page(page_at, table, looks, words, how, facts)
-    if options.maps:
-        _draw(options.maps, files, table, looks, facts)
-    places = [str(at) for at in (options.out, options.html, options.maps) if at]
+    drawn = options.maps and _draw(options.maps, files, table, looks, facts)
+    places = [str(at) for at in (options.out, options.html, drawn) if at]
     print("; ".join([flags, *places]))
     print(words[1])
     for line in words[2:]:
@@ -92,15 +92,15 @@ def _write_page(page_at: Path, table, looks, words: list[str], how: Decision, fa
         part.write_text(text, encoding="utf-8")
 
 
-def _draw(folder: Path, files: list[Path], table, looks, facts) -> None:
-    """A PNG for each image that has a score."""
+def _draw(folder: Path, files: list[Path], table, looks, facts) -> Path | None:
+    """A PNG for each image that has a score; the folder, None if the method has no maps."""
     if looks.maps is None:
         say("this method has no maps: patchcore and patch_subspace have, for instance")
-        return
+        return None
     from PIL import Image
 
     from nearnd.files.arrays import replacing
-    from nearnd.report.heat import overlay, picture, scale_of
+    from nearnd.report.heat import WIDEST, overlay, picture, scale_of
 
     scale = facts.get("map_scale") or scale_of(looks.maps)
     for i, (name, file) in enumerate(zip(table["id"], files, strict=True)):
@@ -108,8 +108,9 @@ def _draw(folder: Path, files: list[Path], table, looks, facts) -> None:
             continue
         where = folder / f"{name}.png"
         drawn = overlay(
-            picture(file), looks.maps[i], scale, facts.get("map_share", 1.0),
+            picture(file, WIDEST), looks.maps[i], scale, facts.get("map_share", 1.0),
             facts["images"].get("fit", "squash"),
         )  # fmt: skip
         with replacing(where) as part:
             Image.fromarray(drawn).save(part, "PNG")
+    return folder

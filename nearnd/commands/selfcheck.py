@@ -6,7 +6,6 @@ from pathlib import Path
 from nearnd.commands._new import add_decision, decision, model, say
 
 HELP = "what a model finds of defects that are drawn on normal pictures"
-MOST = 100  # pictures
 
 
 def add(parser: ArgumentParser) -> None:
@@ -28,6 +27,7 @@ def run(options: Namespace) -> None:
     from nearnd.report.conformal import anomalous, p_values
     from nearnd.report.drawn_defects import DEFECTS, drawn
     from nearnd.report.new_images import opened
+    from nearnd.report.selfcheck import some
 
     facts, how = model(options.model), decision(options)
     if not options.images.is_dir():
@@ -41,8 +41,8 @@ def run(options: Namespace) -> None:
     if not held:
         say("none of these was held out: if the model has learnt from them, this flatters it")
         held = list(range(len(files)))
-    some = np.array(held)[np.linspace(0, len(held) - 1, min(MOST, len(held))).astype(int)]
-    pixels = decode([(names[i], files[i]) for i in some], **facts["images"])
+    shown = np.array(held)[some(len(held))]
+    pixels = decode([(names[i], files[i]) for i in shown], **facts["images"])
     scores = opened(options.model, facts).scores
     rows = []
     for name, images in {"as they are": pixels, **{n: drawn(n, pixels) for n in DEFECTS}}.items():

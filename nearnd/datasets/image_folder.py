@@ -132,6 +132,15 @@ def trained(path: str = "", train: float = 0.8, **rest) -> list[str]:
     return sorted({name for split, name, _, _ in _layout(path)[1] if split not in without})
 
 
+def counted(path: str = "", train: float = 0.8, **rest) -> dict[str, dict[str, int]]:
+    """How many files of each class there are by split, under "" where they are cut."""
+    found: dict[str, dict[str, int]] = {}
+    for split, name, folder, deep in _layout(path)[1]:
+        of = found.setdefault(name, {})
+        of[split] = of.get(split, 0) + sum(1 for _ in pictures(folder, deep))
+    return found
+
+
 def inputs(path: str = "", **rest) -> list[str]:
     """The folders that hold the images: a change of a file in them makes the images again."""
     root, layout = _layout(path)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nearnd.contracts import Embedding, Progress, silent
+from nearnd.contracts import About, Embedding, Progress, silent
 from nearnd.detectors import _augood
 from nearnd.detectors._contrastive import VIEWS, Contrastive, Projected, over_views
 from nearnd.detectors._trained import Given
@@ -40,6 +40,11 @@ class Headed(Projected):
     def __init__(self, logits: int, trunk: nn.Module, code: int):
         super().__init__(trunk, code)
         self.head = nn.Linear(self.features, logits)
+
+
+def judged_of(about: About, hard: Sequence[str], looked_at: int) -> dict[str, float]:
+    """Of a detector's `work`: images that a judge sees, as they are and by each augmentation."""
+    return {"judged": min(looked_at, about.images) * (1 + len(hard))}
 
 
 @dataclass

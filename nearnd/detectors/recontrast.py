@@ -88,6 +88,12 @@ class ReContrast(OnPatches):
                 " number for each of the `layers` in the detector's entry"
             )
         self.facts |= {"widths": [m.shape[1] for m in maps], "sides": [m.shape[2] for m in maps]}
+        if maps[-1].shape[2] <= 2 and not any((one != pixels[0]).any() for one in pixels[1:]):
+            raise ValueError(  # batch norms of one value have no gradient
+                f"recontrast: the {len(pixels)} normal images are all the same, and the deepest of"
+                f" the layers is {maps[-1].shape[2]} pixels wide, so there is nothing to learn:"
+                " more and different images, or larger ones, are needed"
+            )
         self.facts |= {"depths": list(self.depths[: len(maps)]), "squeeze": self.squeeze}
         torch.manual_seed(given.seed)
         self.net = net = self.untrained(model).to(device())

@@ -18,6 +18,7 @@ from nearnd.files.header import extended, whole
 from nearnd.networks.precision import exact
 
 NEEDS = ["labels"]
+VALUES_NEED = {"hard": {"outliers": "outliers", "mixup_outliers": "outliers"}}
 EMBEDS = ["features", "projections", "logits"]
 RANGES = {
     "ensemble": (1, 10_000), "scale": (0.001, 1), "share": (0.001, 1), "most": (1, 100),

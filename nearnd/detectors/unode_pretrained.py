@@ -15,12 +15,13 @@ from nearnd.contracts import Network
 from nearnd.detectors._contrastive import work_in_looks
 from nearnd.detectors._freeze import freeze_as
 from nearnd.detectors._trained import Given
-from nearnd.detectors._unode import Hardened
+from nearnd.detectors._unode import Hardened, judged_of
 from nearnd.files.header import BOOL, extended
 from nearnd.networks import backbone as networks
 from nearnd.networks.augment import GREY
 
 NEEDS = ["backbone"]
+VALUES_NEED = {"hard": {"outliers": "outliers", "mixup_outliers": "outliers"}}
 EMBEDS = ["features", "projections", "hard_logits"]
 RANGES = {
     "ensemble": (1, 10_000), "scale": (0.001, 1), "share": (0.001, 1), "most": (1, 100),
@@ -28,11 +29,12 @@ RANGES = {
 }  # fmt: skip
 
 
-def work(about, *, epochs, batch, ensemble, hard, **rest) -> dict:
-    """See contracts.py. Without what a judge looks at, and as if nothing were frozen."""
+def work(about, *, epochs, batch, ensemble, hard, looked_at, **rest) -> dict:
+    """See contracts.py. As if nothing were frozen."""
     net = about.backbone or Network(0.0, 0, 0)
     how = {"views": 4 if hard else 2, "looks": 1 + ensemble}
-    return work_in_looks(about, net, **how, epochs=epochs, batch=batch)
+    judged = judged_of(about, hard, looked_at)
+    return work_in_looks(about, net, **how, epochs=epochs, batch=batch) | judged
 
 
 class Trunk(nn.Module):

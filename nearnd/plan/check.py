@@ -98,6 +98,13 @@ def _check_stated(config: dict[str, Any], section: str, name: str) -> None:
                 f"{section}: {name}: kind {entry['kind']} needs {need}: an entry of {target}"
                 f" (config/catalog/{target}.yaml)"
             )
+    for argument, values in constant(config, section, name, "VALUES_NEED", {}).items():
+        for value, need in values.items():
+            if value in (entry.get(argument) or ()) and need not in entry:
+                raise ValueError(
+                    f"{section}: {name}: {argument} has {value}, which needs {need}: an entry of"
+                    f" {KEYS[section][need]}"
+                )
     if section == "datasets" and "of" in entry and "of" in config["datasets"][entry["of"]]:
         raise ValueError(f"datasets: {name}: of is {entry['of']}, itself a copy; name the original")
     if section == "samplers":  # with each of its settings, and for an SDE

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nearnd import catalog, plugins
 from nearnd.files.arrays import save_json
 from nearnd.files.paths import path
 from nearnd.plan import given
+from nearnd.plan.enough import enough
 from nearnd.plan.export import export
 from nearnd.plan.run import Run
 from nearnd.plan.start import BASE
@@ -19,22 +20,41 @@ OWN = "own"  # the dataset of config/own.yaml
 NORMAL = ("normal", "good", "ok")  # names of a class that is taken for the normal one
 
 
-def fit(
+class Trained(NamedTuple):
+    """Methods that the workflow has trained on a folder, with the scores of held-out images."""
+
+    run: Run
+    normal: str
+    work: Path  # where results/ lies
+    command: str  # that made them
+
+    def export(self, method: str, model: Path) -> str:
+        """Fills the folder `model` with one of the methods; returns words about it."""
+        return export(self.run, OWN, self.normal, method, 0, model, self.work, self.command)
+
+
+def fit(images: Path, model: Path, method: str = "own_gaussian", **how) -> str:
+    """Fills the folder `model`; returns words about it. how: as of `train`."""
+    return train(images, model, [method], **how).export(method, model)
+
+
+def train(
     images: Path,
     model: Path,
-    method: str = "own_patchcore",
+    methods: list[str],
     normal: str | None = None,
     form: dict[str, Any] | None = None,
     work: Path | None = None,
     mirrors: list[str] | None = None,
     cores: int | str = "all",
     tile: int | None = None,
-) -> str:
-    """Fills the folder `model`; returns words about it.
+) -> Trained:
+    """Trains the methods, and scores held-out images by them.
 
     form: size, mode and fit of the dataset's entry; work: where the workflow's results lie, which a
-    second call goes on with; tile: the side of overlapping pieces in which pictures are seen, if
-    the method can. ValueError if a name is wrong or the workflow stops.
+    second call goes on with, beside `model` if not given; tile: the side of overlapping pieces in
+    which pictures are seen, if the methods can. ValueError if a name is wrong, there are too few
+    images or the workflow stops.
     """
     snakefile, selection = BASE / "Snakefile", BASE / "config" / "own.yaml"
     if not snakefile.exists():
@@ -52,29 +72,31 @@ def fit(
     entry = {"path": str(images.resolve()), **(form or {})}
     whole = catalog.load(selection)["datasets"][OWN] | entry
     normal = _normal(plugins.call("datasets", whole, "trained"), normal)
+    enough(images, plugins.call("datasets", whole, "counted")[normal])
     own = work / "selection.json"  # JSON is YAML
     chosen = {
         "run": [OWN],
         "datasets": {OWN: entry},
-        "experiments": {OWN: {"normals": [normal], "methods": [method], "drawings": []}},
+        "experiments": {OWN: {"normals": [normal], "methods": methods, "drawings": []}},
     }
     save_json(own, chosen)
     run = given.run([selection, own], [])
-    if method not in run.config["methods"]:
-        raise plugins.unknown("method", method, run.config["methods"], "the catalog")
+    for method in methods:
+        if method not in run.config["methods"]:
+            raise plugins.unknown("method", method, run.config["methods"], "the catalog")
     if tile is not None:
-        save_json(own, chosen | {"detectors": {_tiled(run, method): {"tile": tile}}})
+        tiles = {_tiled(run, method): {"tile": tile} for method in methods}
+        save_json(own, chosen | {"detectors": tiles})
         run = given.run([selection, own], [])
-    task = {"dataset": OWN, "normal": normal, "method": method, "seed": 0}
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     command += ["--directory", str(work), "--cores", str(cores), "--rerun-incomplete"]
     if mirrors:
         places = [str(Path(m).resolve()) if Path(m).is_dir() else m for m in mirrors]
         command += ["--config", f"mirrors={places}"]
     command += ["--configfile", str(selection), str(own)]
-    scores = path("scores", **task, images="test")
-    _wait([*command, "--", scores])
-    return export(run, OWN, normal, method, 0, model, work, shlex.join(command))
+    task = {"dataset": OWN, "normal": normal, "seed": 0, "images": "test"}
+    _wait([*command, "--", *(path("scores", method=method, **task) for method in methods)])
+    return Trained(run, normal, work, shlex.join(command))
 
 
 def _normal(classes: list[str], given: str | None) -> str:
@@ -98,7 +120,7 @@ def _tiled(run: Run, method: str) -> str:
     if "tile" not in plugins.arguments("detectors", kind):
         raise ValueError(
             f"{method} sees a picture as a whole ({kind}), so there is no --tile: take one that"
-            " compares patches, such as the one that fit takes by itself"
+            " compares patches, such as --method own_patchcore"
         )
     return name
 

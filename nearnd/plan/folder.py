@@ -12,6 +12,7 @@ from nearnd.files.image_folders import nothing, pictures, unread
 from nearnd.files.picture import Found
 from nearnd.jobs.duplicates import repeats
 from nearnd.jobs.neighbours import nearest
+from nearnd.plan.enough import enough, held
 from nearnd.plan.start import BASE
 from nearnd.report.conformal import Decision, steps
 
@@ -22,6 +23,7 @@ FEWEST = 10  # images, below which nothing is called odd
 ODD = 4.0  # times the usual distance to the next image
 MOST = 4000  # images that are compared with each other
 UNREADABLE = "NOT readable as a dataset"
+FEW = "TOO FEW for fit"
 APART = 0.65  # silhouette from which on images fall into two groups; evenly spread ones have 0.5
 
 
@@ -56,6 +58,7 @@ def _layout(folder: Path, names: list[str], n: int) -> list[str]:
     try:
         classes = plugins.call("datasets", entry, "classes")
         trained = plugins.call("datasets", entry, "trained")
+        counts = plugins.call("datasets", entry, "counted")
     except ValueError as error:
         return [f"{UNREADABLE}: {str(error).removeprefix(entry['kind'] + ': ')}"]
     tops = Counter("/".join(name.split("/")[:-1]) or "." for name in names)
@@ -63,19 +66,24 @@ def _layout(folder: Path, names: list[str], n: int) -> list[str]:
     if len(tops) > 20:
         lines.append(f"  and {len(tops) - 20} more folders")
     lines.append(f"classes: {', '.join(classes)}; may be normal: {', '.join(trained)}")
+    try:
+        if len(trained) == 1:
+            enough(folder, counts[trained[0]])
+    except ValueError as error:
+        return [*lines, f"{FEW}: {error}"]
     if (
         n
         and len(classes) == 1
         and not {"train", "test"} <= {name.split("/")[0].lower() for name in names}
     ):
-        held = max(1, n - round(0.8 * n))
+        out = held(n)
         lines.append(
-            f"four fifths are learnt from and {held} held out, so no p-value is below"
-            f" {steps(held)[0]:.2g}: {1000 * steps(held)[0]:.3g} false alarms in 1,000 is the least"
+            f"four fifths are learnt from and {out} held out, so no p-value is below"
+            f" {steps(out)[0]:.2g}: {1000 * steps(out)[0]:.3g} false alarms in 1,000 is the least"
             " that can be asked for"
         )
-        if 1000 * steps(held)[0] > (usual := Decision().alpha):
-            least = math.ceil(1000 * steps(held)[0] - 1e-9)
+        if 1000 * steps(out)[0] > (usual := Decision().alpha):
+            least = math.ceil(1000 * steps(out)[0] - 1e-9)
             lines.append(f"so the usual {usual:g} call no image anomalous: --alpha {least} or more")
     return lines
 

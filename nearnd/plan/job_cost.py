@@ -169,7 +169,12 @@ class JobCost:
         if dataset != "any":
             n = self.counts.normal(dataset, normal)
         fakes = self.config["fakes"][entry["outliers"]] if "outliers" in entry else {"ratio": 0}
-        return _fitting(*self._fitted(detector, dataset, n, n * fakes.get("ratio", 1)))
+        work, net = self._fitted(detector, dataset, n, n * fakes.get("ratio", 1))
+        cost = _fitting(work, net)
+        if "judge" in entry and work.judged:
+            judge = self.work("backbones", entry["judge"], About()).network
+            cost.parts.append(passes("backbone_run", judge, work.judged, work.judged / EMBED))
+        return cost
 
     def _features(self, dataset: str, normal: str, detector: str) -> Cost:
         n = self.counts.size(dataset).test

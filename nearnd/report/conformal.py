@@ -96,7 +96,7 @@ def promise(held_out: np.ndarray, decision: Decision) -> str:
     if limit == math.inf:
         return (
             f"no image can be above the threshold: {n} held-out normal images are too few for"
-            f" {alpha:g} false alarms in 1,000, which takes {_needed(alpha, delta)}. More normal"
+            f" {alpha:g} false alarms in 1,000, which takes {fewest(alpha, delta)}. More normal"
             f" images that are held out would help, or --alpha {math.ceil(1000 * p[0] - 1e-9)}"
         )
     words = f"threshold {limit:.6g}: of 1,000 new normal images {alpha:g} at most are above it"
@@ -142,8 +142,8 @@ def _least(p: float, m: int, fdr: float) -> str:
     return f"at least {least} have to score higher than all of these, or none is called so"
 
 
-def _needed(alpha: float, delta: float | None) -> int:
-    """The fewest held-out images with a threshold."""
+def fewest(alpha: float, delta: float | None = None) -> int:
+    """The fewest held-out images with which any can be called anomalous."""
     low, high = 0, 1
     while steps(high, delta)[0] > alpha / 1000 + 1e-12:
         low, high = high, 2 * high

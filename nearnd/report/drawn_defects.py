@@ -5,8 +5,11 @@ ones. They say whether something of that size and contrast can be found at all.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
+
+from nearnd.jobs.cutpaste import cutpasted
 
 CONTRAST = 40  # grey levels, of 255, by which a scratch or a blot differs
 
@@ -39,18 +42,6 @@ def blur(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return gaussian_filter(image.astype(np.float32), (sigma, sigma, 0))
 
 
-def pasted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A square piece of the picture, a fifth of its side, put down elsewhere."""
-    piece = max(1, min(image.shape[:2]) // 5)
-    places = [random.integers(0, length - piece + 1, 2) for length in image.shape[:2]]
-    (top, to_top), (left, to_left) = places
-    out = image.copy()
-    out[to_top : to_top + piece, to_left : to_left + piece] = image[
-        top : top + piece, left : left + piece
-    ]
-    return out
-
-
 def shuffled(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Another thing made of the same parts: the picture's sixteen tiles in another order."""
     height, width = (length // 4 for length in image.shape[:2])
@@ -63,8 +54,33 @@ def shuffled(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return out
 
 
+def foreign(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Another thing altogether: a part of one of scikit-learn's two photographs (a temple, a
+    flower), with the mean and the contrast of the picture, so that brightness does not give it
+    away."""
+    from PIL import Image
+
+    photograph = photographs()[random.integers(2)]  # (h, w, 3)
+    part = int(random.uniform(0.3, 1) * min(photograph.shape[:2]))  # the side of the part
+    top, left = (random.integers(0, length - part + 1) for length in photograph.shape[:2])
+    cut = Image.fromarray(photograph[top : top + part, left : left + part])
+    other = np.asarray(cut.resize(image.shape[1::-1]), np.float32)  # (H, W, 3)
+    if image.shape[2] == 1:
+        other = other.mean(axis=2, keepdims=True)
+    return image.mean() + (other - other.mean()) * (image.std() / max(other.std(), 1))
+
+
+@cache
+def photographs() -> list[np.ndarray]:
+    """uint8 (427, 640, 3) each."""
+    from sklearn.datasets import load_sample_images
+
+    return load_sample_images().images
+
+
 DEFECTS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
-    "scratch": scratch, "blot": blot, "blurred": blur, "pasted piece": pasted, "shuffled": shuffled,
+    "scratch": scratch, "blot": blot, "blurred": blur, "pasted piece": cutpasted,
+    "shuffled": shuffled, "foreign picture": foreign,
 }  # fmt: skip
 
 

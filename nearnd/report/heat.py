@@ -10,6 +10,8 @@ from nearnd.files.regular import regular
 COLOURS, OPACITY = "viridis", 0.65  # as in the figures of a run
 SIGMA, OF = 4.0, 224  # PatchCore's blur in pixels, of images so wide
 MOST = 1 << 30  # bytes of a picture's file
+WIDEST = 1200  # pixels of the longer side of a drawn map: of a photograph of 12 million 1.3 MB,
+# not 11; a palette would make it a third, but rare colours, which are the point, suffer from it
 DARK = 0.4  # of a picture's brightness, where the method does not look
 
 
@@ -55,8 +57,9 @@ def place(where: np.ndarray, width: int, height: int, share: float, fit: str) ->
     return out
 
 
-def picture(file: Path) -> np.ndarray:
-    """uint8 (H, W, 3): a file as its detector saw it, turned as its mark says, in its own size."""
+def picture(file: Path, widest: int | None = None) -> np.ndarray:
+    """uint8 (H, W, 3): a file as its detector saw it, turned as its mark says, in its own size, or
+    smaller so that no side is longer than `widest`."""
     from PIL import Image
 
     with open(regular(file, MOST), "rb") as stream, opened(stream) as image:
@@ -68,7 +71,10 @@ def picture(file: Path) -> np.ndarray:
             if image.mode.startswith("I"):
                 grey = np.asarray(image, np.float64)
                 image = Image.fromarray((grey * (255 / max(grey.max(), 1))).astype(np.uint8))
-            return np.asarray(image.convert("RGB"))
+            image = image.convert("RGB")
+            if widest:
+                image.thumbnail((widest, widest), Image.Resampling.LANCZOS)
+            return np.asarray(image)
 
 
 def scale_of(maps: np.ndarray) -> tuple[float, float]:

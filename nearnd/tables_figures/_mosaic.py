@@ -26,6 +26,7 @@ def bare(ax: Axes, words: list[str], columns: float, rows: int | None = None) ->
     ax.set_xlim(-0.03, columns)
     ax.set_ylim(rows or len(words), -0.03)
     ax.set_aspect("equal")
+    ax.set_anchor("W")  # where it is narrower than its place, so that its words have their room
     ax.grid(False)
     ax.tick_params(length=0)
     ax.set_xticks([])
