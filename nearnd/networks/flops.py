@@ -59,6 +59,15 @@ def drawn(make: Callable[..., nn.Module], network: dict[str, Any]) -> Network:
 
 
 @once
+def biggan_critic(size: int, channels: int, nf: int, attention: int | None) -> Network:
+    """Of BigGAN's critic, on images of `size` pixels."""
+    from nearnd.networks.biggan import Critic
+
+    make = lambda: Critic(size, channels, nf, attention)  # noqa: E731
+    return forward_flops(make, (1, channels, size, size))
+
+
+@once
 def backbone(model: str, kwargs: dict[str, Any]) -> Network:
     """Of the timm network `model` without its classifier, on images of its own size."""
     from nearnd.networks.backbone import create, describe
