@@ -52,13 +52,10 @@ class BigGAN(Latent):
         times = halvings(size, self.kind)
         if size > 256:
             raise ValueError(f"{self.kind} has no network for images of {size} pixels; 256 at most")
-        if self.skip and self.code % (times + 1):
-            raise ValueError(
-                f"code is {self.code}; with skip, at {size} pixels, it may be a multiple of"
-                f" {times + 1}"
-            )
+        parts = times + 1 if self.skip else 1
+        latent = max(self.code // parts, 1) * parts
         return {
-            "size": size, "channels": channels, "nf": self.nf, "latent": self.code,
+            "size": size, "channels": channels, "nf": self.nf, "latent": latent,
             "attention": self.attention, "skip": self.skip,
         }  # fmt: skip
 
