@@ -52,7 +52,7 @@ class Variant:
 
     def halve(self, channels: int, features: int) -> nn.Module:
         """What leads to the next lower resolution."""
-        if self.resblock == "biggan":
+        if self.resblock != "ddpm":  # which leaves it to layers of their own
             return self.block(channels, channels, features, "down")
         if self.resample_conv:
             return DownConv(channels, channels, self.fir)
@@ -60,7 +60,7 @@ class Variant:
 
     def double(self, channels: int, features: int) -> nn.Module:
         """What leads to the next higher resolution."""
-        if self.resblock == "biggan":
+        if self.resblock != "ddpm":  # which leaves it to layers of their own
             return self.block(channels, channels, features, "up")
         if self.resample_conv:
             return UpConv(channels, channels, self.fir)
