@@ -1,4 +1,4 @@
-"""The geometric part of StyleGAN2-ADA's augmentation: one affine map for each image, one resampling.
+"""The geometric part of StyleGAN2-ADA's augmentation: an affine map for each image, done at once.
 
 Karras et al., "Training Generative Adversarial Networks with Limited Data", appendix B. What is
 outside the image is its reflection, as far as that goes; pixels are moved on a map of twice the

@@ -1,6 +1,7 @@
-"""Layers with an equalized learning rate: weights are stored with unit variance and scaled when used.
+"""Layers with an equalized learning rate: weights of unit variance, which are scaled when used.
 
-So Adam, whose steps do not see the size of a weight, changes all layers at the same relative speed.
+So Adam, whose steps do not see how large a weight is, changes all layers at the same relative
+speed.
 Source: Karras et al., "Progressive Growing of GANs", section 4.1; StyleGAN2 uses it throughout.
 """
 

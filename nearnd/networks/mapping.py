@@ -1,5 +1,7 @@
 """StyleGAN's mapping network: from a normally distributed z to the styles' w."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -15,9 +17,7 @@ class Mapping(nn.Module):
     def __init__(self, z_dim: int, w_dim: int, layers: int) -> None:
         super().__init__()
         sizes = [z_dim, *[w_dim] * layers]
-        self.net = nn.Sequential(
-            *[Dense(a, b, act=True, rate=RATE) for a, b in zip(sizes, sizes[1:], strict=False)]
-        )
+        self.net = nn.Sequential(*[Dense(a, b, act=True, rate=RATE) for a, b in pairwise(sizes)])
         self.register_buffer("average", torch.zeros(w_dim))
 
     def forward(self, z: Tensor, truncation: float = 1.0) -> Tensor:

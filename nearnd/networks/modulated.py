@@ -3,7 +3,6 @@
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", section 2.2.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 

@@ -12,16 +12,23 @@ from nearnd.networks.equalized import Dense, EqualConv, leaky
 from nearnd.networks.modulated import modulated
 from nearnd.networks.resample import up
 
+ARCHITECTURES = ("skip", "residual", "plain")
 HALF = math.sqrt(0.5)  # a sum of two maps is multiplied by
 
 
 def sides(size: int) -> list[int]:
-    """The sides of the maps from 4 to `size` pixels, a power of two."""
+    """The sides of the maps from 4 to `size` pixels. ValueError if it is no power of two from 8."""
+    if size < 8 or size & (size - 1):
+        raise ValueError(f"size is {size}; it may be 8, 16, 32, 64 or a higher power of two")
     return [2**i for i in range(2, size.bit_length())]
 
 
 def width(side: int, channel_base: int, channel_max: int) -> int:
-    """The channels of maps of this side."""
+    """The channels of maps of this side. ValueError if there are none."""
+    if channel_base < side:
+        raise ValueError(
+            f"channel_base is {channel_base}; it may be the images' side {side} or more"
+        )
     return min(channel_base // side, channel_max)
 
 
@@ -76,6 +83,10 @@ class Synthesis(nn.Module):
         architecture: str,
     ) -> None:
         super().__init__()
+        if architecture not in ARCHITECTURES:
+            raise ValueError(
+                f"architecture is {architecture!r}; it may be {', '.join(ARCHITECTURES)}"
+            )
         wide = {side: width(side, channel_base, channel_max) for side in sides(size)}
         self.start = nn.Parameter(torch.randn(wide[4], 4, 4))
         self.first = Layer(wide[4], wide[4], w_dim, 4, double=False)
