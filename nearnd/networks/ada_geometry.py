@@ -76,7 +76,7 @@ def moved(x: Tensor, maps: Tensor) -> Tensor:
     x = F.pad(x, (pad,) * 4, mode="reflect")  # (N, C, S', S')
     x = _resampled(x, double=True)  # (N, C, L, L), L = 2 S' + 10
     length = 2 * side + len(SYM6) - 2  # of the map from which the filter makes S pixels
-    at = (torch.arange(length) - _middle(side)) / 2  # pixels from the centre
+    at = ((torch.arange(length) - _middle(side)) / 2).to(maps)  # pixels from the centre
     grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1).view(-1, 2)  # (length^2, 2), x y
     source = grid @ maps[:, :2, :2].mT + maps[:, None, :2, 2]  # (N, length^2, 2)
     source = 2 * source + _middle(side + 2 * pad)  # pixels of the doubled map
@@ -88,7 +88,7 @@ def moved(x: Tensor, maps: Tensor) -> Tensor:
 def _margin(maps: Tensor, side: int) -> int:
     """How many pixels beyond the border the maps look; at most what reflection can give."""
     end = side / 2 + REACH
-    corners = torch.tensor([[-end, -end, 1], [end, -end, 1], [-end, end, 1], [end, end, 1]])
+    corners = maps.new_tensor([[-end, -end, 1], [end, -end, 1], [-end, end, 1], [end, end, 1]])
     far = (corners @ maps.mT)[..., :2].abs().max()  # of (N, 4, 2)
     return min(max(math.ceil(float(far) - side / 2) + REACH, 0), side - 1)
 

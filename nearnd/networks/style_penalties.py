@@ -1,4 +1,4 @@
-"""StyleGAN2's two penalties on gradients: the discriminator's (R1), the generator's (path length)."""
+"""StyleGAN2's penalties on gradients: of the discriminator (R1), of the generator (path length)."""
 
 import torch
 from torch import Tensor, nn
