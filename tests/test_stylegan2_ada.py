@@ -26,7 +26,7 @@ from nearnd.networks.style_discriminator import StyleDiscriminator
 from nearnd.networks.style_generator import StyleGenerator
 from nearnd.networks.style_penalties import DECAY, PathPenalty, path_lengths, r1
 
-CATALOG = catalog.derive(catalog.whole(Path(__file__).parents[1] / "config" / "catalog"))
+CATALOG = catalog.whole(Path(__file__).parents[1] / "config" / "catalog")
 WIDTHS = {"size": 16, "channels": 3, "channel_base": 64, "channel_max": 8}
 STYLES = {"z_dim": 5, "w_dim": 6, "mapping_layers": 2}
 CRITIC = {"architecture": "residual", "group": 2}
@@ -173,7 +173,7 @@ def test_the_gradient_of_a_penalty_is_what_finite_differences_say(penalty):
         for e in (1e-5, -1e-5):
             with torch.no_grad():
                 weight[at] += e
-            ends.append(float(loss()))
+            ends.append(float(loss().detach()))
             with torch.no_grad():
                 weight[at] -= e
         assert float(g[at]) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-9)
@@ -221,9 +221,9 @@ def test_nothing_changes_at_probability_zero(channels, side):
 
 
 def test_mirrors_turns_and_moves_are_what_they_say():
-    """By whole pixels exactly, mirrors nearly: the wavelet is not quite symmetric."""
-    x, one = waves(1, 3, 16, 16) / 4, torch.ones(1)
-    smooth = F.avg_pool2d(F.pad(x, (2,) * 4, mode="reflect"), 5, 1)
+    """Moves by whole pixels exactly, mirrors nearly: the wavelet is not quite symmetric."""
+    x, one = waves(1, 3, 16, 16), torch.ones(1)
+    smooth = F.avg_pool2d(F.pad(x, (2,) * 4, mode="reflect"), 5, 1) / 8  # below 0.2
     assert (moved(smooth, scaling(-one, one)) - smooth.flip(3)).abs().max() < 0.01
     assert (moved(smooth, rotation(one * np.pi / 2)) - smooth.rot90(1, (2, 3))).abs().max() < 0.01
     assert torch.allclose(
@@ -235,9 +235,9 @@ def test_mirrors_turns_and_moves_are_what_they_say():
 def test_the_augmentation_can_be_differentiated_twice(channels):
     maps, tints = (m.double() for m in draw(2, 8))
     x = waves(2, channels, 8, 8).double().requires_grad_()
-    assert gradcheck(lambda x: recoloured(moved(x, maps), tints), (x,))
+    assert gradcheck(lambda x: recoloured(moved(x, maps), tints), (x,), fast_mode=True)
     grid = waves(2, 3, 3, 2).double()
-    assert gradgradcheck(lambda x: bilinear(x, grid).square(), (x[..., :4, :4],))
+    assert gradgradcheck(lambda x: bilinear(x, grid).square(), (x,), fast_mode=True)
 
 
 def test_each_transformation_comes_with_probability_p():
@@ -303,7 +303,7 @@ def test_a_killed_training_ends_in_the_same_bytes(tmp_path):
     assert ends[:2] == ends[2:]
 
 
-def test_what_is_shown_moves_the_average_as_published(tmp_path, monkeypatch):
+def test_the_average_of_the_weights_forgets_as_published():
     """Half of the weights' average is forgotten after ema_images, or at first a share of those
     shown."""
     from nearnd.generators._style_training import compete
