@@ -27,12 +27,12 @@ TOY = {
     "path": 2.0, "mixing": 0.9, "p": 0.5, "steps": 12, "snapshots": [6, 12],
 }  # fmt: skip
 RANGES = {
-    **dict.fromkeys(["z_dim", "w_dim", "mapping_layers", "group"], (1, 2**16)),
-    **dict.fromkeys(["channel_base", "channel_max"], (1, 2**24)),
-    **dict.fromkeys(["r1_every", "path_every", "ada_every"], (1, 2**20)),
-    **dict.fromkeys(["ema_images", "ema_ramp", "ada_images"], (1e-6, 1e12)),
-    **dict.fromkeys(["target", "p", "mixing", "truncation"], (0, 1)),
-}
+    "z_dim": [1, 65536], "w_dim": [1, 65536], "mapping_layers": [1, 64], "group": [1, 65536],
+    "channel_base": [8, 16777216], "channel_max": [1, 65536], "target": [-1, 1], "p": [0, 1],
+    "mixing": [0, 1], "truncation": [0, 1], "r1_every": [1, 1000000], "path_every": [1, 1000000],
+    "ada_every": [1, 1000000], "ema_images": [1, 1.0e+12], "ema_ramp": [1.0e-6, 1.0e+6],
+    "ada_images": [1, 1.0e+12],
+}  # fmt: skip
 
 
 @dataclass(kw_only=True)

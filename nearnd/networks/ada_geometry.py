@@ -74,7 +74,8 @@ def moved(x: Tensor, maps: Tensor) -> Tensor:
     n, side = len(x), x.shape[-1]
     pad = _margin(maps, side)
     x = F.pad(x, (pad,) * 4, mode="reflect")  # (N, C, S', S')
-    x = _resampled(x, double=True)  # (N, C, L, L), L = 2 S' + 10
+    up = _doubling(x.shape[-1], x)
+    x = up @ x @ up.T  # (N, C, L, L), L = 2 S' + 10
     length = 2 * side + len(SYM6) - 2  # of the map from which the filter makes S pixels
     at = ((torch.arange(length) - _middle(side)) / 2).to(maps)  # pixels from the centre
     grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1).view(-1, 2)  # (length^2, 2), x y
@@ -82,7 +83,8 @@ def moved(x: Tensor, maps: Tensor) -> Tensor:
     source = 2 * source + _middle(side + 2 * pad)  # pixels of the doubled map
     source = source * (2 / (x.shape[-1] - 1)) - 1  # from -1 to 1
     x = bilinear(x, source.view(n, length, length, 2).to(x.device, x.dtype))
-    return _resampled(x, double=False)  # (N, C, S, S)
+    down = _doubling(side, x).T / 2
+    return down @ x @ down.T  # (N, C, S, S)
 
 
 def _margin(maps: Tensor, side: int) -> int:
@@ -98,17 +100,14 @@ def _middle(side: int) -> int:
     return side - 1 + PEAK
 
 
-def _resampled(x: Tensor, double: bool) -> Tensor:
-    """(N, C, S, S) -> (N, C, 2 S + 10, 2 S + 10) by the wavelet's filter, or its transpose back."""
-    n, c = x.shape[:2]
-    h = torch.tensor(SYM6, dtype=x.dtype, device=x.device)
-    x = x.flatten(0, 1)[:, None]  # (N C, 1, S, S)
-    for k, stride in ((h[:, None] * 2**0.5, (2, 1)), (h[None] * 2**0.5, (1, 2))):
-        if double:
-            x = F.conv_transpose2d(x, k[None, None], stride=stride)
-        else:
-            x = F.conv2d(x, k[None, None] / 2, stride=stride)
-    return x.view(n, c, *x.shape[2:])
+def _doubling(side: int, like: Tensor) -> Tensor:
+    """Zeros between pixels, then the wavelet's filter: a matrix (2 side + 10, side). Half of its
+    transpose leads back."""
+    a = torch.zeros(2 * side + len(SYM6) - 2, side)
+    k = torch.arange(side)
+    for i, tap in enumerate(SYM6):
+        a[2 * k + i, k] = 2**0.5 * tap
+    return a.to(like)
 
 
 def bilinear(x: Tensor, grid: Tensor) -> Tensor:

@@ -109,7 +109,7 @@ class Synthesis(nn.Module):
 
     def forward(self, w: Tensor, noise: Tensor) -> Tensor:
         ws, n = w.unbind(1), list(noise.split(self.counts, 1))
-        x = self.start.expand(len(w), -1, -1, -1)  # (N, C, 4, 4)
+        x = self.start.repeat(len(w), 1, 1, 1)  # (N, C, 4, 4)
         x = self.first(x, ws[0], n[0])
         image = self.images[0](x, ws[1]) if self.skip else None
         for i, (one, two) in enumerate(self.pairs):
