@@ -191,7 +191,7 @@ def test_path_lengths_are_what_finite_differences_say():
             ends = [(g.synthesis(w + e, noise) * y).sum() / 8 for e in (one, -one)]
             slope.append(float(ends[0] - ends[1]) / 2e-6)
     expected = (np.square(slope).reshape(4, 6).sum(1).mean()) ** 0.5
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_path_penalty_pulls_towards_a_slow_mean():
@@ -288,17 +288,17 @@ def on_cpu(monkeypatch):
 def test_a_killed_training_ends_in_the_same_bytes(tmp_path):
     """With p, the mean path length and the moments of both optimizers where they were."""
     pixels = (127 + 127 * np.sin(np.arange(9 * 64).reshape(9, 8, 8, 1))).astype(np.uint8)
-    short = TOY | {"steps": 10, "snapshots": [3, 5, 10], "r1_every": 3, "ada_images": 100}
+    short = TOY | {"steps": 6, "snapshots": [2, 3, 6], "r1_every": 3, "ada_images": 100}
     ends = []
-    for name, last in (("whole", 10), ("killed", 5)):
-        for until in (last, 10):
+    for name, last in (("whole", 6), ("killed", 3)):
+        for until in (last, 6):
             build(**short).train(
                 pixels,
                 seed=1,
                 folder=tmp_path / name,
                 monitor=lambda step, file: step >= until,  # noqa: B023
             )
-        ends.append((tmp_path / name / "step0000010.safetensors").read_bytes())
+        ends.append((tmp_path / name / "step0000006.safetensors").read_bytes())
         ends.append((tmp_path / name / "last.safetensors").read_bytes())
     assert ends[:2] == ends[2:]
 
