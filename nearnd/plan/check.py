@@ -93,7 +93,7 @@ def _check_stated(config: dict[str, Any], section: str, name: str) -> None:
     """What the kind needs and checks (contracts.py), and the keys that are the workflow's."""
     entry = config[section][name]
     needs = constant(config, section, name, "NEEDS", [])
-    for key in ("of", "dataset", "fakes") if section == "datasets" else ():
+    for key in ("dataset", "fakes") if section == "datasets" else ():
         if key in entry and key not in needs:
             raise ValueError(f"datasets: {name}: kind {entry['kind']} takes no {key}")
     for need in needs:
