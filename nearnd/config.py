@@ -12,8 +12,8 @@ from nearnd.tasks import NOT, TestSet
 # something; every other key is an argument of the plugin's `build`.
 KEYS: dict[str, dict[str, str]] = {
     # of: a changed copy of that dataset's test images; only: the classes that are kept; most: so
-    # many training images of each class
-    "datasets": {"of": "datasets", "only": "", "most": ""},
+    # many training images of each class; dataset and fakes: these fakes, of each class of it
+    "datasets": {"of": "datasets", "only": "", "most": "", "dataset": "datasets", "fakes": "fakes"},
     "backbones": {"dataset": "datasets", "label": ""},
     # until: when training ends before its last step
     "generators": {"monitor": "monitors", "until": ""},
@@ -112,6 +112,8 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
         return classes(config, config["datasets"][dataset]["of"])
     entry = arguments(config, "datasets", dataset)
     names = plugins.constant("datasets", entry["kind"], "CLASSES")
+    if "fakes" in config["datasets"][dataset]:
+        names = classes(config, config["datasets"][dataset]["dataset"])
     try:
         names = names or plugins.call("datasets", entry, "classes")
     except ValueError as error:

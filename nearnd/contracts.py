@@ -10,8 +10,9 @@ is called with, before the slash: `@configured def build(data, /, **arguments)`.
 The file may state, as literals that are read without importing it:
 
     NEEDS      what an entry must name beside its arguments: a list out of "backbone", "outliers",
-               "labels" (detectors), "generator", "dataset" (fakes), and "of" (datasets): the
-               dataset whose test images it changes
+               "labels" (detectors), "generator", "dataset" (fakes), "of" (datasets): the dataset
+               whose test images it changes, "dataset" and "fakes" (datasets): the fakes of each
+               class of that one, which it consists of
     CLASSES    (datasets) the class names, in label order, or `listed("<file>")`, see plugins.py
     ARCHIVES   (datasets) files to fetch: {name: {"urls", "sha256" or "md5", "hint", "bytes",
                "about"}}; each may be left out. `about`: True if the size is only roughly known.
@@ -131,7 +132,8 @@ class Dataset(Protocol):
         """The splits {"train": Images, "test": Images}, and the class names in label order.
 
         `archives` maps the names in ARCHIVES to the files; for a kind that NEEDS "of", "of" to the
-        stored test images (.npy, and .csv beside it) of that dataset. A changed copy keeps the id
+        stored test images (.npy, and .csv beside it) of that dataset; for one that NEEDS "fakes",
+        each class to its fakes (.npy), in label order. A changed copy keeps the id
         of the clean image: "fog/3/<id>" (corruption, severity), so that tables are cut by the id's
         prefix after everything was scored once. Pixels may be a memory map, so that a large set
         never has to fit in memory. Raises ValueError naming the file that is wrong.

@@ -43,6 +43,7 @@ rule images:
             if key in ("only", "most")
         },
         archives=lambda w: archives.records(run.config, w.dataset),
+        drawn=lambda w: run.drawn(w.dataset),
         digest=lambda w: run.digest("datasets", w.dataset),
         stamp=lambda w: inputs.stamp(inputs.folders(run, "datasets", w.dataset)),
     script:

@@ -23,6 +23,8 @@ from nearnd.datasets import _cifar100_classes, _members
 from nearnd.files import fetch, tables
 from nearnd.plan import archives as sources
 from nearnd.plan.check import check
+from nearnd.plan.dataset_sizes import Counts
+from nearnd.plan.run import Run
 from nearnd.report.evaluate import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -603,3 +605,58 @@ def test_the_official_binary_files_are_accepted_whoever_packed_them(kind, classe
     (tmp_path / "folder" / changed).write_bytes(content)
     with pytest.raises(OSError, match="inside it has SHA-1"):
         fetch.fetch(archive | {"urls": []}, tmp_path / "third" / name, [str(tmp_path / "folder")])
+
+
+def test_a_set_of_fakes_has_those_of_each_class_under_its_name(tmp_path):
+    parts = {"cat": np.full((2, 8, 8, 3), 1, np.uint8), "dog": np.full((3, 8, 8, 3), 2, np.uint8)}
+    files = {}
+    for name, pixels in parts.items():
+        files[name] = tmp_path / f"{name}.npy"
+        np.save(files[name], pixels)
+    splits, names = build("drawn").read(files)
+    assert names == ["cat", "dog"]
+    assert len(splits["train"]) == 0
+    test = splits["test"]
+    assert test.labels.tolist() == [0, 0, 1, 1, 1]
+    assert (test.pixels[:, 0, 0, 0] == test.labels + 1).all()
+    assert test.ids[[0, 4]].tolist() == ["cat/00000", "dog/00002"]
+    np.save(files["dog"], parts["dog"][:, :4, :4])
+    with pytest.raises(ValueError, match=r"dog.npy has images \(4, 4, 3\)"):
+        build("drawn").read(files)
+
+
+def test_a_set_of_fakes_is_drawn_before_it_is_scored():
+    """Its generators and their watcher are part of the run, its images anomalies of their class."""
+    config = whole(
+        run=["it"],
+        datasets={"imitated": {"kind": "drawn", "dataset": "digits",
+                               "fakes": "digits_stylegan_ada"}},
+        experiments={
+            "it": {"dataset": "digits", "normals": ["3"], "methods": ["pixels"],
+                   "tests": ["imitated.test"], "drawings": ["overview"]},
+        },
+    )  # fmt: skip
+    check(config)
+    run = Run(config)
+    assert settings.classes(config, "imitated") == list("0123456789")
+    assert run.fakes == ["digits_stylegan_ada"]
+    assert run.generators == ["digits_stylegan_ada"]
+    assert run.monitor("digits_stylegan_ada")["detector"] in run.detectors
+    files = run.drawn("imitated")
+    assert files["3"] == "results/fakes/digits/3/digits_stylegan_ada/seed0.npy"
+    assert not run.has_normal("digits", "imitated.test")
+    size = Counts(config).size("imitated")
+    digits = Counts(config).size("digits")
+    assert (size.train, size.test, size.side) == (0, 16 * digits.train, 8)
+    for entry, reason in (
+        ({"kind": "drawn", "dataset": "digits"}, "needs fakes"),
+        ({"kind": "drawn", "fakes": "digits_near"}, "needs dataset"),
+        ({"kind": "drawn", "dataset": "imitated", "fakes": "digits_near"}, "no train images"),
+        ({"kind": "svhn", "fakes": "digits_near"}, "kind svhn takes no fakes"),
+    ):
+        wrong = config["datasets"] | {"mine": entry}
+        with pytest.raises(ValueError, match=reason):
+            check(config | {"datasets": wrong})
+    late = config["fakes"]["digits_stylegan_ada"] | {"stop": {"step": 7}}
+    with pytest.raises(ValueError, match="no snapshot"):
+        check(config | {"fakes": config["fakes"] | {"digits_stylegan_ada": late}})

@@ -32,7 +32,8 @@ class Training(NamedTuple):
     step: Callable[[int], float | dict[str, float]]
     parts: dict[str, Any]  # all that the steps change: networks and optimizers by name
     drawn: str  # the part whose weights a snapshot keeps
-    ema: dict[str, float] = {}  # noqa: RUF012 - parts whose weights are averaged -> rate
+    # parts whose weights are averaged -> rate (`jobs.average`)
+    ema: dict[str, float | Callable[[int], float]] = {}  # noqa: RUF012
     # what is done to a state dict of `drawn` before it is kept; not the live tensors, which stay
     settle: Callable[[dict[str, "Tensor"]], dict[str, "Tensor"]] = lambda weights: weights
 

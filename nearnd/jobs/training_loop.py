@@ -86,7 +86,8 @@ def loop(
     steps: int,  # how many
     seed: int,  # of all random numbers: torch is seeded with it and i before step i
     folder: str | Path | None,  # where a killed job finds its state; None: there is none
-    ema: dict[str, float] | None = None,  # modules whose weights are averaged -> rate (`ema_rate`)
+    ema: dict[str, float | Callable[[int], float]] | None = None,  # modules whose weights are
+    # averaged -> rate (`jobs.average`)
     snapshots: Iterable[int] = (),  # after so many steps `on_snapshot` is called
     on_snapshot: Callable[[int, dict[str, dict[str, Tensor]]], bool | None] | None = None,
     # on_snapshot(step, weights): a state dict of each module, averages where there are any, of live

@@ -60,6 +60,15 @@ def drawn(make: Callable[..., nn.Module], network: dict[str, Any]) -> Network:
 
 
 @once
+def style_discriminator(network: dict[str, Any]) -> Network:
+    """Of StyleGAN2's discriminator with these arguments (`networks.style_discriminator`)."""
+    from nearnd.networks.style_discriminator import StyleDiscriminator
+
+    shape = (1, network["channels"], network["size"], network["size"])
+    return forward_flops(lambda: StyleDiscriminator(**network), shape)
+
+
+@once
 def biggan_critic(size: int, channels: int, nf: int, attention: int | None) -> Network:
     """Of BigGAN's critic, on images of `size` pixels."""
     from nearnd.networks.biggan import Critic

@@ -22,6 +22,11 @@ def up(x: Tensor, fir: bool) -> Tensor:
     return _Up.apply(x, 1.0) if fir else F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
+def filtered(x: Tensor, padding: int, gain: float = 1.0) -> Tensor:
+    """(N, C, H, W) -> (N, C, H + 2 padding - 3, ...): gain x the FIR filter, zeros around."""
+    return _Filtered.apply(x, padding, gain)
+
+
 class Resample(nn.Module):
     """`down` or `up` as a layer."""
 
@@ -94,6 +99,20 @@ class _Up(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dy: Tensor):
         return _Down.apply(dy, 4 * ctx.gain), None
+
+
+class _Filtered(torch.autograd.Function):
+    """The FIR filter at every pixel. It is symmetric, so its transpose is itself with the rest of
+    the padding."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, padding: int, gain: float) -> Tensor:
+        ctx.how = 3 - padding, gain
+        return _filter(x, gain, padding=padding)
+
+    @staticmethod
+    def backward(ctx, dy: Tensor):
+        return _Filtered.apply(dy, *ctx.how), None, None
 
 
 def _filter(x: Tensor, gain: float, **how: int) -> Tensor:

@@ -62,7 +62,7 @@ def _check_used(run: Run) -> None:
             place = run.config[section][name].get(argument) or ""
             _check_place(f"{section}: {name}: {argument}", place)
     for experiment in run.experiments:
-        for name in run.shown(experiment):
+        for name in run.shown(experiment) + run.tested(experiment):
             check_fakes(run, experiment, name)
 
 
@@ -92,7 +92,11 @@ def _check_entry(section: str, entry: dict[str, Any], where: str) -> None:
 def _check_stated(config: dict[str, Any], section: str, name: str) -> None:
     """What the kind needs and checks (contracts.py), and the keys that are the workflow's."""
     entry = config[section][name]
-    for need in constant(config, section, name, "NEEDS", []):
+    needs = constant(config, section, name, "NEEDS", [])
+    for key in ("dataset", "fakes") if section == "datasets" else ():
+        if key in entry and key not in needs:
+            raise ValueError(f"datasets: {name}: kind {entry['kind']} takes no {key}")
+    for need in needs:
         if need not in entry and (target := KEYS[section].get(need)):
             raise ValueError(
                 f"{section}: {name}: kind {entry['kind']} needs {need}: an entry of {target}"

@@ -43,9 +43,13 @@ class Counts:
     def _size(self, dataset: str) -> Size:
         """What is known of a dataset, and a guess of the rest."""
         spec, o = self.config["datasets"][dataset], options(self.config, "datasets", dataset)
-        clean = self.size(spec["of"]) if "of" in spec else None
+        like = spec.get("of") or spec.get("dataset")
+        clean = self.size(like) if like else None
         found = plugins.call("datasets", o | {"of": clean}, "count")
         found = found or plugins.constant("datasets", o["kind"], "IMAGES")
+        if "fakes" in spec:
+            share = self.config["fakes"][spec["fakes"]].get("ratio", 1)
+            found = {"train": 0, "test": round(share * clean.train), "channels": clean.channels}
         known = found is not None and (clean is None or clean.known)
         if found is None:
             train, test, channels = UNKNOWN, UNKNOWN, 3

@@ -15,12 +15,14 @@ from nearnd.tasks import TestSet
 
 
 def images(run: Run, w) -> dict[str, Any]:
-    """The archives, and the clean test images of a changed copy; the user's own pictures are told
-    by `stamp`: a folder's time changes with every file in it, also one that nobody reads."""
+    """The archives, the clean test images of a changed copy, the fakes that a set consists of. The
+    user's own pictures are told by `stamp`: a folder's time changes with every file in it, also one
+    that nobody reads."""
     spec = run.config["datasets"][w.dataset]
     copied = "of" in run.literal("datasets", w.dataset, "NEEDS", [])
     return {
         "archives": list(archives.records(run.config, w.dataset).values()),
+        "drawn": list(run.drawn(w.dataset).values()),
         "clean": [run.pixels(spec["of"], "test")] if copied else [],
     }
 

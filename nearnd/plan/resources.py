@@ -9,7 +9,8 @@ from nearnd.plan.run import Run
 def size(config: dict[str, Any], dataset: str | None) -> int:
     """Pixels along a side; of a detector that no dataset trains, those of the smallest."""
     spec = config["datasets"].get(dataset, {})
-    return size(config, spec["of"]) if "of" in spec else spec.get("size", 8)
+    like = spec.get("of") or spec.get("dataset")  # a changed copy, or fakes of it
+    return size(config, like) if like else spec.get("size", 8)
 
 
 def threads(run: Run, dataset: str | None) -> int:

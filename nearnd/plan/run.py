@@ -145,7 +145,35 @@ class Run:
         spec = self.experiment(experiment)["samplers"]
         return self.monitor(spec["generator"])["detector"]
 
+    def drawn(self, dataset: str) -> dict[str, str]:
+        """{class: file} of the fakes that a dataset is made of; those of one that is not: none. Of
+        seed 0, whatever the run's: a test set is the same for all seeds."""
+        spec = self.config["datasets"][dataset]
+        if "fakes" not in spec:
+            return {}
+        task = {"dataset": spec["dataset"], "fakes": spec["fakes"], "seed": 0}
+        return {
+            name: path("fakes", **task, normal=name)
+            for name in settings.classes(self.config, dataset)
+        }
+
     # ---- what the whole run uses ----
+
+    @cached_property
+    def scored(self) -> list[str]:
+        """The datasets of tasks and of test sets."""
+        names = []
+        for experiment in self.experiments:
+            spec = self.experiment(experiment)
+            tests = [TestSet.parse(images).dataset(spec["dataset"]) for images in spec["tests"]]
+            names += [spec["dataset"], *tests]
+        return list(dict.fromkeys(names))
+
+    def tested(self, experiment: str) -> list[str]:
+        """The fakes that are test sets of an experiment."""
+        names = [TestSet.parse(images).other for images in self.experiment(experiment)["tests"]]
+        specs = [self.config["datasets"][name] for name in names if name]
+        return [spec["fakes"] for spec in specs if "fakes" in spec]
 
     @cached_property
     def fakes(self) -> list[str]:
@@ -153,6 +181,7 @@ class Run:
         detectors = [self.config["detectors"][name] for name in self.detectors]
         names = [spec["outliers"] for spec in detectors if "outliers" in spec]
         names += [name for experiment in self.experiments for name in self.shown(experiment)]
+        names += [name for experiment in self.experiments for name in self.tested(experiment)]
         return list(dict.fromkeys(names))
 
     @cached_property
@@ -175,6 +204,9 @@ class Run:
             names += [self.monitor(g)["detector"] for g in self.generated(experiment).values()]
             if "samplers" in spec:
                 names.append(self.watcher(experiment))
+            fakes = [self.config["fakes"][name] for name in self.tested(experiment)]
+            drawn = [spec["generator"] for spec in fakes if "generator" in spec]
+            names += [self.monitor(generator)["detector"] for generator in drawn]
         return list(dict.fromkeys(names))
 
     @cached_property
@@ -186,14 +218,12 @@ class Run:
 
     @cached_property
     def datasets(self) -> list[str]:
-        """Those of tasks, test sets, outliers, backbones; the clean ones of changed copies."""
-        names = []
-        for experiment in self.experiments:
-            spec = self.experiment(experiment)
-            tests = [TestSet.parse(images).dataset(spec["dataset"]) for images in spec["tests"]]
-            names += [spec["dataset"], *tests]
+        """Those of tasks, test sets, outliers, backbones; the clean ones of changed copies, and
+        those that test sets of fakes imitate."""
+        names = list(self.scored)
         sources = [self.config["fakes"][name] for name in self.fakes]
         sources += [self.config["backbones"][name] for name in self.backbones]
+        sources += [self.config["datasets"][name] for name in self.scored]
         names += [source["dataset"] for source in sources if "dataset" in source]
         names += [spec["of"] for n in names if "of" in (spec := self.config["datasets"][n])]
         return list(dict.fromkeys(names))

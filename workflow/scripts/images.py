@@ -14,6 +14,7 @@ with job.start(snakemake):
     records = snakemake.params.archives.items()
     archives = {name: Path(record).with_suffix("") for name, record in records}
     archives.update(("of", Path(clean)) for clean in snakemake.input.clean)  # one or none
+    archives.update((name, Path(fakes)) for name, fakes in snakemake.params.drawn.items())
     folder = Path(snakemake.output[0]).parent
     tempfile.tempdir = str(folder)  # scratch files beside the result: /tmp may be memory
     dataset = plugins.build("datasets", snakemake.params.entry)
