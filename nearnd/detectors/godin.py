@@ -130,7 +130,9 @@ def held_out(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Which images are held out, bool (N,): `share` of each class, rounded down."""
     held = np.zeros(len(labels), bool)
     for label in np.unique(labels):
-        rows = np.random.default_rng([seed, int(label)]).permutation(np.flatnonzero(labels == label))
+        rows = np.random.default_rng([seed, int(label)]).permutation(
+            np.flatnonzero(labels == label)
+        )
         held[rows[: int(share * len(rows))]] = True
     return held
 

@@ -21,9 +21,10 @@ def build(
     """score(x) = sum over the k nearest bank features b of d(x, b) ** power (FITYMI eq. 3).
 
     distance "l2": d = |x - b|. "cosine": the same between features scaled to length 1, so that with
-    power 2 one term is 2 (1 - cos). take "last": the term of the k-th nearest alone. `feature` names the array (N, D) of the embedding; arrays with
-    more axes are flattened. Raises ValueError for a bank of fewer than k rows, a name that the
-    embedding does not have, or features that are not finite.
+    power 2 one term is 2 (1 - cos). take "last": the term of the k-th nearest alone. `feature`
+    names the array (N, D) of the embedding; arrays with more axes are flattened. Raises ValueError
+    for a bank of fewer than k rows, a name that the embedding does not have, or features that are
+    not finite.
     """
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
