@@ -46,14 +46,18 @@ def test_metrics_depend_on_ranks_alone_and_refuse_an_empty_group(kind):
     rng = np.random.default_rng(0)
     label = rng.random(200) < 0.3
     score = rng.normal(size=200) + label
-    value = metric(score, label)
+    classes = rng.choice(["a", "b", "c"], 200)
+    answers = {"classes": classes, "predicted": np.where(rng.random(200) < 0.7, classes, "a")}
+    asked = plugins.taken(metric, answers)  # whose answers count
+    value = metric(score, label, **asked)
     assert isinstance(value, float)
     assert 0 <= value <= 1
-    assert metric(np.exp(3 * score), label) == pytest.approx(value)
+    assert metric(np.exp(3 * score), label, **asked) == pytest.approx(value)
     order = rng.permutation(200)
-    assert metric(score[order], label[order]) == pytest.approx(value)
+    moved = {name: array[order] for name, array in asked.items()}
+    assert metric(score[order], label[order], **moved) == pytest.approx(value)
     with pytest.raises(ValueError, match=r"."):
-        metric(score, np.zeros(200, bool))
+        metric(score, np.zeros(200, bool), **asked)
 
 
 def projections(n, seed, shift=0.0):

@@ -1,6 +1,8 @@
 """iSUN: photographs of scenes made smaller, as ODIN has them.
 
-A part of SUN that was shown to people whose gaze was tracked. Nobody published a checksum. See _external.py.
+A part of SUN that was shown to people whose gaze was tracked. Nobody published a checksum.
+
+See _external.py.
 """
 
 from nearnd.datasets._external import external

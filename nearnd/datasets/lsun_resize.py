@@ -1,6 +1,8 @@
 """LSUN-resize: the test images of LSUN's scenes made smaller, as ODIN has them.
 
-How they were made smaller can be seen in them, and gives them away (Tack et al. 2020). See _external.py.
+How they were made smaller can be seen in them, and gives them away (Tack et al. 2020).
+
+See _external.py.
 """
 
 from nearnd.datasets._external import external

@@ -1,7 +1,7 @@
 """A classifier that has seen outliers: it is to be unsure of them, or to have no energy for them.
 
 "oe": Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019: cross-entropy
-from the uniform law to the softmax of outliers. "energy": Liu et al., "Energy-based
+from the uniform law to the softmax of outliers. "bounds": Liu et al., "Energy-based
 Out-of-distribution Detection", NeurIPS 2020: the free energy of normal images below one bound, that
 of outliers above another. Both fine-tune the trained classifier; settings are those of the released
 codes, which draw the outliers from 80 Million Tiny Images, a set that was withdrawn. `epochs: 0,
@@ -29,7 +29,7 @@ NEEDS = ["labels", "outliers"]
 EMBEDS = ["features", "logits", "odin", "react"]
 PREDICTS = "logits"
 RANGES = {"percentile": (0, 100), "m_in": (-1e6, 1e6), "m_out": (-1e6, 1e6)}
-WEIGHT = {"oe": 0.5, "energy": 0.1}
+WEIGHT = {"oe": 0.5, "bounds": 0.1}
 
 
 def work(about, *, epochs: int, tune_epochs: int, batch: int, outlier_batch: int, **rest) -> dict:
@@ -52,17 +52,17 @@ def energy(f: Tensor) -> Tensor:
 class Exposed(LabelledClassifier):
     """A `classifier`, then fine-tuned on normal images beside outliers."""
 
-    loss: Literal["oe", "energy"] = "oe"
+    loss: Literal["oe", "bounds"] = "oe"
     tune_epochs: int = 10  # passes over the normal images
     tune_lr: float = 0.001
     outlier_batch: int = 256  # beside `batch` normal images
-    weight: float | None = None  # of the outliers' part; null: 0.5 (oe), 0.1 (energy)
-    m_in: float = -23.0  # of energy: CIFAR-10's bounds; -27 and -5 for CIFAR-100
+    weight: float | None = None  # of the outliers' part; null: 0.5 (oe), 0.1 (bounds)
+    m_in: float = -23.0  # of bounds: CIFAR-10's bounds; -27 and -5 for CIFAR-100
     m_out: float = -5.0
 
     def __post_init__(self):
         super().__post_init__()
-        if self.loss == "energy" and self.m_in > self.m_out:
+        if self.loss == "bounds" and self.m_in > self.m_out:
             raise ValueError(
                 f"{self.kind}: m_in is {self.m_in}, above m_out {self.m_out}; normal images are to"
                 " have the lower energy"
