@@ -49,7 +49,7 @@ class Normal:
         if self.names is None:
             return "all"
         if len(self.names) > 1:
-            return f"{len(self.names)} classes"
+            return SOME + AND.join(map(str, range(len(self.names))))
         return f"{NOT}one" if self.inverted else "one"
 
 

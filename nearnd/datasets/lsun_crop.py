@@ -12,6 +12,8 @@ ARCHIVES = {
     "LSUN.tar.gz": {
         "urls": ["https://www.dropbox.com/s/raw/fhtsw1m3qxlwj6h/LSUN.tar.gz"],
         "md5": "458a0a0ab8e5f1cb4516d7400568e460",
+        "bytes": 25_000_000,  # as so many pictures of 32 pixels have; not stated anywhere
+        "about": True,
     }
 }
 LICENCE = "none stated; cite Yu et al. (2015)"

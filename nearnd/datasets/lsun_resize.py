@@ -14,6 +14,8 @@ ARCHIVES = {
     "LSUN_resize.tar.gz": {
         "urls": ["https://www.dropbox.com/s/raw/moqh2wh8696c3yl/LSUN_resize.tar.gz"],
         "md5": "278b7b31c8cb7e804a1465a8ce03a2dc",
+        "bytes": 25_000_000,  # as so many pictures of 32 pixels have; not stated anywhere
+        "about": True,
     }
 }
 LICENCE = "none stated; cite Yu et al. (2015)"

@@ -12,6 +12,8 @@ ARCHIVES = {
     "Imagenet.tar.gz": {
         "urls": ["https://www.dropbox.com/s/raw/avgm2u562itwpkl/Imagenet.tar.gz"],
         "md5": "7c0827e4246c3718a5ee076e999e52e5",
+        "bytes": 25_000_000,  # as so many pictures of 32 pixels have; not stated anywhere
+        "about": True,
     }
 }
 LICENCE = "ImageNet terms: non-commercial research"

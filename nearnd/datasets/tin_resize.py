@@ -14,6 +14,8 @@ ARCHIVES = {
     "Imagenet_resize.tar.gz": {
         "urls": ["https://www.dropbox.com/s/raw/kp3my3412u5k9rl/Imagenet_resize.tar.gz"],
         "md5": "0f9ff11d45babf2eff5fe12281d1ac31",
+        "bytes": 25_000_000,  # as so many pictures of 32 pixels have; not stated anywhere
+        "about": True,
     }
 }
 LICENCE = "ImageNet terms: non-commercial research"
