@@ -1,19 +1,26 @@
 """What stands in a configuration: its entries and what their kinds say of them. catalog.py puts it
 together, plan/check.py finds out whether it can work."""
 
+import math
+import random
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from nearnd import plugins
-from nearnd.tasks import NOT, TestSet
+from nearnd.tasks import AND, NOT, SOME, Normal, TestSet
 
 # Sections whose entries are plugins, and their keys that name other entries or tell the workflow
 # something; every other key is an argument of the plugin's `build`.
 KEYS: dict[str, dict[str, str]] = {
     # of: a changed copy of that dataset's test images; only: the classes that are kept; most: so
-    # many training images of each class; dataset and fakes: these fakes, of each class of it
-    "datasets": {"of": "datasets", "only": "", "most": "", "dataset": "datasets", "fakes": "fakes"},
+    # many training images of each class; tested: so many test images in all; contaminated: the
+    # share of each class's training images that are of other classes; dataset and fakes: these
+    # fakes, of each class of it
+    "datasets": {
+        "of": "datasets", "only": "", "most": "", "tested": "", "contaminated": "",
+        "dataset": "datasets", "fakes": "fakes",
+    },
     "backbones": {"dataset": "datasets", "label": ""},
     # until: when training ends before its last step
     "generators": {"monitor": "monitors", "until": ""},
@@ -37,6 +44,7 @@ ENTRIES = {
 STAGE = {"drawings": "tables_figures"}  # where the folder is not called like the section
 METHOD = {"detector": "detectors", "bank": "banks", "score": "scores"}
 REPEATED = re.compile(r"(.+?)\1{19}$", re.S)  # snakemake takes such a wildcard for an endless loop
+LONG = 240  # characters of a folder's name
 DEFAULTS = {"tests": ["test"], "metrics": ["auroc", "aupr_normal", "aupr_anomaly", "fpr95"]}
 
 
@@ -126,12 +134,14 @@ def classes(config: dict[str, Any], dataset: str) -> list[str]:
             raise plugins.unknown("class", name, names, f"datasets: {dataset}: only")
     names = [name for name in names if name in only]
     for name in names:  # they become parts of paths, beside the words for other normals
-        odd = set("/{}<>") & set(name) or name.startswith((".", NOT)) or not name.isprintable()
+        odd = (
+            set("/{}<>") & set(name) or name.startswith((".", NOT, SOME)) or not name.isprintable()
+        )
         if odd or name in ("", "all", "any") or REPEATED.search(name):
             raise ValueError(
                 f"datasets: {dataset}: a class is called {name!r}; rename it: it must not be empty,"
-                " all or any, begin with a dot or not-, end in the same 20 times over, or contain"
-                " /, {, }, <, > or what does not print"
+                " all or any, begin with a dot, not- or one-of-, end in the same 20 times over, or"
+                " contain /, {, }, <, > or what does not print"
             )
     return names
 
@@ -173,19 +183,50 @@ def banked(config: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def normals(config: dict[str, Any], experiment: str) -> list[str]:
-    """The normals of an experiment: class names, not-<class>, or all."""
+    """The normals of an experiment: class names, one-of-<class>+<class>, not-<class>, or all."""
     entry = config["experiments"][experiment]
     names, chosen = classes(config, entry["dataset"]), entry["normals"]
+    where = f"experiments: {experiment}: normals"
+    dataset = arguments(config, "datasets", entry["dataset"])
+    trained = plugins.call("datasets", dataset, "trained") or names
     if chosen == "each":  # a class without training images can only be an anomaly
-        dataset = arguments(config, "datasets", entry["dataset"])
-        trained = plugins.call("datasets", dataset, "trained") or names
         return [name for name in names if name in trained]
+    if isinstance(chosen, dict):
+        return drawn([name for name in names if name in trained], where, **chosen)
     if chosen == "each-not":
         return [f"{NOT}{name}" for name in names]
     if chosen == "all":
         return ["all"]
     known = [*names, *(f"{NOT}{name}" for name in names), "all"]
     for normal in chosen:
-        if normal not in known:
-            raise plugins.unknown("normal", normal, known, f"experiments: {experiment}: normals")
+        several = Normal.parse(normal).names if normal.startswith(SOME) else [normal]
+        for name in several:
+            if name not in (names if len(several) > 1 else known):
+                raise plugins.unknown("normal", name, known, where)
+        if len(set(several)) < len(several):
+            raise ValueError(f"{where}: {normal} names a class twice")
     return list(chosen)
+
+
+def drawn(names: list[str], where: str, known: int, trials: int, seed: int = 0) -> list[str]:
+    """`trials` different draws of `known` of the classes, the same on every machine: the others
+    are the unknown ones of an open set."""
+    if odd := [name for name in names if AND in name]:
+        raise ValueError(
+            f"{where}: class {odd[0]!r} contains {AND}, which joins classes; rename it"
+        )
+    if not 1 < known < len(names):
+        raise ValueError(f"{where}: known is {known}; of {len(names)} classes it may be 2 to"
+                         f" {len(names) - 1}")  # fmt: skip
+    if trials > (most := math.comb(len(names), known)):
+        raise ValueError(f"{where}: trials is {trials}, but only {most} choices differ")
+    found: dict[str, None] = {}
+    draw = random.Random(f"{seed} of {known}")  # noqa: S311
+    while len(found) < trials:
+        chosen = draw.sample(names, known)
+        found[SOME + AND.join(name for name in names if name in chosen)] = None
+    if max(map(len, found)) > LONG:
+        raise ValueError(
+            f"{where}: the names of {known} classes are too long for a folder's name; shorten them"
+        )
+    return list(found)

@@ -36,6 +36,8 @@ The file may state, as literals that are read without importing it:
     ONE_MODEL  (detectors) True if fitting does not look at the normal class, so that all tasks of
                a dataset share its features
     EMBEDS     (detectors) the names of the arrays that `embed` returns
+    PREDICTS   (detectors) which of its arrays, (N, K), is largest at the class that it takes an
+               image for, of the K normal classes in label order; if none says so: left out
     READS      (scores) the names of the arrays that it reads; one whose `build` has an argument
                `feature` reads that one instead. A method's detector must embed them
     BANK       (scores) False if it looks at no bank: such a method has `bank: none`
@@ -334,7 +336,11 @@ def score_of(found: np.ndarray | Embedding) -> np.ndarray:
 
 class Metric(Protocol):
     def __call__(self, scores: np.ndarray, is_anomaly: np.ndarray) -> float:
-        """A number in [0, 1] from scores (N,) and bool (N,); ValueError if a group is empty."""
+        """A number in [0, 1] from scores (N,) and bool (N,); ValueError if a group is empty.
+
+        One that has the keywords `classes` and `predicted` also gets the images' classes str (N,),
+        and those that the detector takes them for; of methods that say none it gives no rows.
+        """
 
 
 class Closeness(Protocol):

@@ -149,6 +149,9 @@ def _notes(config, known: dict[str, Any], entry: dict[str, Any], of: list[str], 
         yield f"{', '.join(whose)}: {note}"
     for name in of:
         normals, every = known[name]["normals"], _classes(config, known[name]["dataset"])
+        if isinstance(normals, dict):
+            draws, k = normals["trials"], normals["known"]
+            yield f"{name}: means over {draws} draws of {k} known classes."
         if isinstance(normals, list) and 0 < len(normals) < every:
             yield f"{name}: means over {len(normals)} of {every} classes ({', '.join(normals)})."
 

@@ -3,14 +3,16 @@ else."""
 
 from dataclasses import dataclass
 
-NOT, TEST = "not-", ".test"
+NOT, SOME, TEST = "not-", "one-of-", ".test"
+AND = "+"  # between the classes of several
 
 
 @dataclass(frozen=True)
 class Normal:
-    """What counts as normal: one class (`cat`), all but one (`not-cat`), or all (`all`)."""
+    """What counts as normal: one class (`cat`), several (`one-of-cat+dog`), all but one
+    (`not-cat`), or all (`all`)."""
 
-    name: str | None  # of the class; None: all classes
+    names: tuple[str, ...] | None  # of the classes; None: all classes
     inverted: bool = False
 
     @staticmethod
@@ -18,32 +20,36 @@ class Normal:
         """`any`, of what no task trains, is all classes too."""
         if text in ("all", "any"):
             return Normal(None)
-        return Normal(text.removeprefix(NOT), text.startswith(NOT))
+        if text.startswith(SOME):
+            return Normal(tuple(text.removeprefix(SOME).split(AND)))
+        return Normal((text.removeprefix(NOT),), text.startswith(NOT))
 
     def holds(self, name: str) -> bool:
         """Whether the images of a class are normal."""
-        return self.name is None or (name == self.name) != self.inverted
+        return self.names is None or (name in self.names) != self.inverted
 
     def of(self, names):
         """Which images are normal, bool (N,), from their class names str (N,)."""
         import numpy as np  # planning asks about names alone
 
         names = np.asarray(names)
-        if self.name is None:
+        if self.names is None:
             return np.ones(len(names), bool)
-        return (names == self.name) != self.inverted  # (N,)
+        return np.isin(names, self.names) != self.inverted  # (N,)
 
     def count(self, classes: int) -> int:
         """How many of so many classes are normal."""
-        if self.name is None:
+        if self.names is None:
             return classes
-        return classes - 1 if self.inverted else 1
+        return classes - 1 if self.inverted else len(self.names)
 
     @property
     def alike(self) -> str:
         """A word for normals whose jobs cost the same but for chance."""
-        if self.name is None:
+        if self.names is None:
             return "all"
+        if len(self.names) > 1:
+            return SOME + AND.join(map(str, range(len(self.names))))
         return f"{NOT}one" if self.inverted else "one"
 
 

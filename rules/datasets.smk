@@ -40,7 +40,7 @@ rule images:
         selection=lambda w: {
             key: value
             for key, value in run.config["datasets"][w.dataset].items()
-            if key in ("only", "most")
+            if key in ("only", "most", "tested", "contaminated")
         },
         archives=lambda w: archives.records(run.config, w.dataset),
         drawn=lambda w: run.drawn(w.dataset),

@@ -16,6 +16,7 @@ rule score:
         digest=lambda w: run.digest("scores", run.config["methods"][w.method]["score"]),
         parts=lambda w: lineage.parts(run, w.dataset, w.method),
         own=lambda w: run.has_normal(w.dataset, w.images),
+        answers=lambda w: run.answers(w.dataset, w.normal, w.method),
     script:
         "../workflow/scripts/score.py"
 

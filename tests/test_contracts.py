@@ -46,14 +46,18 @@ def test_metrics_depend_on_ranks_alone_and_refuse_an_empty_group(kind):
     rng = np.random.default_rng(0)
     label = rng.random(200) < 0.3
     score = rng.normal(size=200) + label
-    value = metric(score, label)
+    classes = rng.choice(["a", "b", "c"], 200)
+    answers = {"classes": classes, "predicted": np.where(rng.random(200) < 0.7, classes, "a")}
+    asked = plugins.taken(metric, answers)  # whose answers count
+    value = metric(score, label, **asked)
     assert isinstance(value, float)
     assert 0 <= value <= 1
-    assert metric(np.exp(3 * score), label) == pytest.approx(value)
+    assert metric(np.exp(3 * score), label, **asked) == pytest.approx(value)
     order = rng.permutation(200)
-    assert metric(score[order], label[order]) == pytest.approx(value)
+    moved = {name: array[order] for name, array in asked.items()}
+    assert metric(score[order], label[order], **moved) == pytest.approx(value)
     with pytest.raises(ValueError, match=r"."):
-        metric(score, np.zeros(200, bool))
+        metric(score, np.zeros(200, bool), **asked)
 
 
 def projections(n, seed, shift=0.0):
@@ -91,8 +95,13 @@ ARRAYS = {
 }
 
 
+# GradNorm expects what is far from normal to excite fewer features.
+OTHER = {"gradnorm": {"features": lambda n, seed, shift=0.0: points(n, seed, 9 - shift)}}
+
+
 def embedding(kind, n, seed, shift=0.0):
-    return {name: ARRAYS[name](n, seed, shift) for name in constant("scores", kind, "READS")}
+    arrays = ARRAYS | OTHER.get(kind, {})
+    return {name: arrays[name](n, seed, shift) for name in constant("scores", kind, "READS")}
 
 
 @kinds("scores")
@@ -222,6 +231,7 @@ def backbones(tmp_path_factory):
 
 SHORT = {"epochs": 3, "ae_epochs": 3, "iterations": 5, "batch": 8, "width": 1}
 SHORT |= {"ensemble": 2, "head_epochs": 3, "search": 4}
+SHORT |= {"members": 2, "passes": 2, "tune_epochs": 2}
 HARDER = {  # what a training must remember beyond its weights
     "deep_svdd": {"objective": "soft_boundary", "warm_up": 0},
     "panda": {"ewc": 100.0},
@@ -237,6 +247,8 @@ def a_detector(kind, backbones, channels, *, seed=3, folder=None, **options):
     needs = constant("detectors", kind, "NEEDS")
     known = plugins.arguments("detectors", kind)
     short = {key: value for key, value in SHORT.items() if key in known}
+    if plugins.defaults("detectors", kind).get("depth") == 40:  # layers of a wide network
+        short["depth"] = 10
     detector = build("detectors", kind, **short | {k: v for k, v in options.items() if k in known})
     detector.fit(
         Images(pixels, np.arange(11) % 3, np.arange(11).astype(str)),

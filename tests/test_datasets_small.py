@@ -253,6 +253,19 @@ def make_blocks(kind, classes):
     return make
 
 
+def make_pictures(kind, place):
+    """ODIN's external sets: single pictures in a folder."""
+
+    def make(folder):
+        name = next(iter(plugins.constant("datasets", kind, "ARCHIVES")))
+        contents = [picture(image) for image in pixels(3)]
+        files = {f"{place}{i}.jpg": content for i, content in enumerate(contents)}
+        truth = np.stack([decoded(content) for content in contents])
+        return [tar(folder / name, files)], {"train": NONE, "test": (truth, np.zeros(3, int))}
+
+    return make
+
+
 MAKERS = {
     "cifar10": make_cifar10,
     "cifar100": make_cifar100,
@@ -267,6 +280,11 @@ MAKERS = {
     "mnist_c": make_mnist_c,
     "fmnist_c": make_fmnist_c,
     "cifar10_fsde": make_blocks("cifar10_fsde", 10),
+    "tin_crop": make_pictures("tin_crop", "Imagenet/test/"),
+    "tin_resize": make_pictures("tin_resize", "Imagenet_resize/Imagenet_resize/"),
+    "lsun_crop": make_pictures("lsun_crop", "LSUN/test/"),
+    "lsun_resize": make_pictures("lsun_resize", "LSUN_resize/LSUN_resize/"),
+    "isun": make_pictures("isun", "iSUN/iSUN_patches/"),
 }
 kinds = pytest.mark.parametrize("kind", MAKERS)
 
@@ -337,8 +355,8 @@ def test_sources_are_links_with_checksums_of_the_right_form_and_a_licence(kind):
         assert [len(text) for text in sums if text] in ([64], [32], [])
         assert source["bytes"] > 0
     assert plugins.constant("datasets", kind, "LICENCE")
-    catalog = yaml.safe_load((ROOT / "config/catalog/datasets.yaml").read_text())["datasets"]
-    assert kind in {entry["kind"] for entry in catalog.values()}
+    entries = catalog.read_catalog(ROOT / "config" / "catalog")["datasets"]
+    assert kind in {entry["kind"] for entry in entries.values() if "kind" in entry}
 
 
 # ---- hostile archives ----

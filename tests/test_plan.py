@@ -37,7 +37,12 @@ def asked(**wildcards) -> SimpleNamespace:
 
 @pytest.mark.parametrize(
     ("text", "normal", "of_four"),
-    [("cat", ["cat"], 1), ("not-cat", ["ant", "bat", "dog"], 3), ("all", list("abcd"), 4)],
+    [
+        ("cat", ["cat"], 1),
+        ("one-of-bat+dog", ["bat", "dog"], 2),
+        ("not-cat", ["ant", "bat", "dog"], 3),
+        ("all", list("abcd"), 4),
+    ],
 )
 def test_a_normal_says_which_classes_and_how_many(text, normal, of_four):
     classes = ["ant", "bat", "cat", "dog"]

@@ -27,6 +27,7 @@ from nearnd.networks.wide_resnet import WideResNet, check_depth, stage_widths
 
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "odin", "react"]
+PREDICTS = "logits"
 RANGES = {"percentile": (0, 100)}
 TRUNK = extended(
     networks.INPUT, depth=whole(10, 1000), width=whole(most=1000), dropout=number(0, 1)
@@ -50,7 +51,7 @@ class Trunk(WideResNet):
         widths = stage_widths(facts["width"])
         per_stage = (facts["depth"] - 4) // 6
         super().__init__(facts["channels"], widths, per_stage, facts["dropout"])
-        self.num_features = widths[-1]
+        self.num_features, self.per_stage = widths[-1], per_stage
 
     def forward_features(self, x: Tensor) -> Tensor:
         return self(x)  # (N, D)
@@ -87,15 +88,21 @@ class LabelledClassifier(OnBackbone):
         check_depth(self.depth, "classifier")
 
     def learn(self, given: Given) -> None:
-        """Cross-entropy on the labels; then the value at which ReAct cuts features off. ValueError
-        where there is only one class."""
+        """Cross-entropy on the labels; then what `measure` reads. ValueError where there is only
+        one class."""
+        labels = self.prepare(given)
+        self.classify(given, labels)
+        self.measure(given, labels)
+
+    def prepare(self, given: Given) -> np.ndarray:
+        """The untrained network with its facts, and the classes int64 (N,) of the images: 0..K-1 in
+        the order of their labels, in which `not-3` leaves a hole."""
         pixels = given.normal.pixels
-        # 0..K-1 in the order of the labels, in which `not-3` leaves a hole
         classes, labels = np.unique(given.normal.labels, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(
-                "classifier: all normal images are of one class. MSP, MaxLogit, ODIN and Energy are"
-                " undefined for one class; set `normals: all` or `each-not` in the experiment's"
+                f"{self.kind}: all normal images are of one class. MSP, MaxLogit, ODIN and Energy"
+                " are undefined for one class; set `normals: all` or `each-not` in the experiment's"
                 " entry"
             )
         random, trunk = {"shift": self.shift, "flip": self.flip}, None
@@ -113,26 +120,40 @@ class LabelledClassifier(OnBackbone):
         else:
             trunk = self.open(given, **random)
         self.facts["classes"] = len(classes)
-        self.net = net = self.untrained(trunk).to(device())
+        self.net = self.untrained(trunk).to(device())
+        return labels
+
+    def classify(self, given: Given, labels: np.ndarray, **stage) -> None:
+        """`epochs` of the network; `stage`: see `training_loop.stages`."""
+        pixels, net = given.normal.pixels, self.net
         run, how = self.in_precision(net), self.how
         n, batch = len(pixels), self.batch
-        steps = self.epochs * steps_per_epoch(n, batch)
-        moving = {"momentum": self.momentum, "nesterov": self.momentum > 0}
-        optimizer = torch.optim.SGD(
-            net.parameters(), self.lr, weight_decay=self.weight_decay, **moving
-        )
 
-        def loss(step: int):
+        def loss(step: int) -> Tensor:
             rows = batch_rows(step, n, batch, given.seed)
             x = view(pixels[rows], how, random=True)
             y = torch.from_numpy(labels[rows]).to(device())
             return F.cross_entropy(run(x).float(), y)
 
-        schedule = cosine(steps, least=min(1.0, 1e-6 / self.lr))  # the rate ends at 1e-6
-        given.train(net.train(), optimizer, loss, steps=steps, schedule=schedule)
-        h = self.features_of(net.eval().backbone, pixels)  # (N, D)
+        steps = self.epochs * steps_per_epoch(n, batch)
+        self.descend(given, loss, self.lr, **{"steps": steps} | stage)
+
+    def groups(self) -> list[dict]:
+        """The parameters, as an optimizer of PyTorch takes them."""
+        return [{"params": list(self.net.parameters())}]
+
+    def descend(self, given: Given, loss, lr: float, *, steps: int, **stage) -> None:
+        """SGD with a cosine from `lr` to 1e-6."""
+        moving = {"momentum": self.momentum, "nesterov": self.momentum > 0}
+        optimizer = torch.optim.SGD(self.groups(), lr, weight_decay=self.weight_decay, **moving)
+        schedule = cosine(max(1, steps), least=min(1.0, 1e-6 / lr))
+        given.train(self.net.train(), optimizer, loss, steps=steps, schedule=schedule, **stage)
+
+    def measure(self, given: Given, labels: np.ndarray) -> None:
+        """The value at which ReAct cuts features off."""
+        h = self.features_of(self.net.eval().backbone, given.normal.pixels)  # (N, D)
         self.facts["clip"] = float(np.percentile(h, self.percentile))
-        right = _logits(net, h).argmax(axis=1) == labels
+        right = _logits(self.net, h).argmax(axis=1) == labels
         log.info(f"{right.mean():.4f} of the training images are classified correctly")
 
     def bare(self) -> nn.Module:

@@ -16,7 +16,7 @@ from nearnd.tasks import Normal
 
 NAMES = {
     "id", "class", "normal", "anomaly", "near", "dataset", "method", "test", "metric", "measure",
-    "remark",
+    "remark", "predicted",
 }  # fmt: skip
 
 

@@ -39,7 +39,8 @@ def _check_labels(config: dict[str, Any], experiment: str, method: str) -> None:
         if Normal.parse(normal).count(count) < 2:
             raise ValueError(
                 f"experiments: {experiment}: method {method} tells normal classes apart, but normal"
-                f" {normal} is one class; use normals: all or each-not, with more classes"
+                f" {normal} is one class; use normals: all, each-not or {{known: 6, trials: 5}},"
+                " with more classes"
             )
 
 

@@ -63,6 +63,7 @@ class Counts:
             train, test = round(train * share), round(test * share)
         if "most" in spec:
             train = min(train, spec["most"] * self.classes(dataset))
+        test = min(test, spec.get("tested", test))
         counts = [_rows(dataset, split) for split in ("train", "test")]
         if None not in counts:
             (train, test), known = counts, True

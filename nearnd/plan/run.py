@@ -254,6 +254,13 @@ class Run:
         trained = names if trained is None else trained
         return {name: Normal.parse(normal).holds(name) for name in names if name in trained}
 
+    def answers(self, dataset: str, normal: str, method: str) -> dict[str, Any] | None:
+        """Of a method whose detector says which of the normal classes an image is of: the name of
+        the array in which the largest number says so, and the classes in its order."""
+        array = self.literal("detectors", self.config["methods"][method]["detector"], "PREDICTS")
+        known = self.classes(dataset, normal)
+        return array and {"array": array, "classes": [name for name in known if known[name]]}
+
     # ---- files that several rules read ----
 
     def pixels(self, dataset: str, images: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
+from nearnd import plugins
 from nearnd.contracts import Metric
 
 KEYS = ["dataset", "normal", "method", "test", "seed"]
 MEASURED = ["value", "n_normal", "n_anomaly"]
+ANSWERS = {"classes": "class", "predicted": "predicted"}  # what a metric may ask for: the columns
 SLICE = r"^([^/]+)/(\d+)/"  # an id of a changed copy: fog/3/<id of the clean image>
 
 log = logging.getLogger("nearnd")
@@ -36,8 +38,8 @@ def evaluate(
         parts = {"rest": anomalies} | dict(list(anomalies.groupby("class")))
         for name, metric in metrics.items():
             for anomaly in parts if name == "auroc" else ["rest"]:
-                found = _measured(metric, normal, parts[anomaly])
-                rows.append([*_key(run), name, anomaly, *found])
+                if found := _measured(metric, normal, parts[anomaly]):
+                    rows.append([*_key(run), name, anomaly, *found])
     return pd.DataFrame(rows, columns=[*KEYS, "metric", "anomaly", *MEASURED])
 
 
@@ -59,7 +61,9 @@ def evaluate_slices(
             normal, anomalies = _groups(part, own)
             if len(normal) and len(anomalies):
                 head = [*_key(run), corruption, int(severity)]
-                rows += [[*head, n, *_measured(m, normal, anomalies)] for n, m in metrics.items()]
+                for name, metric in metrics.items():
+                    if found := _measured(metric, normal, anomalies):
+                        rows.append([*head, name, *found])
     return pd.DataFrame(rows, columns=[*KEYS, "corruption", "severity", "metric", *MEASURED])
 
 
@@ -70,10 +74,10 @@ def _tables(runs, scores) -> Iterator[tuple[dict, pd.DataFrame, pd.DataFrame]]:
         yield run, tables[_key(run)], tables[_key(run | {"images": "test"})]
 
 
-def _groups(table: pd.DataFrame, own: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    """The scores of the normal images (n,), and the rows of the anomalies."""
+def _groups(table: pd.DataFrame, own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the normal images, and those of the anomalies."""
     normals = own if table["is_anomaly"].all() else table
-    return normals.loc[~normals["is_anomaly"], "score"].to_numpy(), table[table["is_anomaly"]]
+    return normals[~normals["is_anomaly"]], table[table["is_anomaly"]]
 
 
 def _key(run: dict) -> tuple:
@@ -81,8 +85,17 @@ def _key(run: dict) -> tuple:
     return tuple(run[k] for k in ("dataset", "normal", "method", "images", "seed"))
 
 
-def _measured(metric: Metric, normal: np.ndarray, anomalies: pd.DataFrame) -> list:
-    """MEASURED: the metric of two groups, and how large they are."""
+def _measured(metric: Metric, normal: pd.DataFrame, anomalies: pd.DataFrame) -> list:
+    """MEASURED: the metric of two groups, and how large they are; nothing where it asks for what
+    the method does not say."""
     labels = np.arange(len(normal) + len(anomalies)) >= len(normal)
-    value = metric(np.r_[normal, anomalies["score"]], labels)
+    asked = plugins.taken(metric, dict.fromkeys(ANSWERS))
+    if not all(
+        column in part for column in ANSWERS.values() for part in (normal, anomalies) if asked
+    ):
+        return []
+    said = {
+        name: np.r_[normal[ANSWERS[name]], anomalies[ANSWERS[name]]].astype(str) for name in asked
+    }
+    value = metric(np.r_[normal["score"], anomalies["score"]], labels, **said)
     return [value, len(normal), len(anomalies)]

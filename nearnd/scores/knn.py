@@ -16,13 +16,15 @@ def build(
     distance: Literal["l2", "cosine"] = "l2",  # FITYMI eq. 3; "cosine" is the variant of MSAD
     feature: str = "features",
     power: float = 2,  # FITYMI eq. 3: squared distances, summed and not averaged
+    take: Literal["sum", "last"] = "sum",  # "last": the k-th alone (Sun et al. 2022, OpenOOD)
 ) -> Score:
     """score(x) = sum over the k nearest bank features b of d(x, b) ** power (FITYMI eq. 3).
 
     distance "l2": d = |x - b|. "cosine": the same between features scaled to length 1, so that with
-    power 2 one term is 2 (1 - cos). `feature` names the array (N, D) of the embedding; arrays with
-    more axes are flattened. Raises ValueError for a bank of fewer than k rows, a name that the
-    embedding does not have, or features that are not finite.
+    power 2 one term is 2 (1 - cos). take "last": the term of the k-th nearest alone. `feature`
+    names the array (N, D) of the embedding; arrays with more axes are flattened. Raises ValueError
+    for a bank of fewer than k rows, a name that the embedding does not have, or features that are
+    not finite.
     """
 
     def score(bank: Embedding, queries: Embedding, *, seed: int = 0) -> np.ndarray:
@@ -34,7 +36,8 @@ def build(
             )
         if distance == "cosine":
             b, x = _unit(b), _unit(x)
-        squared, _ = nearest(b, x, k)  # (N, k)
+        squared, _ = nearest(b, x, k)  # (N, k), rising
+        squared = squared[:, -1:] if take == "last" else squared
         return (squared ** (power / 2)).sum(axis=1).astype(np.float32)  # (N,)
 
     return score

@@ -1,6 +1,7 @@
 """Scores the images of one set: higher = more anomalous."""
 
 import _repository  # noqa: F401
+import numpy as np
 
 from nearnd import plugins
 from nearnd.contracts import score_of
@@ -19,9 +20,14 @@ with job.start(snakemake) as run:
     table["score"] = score_of(score(bank, queries, seed=run.seed))
     own = snakemake.params.own  # another dataset's images are anomalies, all of them
     table["is_anomaly"] = ~Normal.parse(w.normal).of(table["class"]) if own else True
+    columns = ["id", "class", "is_anomaly", "score"]
+    if answers := snakemake.params.answers:  # which class the detector takes it for
+        said = queries[answers["array"]].argmax(axis=1)
+        table["predicted"] = np.array(answers["classes"], object)[said]
+        columns.append("predicted")
     made_with = arrays.load_facts(files["queries"])
     made_with |= {"bank": sha256(files["bank"])} if bank else {}
     tables.save_scores(
-        snakemake.output[0], table[["id", "class", "is_anomaly", "score"]],
+        snakemake.output[0], table[columns],
         seed=run.seed, parts=snakemake.params.parts, files=made_with,
     )  # fmt: skip
