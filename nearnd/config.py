@@ -18,8 +18,13 @@ KEYS: dict[str, dict[str, str]] = {
     # share of each class's training images that are of other classes; dataset and fakes: these
     # fakes, of each class of it
     "datasets": {
-        "of": "datasets", "only": "", "most": "", "tested": "", "contaminated": "",
-        "dataset": "datasets", "fakes": "fakes",
+        "of": "datasets",
+        "only": "",
+        "most": "",
+        "tested": "",
+        "contaminated": "",
+        "dataset": "datasets",
+        "fakes": "fakes",
     },
     "backbones": {"dataset": "datasets", "label": ""},
     # until: when training ends before its last step

@@ -19,6 +19,7 @@ from nearnd.generators._latent import (  # noqa: F401 - see contracts.py
     training_steps,
 )
 
+LABEL = "BigGAN"
 TOY = {
     "nf": 2, "code": 4, "skip": True, "attention": 8, "batch": 8, "turns": 2, "steps": 12,
     "snapshots": [6, 12],

@@ -16,6 +16,7 @@ from nearnd.generators._latent import (  # noqa: F401 - see contracts.py
     training_steps,
 )
 
+LABEL = "GAN"
 TOY = {"nf": 4, "code": 3, "batch": 8, "steps": 12, "snapshots": [6, 12]}
 
 

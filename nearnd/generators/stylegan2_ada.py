@@ -22,6 +22,7 @@ from nearnd.generators._latent import (  # noqa: F401 - see contracts.py
 Architecture = Literal["skip", "residual", "plain"]
 
 # what the contract tests train
+LABEL = "StyleGAN2-ADA"
 TOY = {
     "z_dim": 4, "w_dim": 4, "channel_base": 32, "channel_max": 8, "batch": 8, "group": 4,
     "path": 2.0, "mixing": 0.9, "p": 0.5, "steps": 12, "snapshots": [6, 12],
