@@ -26,7 +26,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE / ".peers"
-PEERS = ["anomalib==2.7.0", "faiss-cpu>=1.9", "pyod>=2"]
+PEERS = ["anomalib==2.7.0", "faiss-cpu==1.15.1", "pyod==3.6.7"]
 SIDE, NORMAL, NEW = 224, 24, 16  # PatchCore's images
 WARM = 100  # rows of a first call, untimed
 SHARE, NETWORK = 0.01, "resnet18"  # with random weights: times do not depend on them
