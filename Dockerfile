@@ -1,6 +1,6 @@
 # docker build -t nearnd . && docker run --rm -v "$PWD/results:/nearnd/results" nearnd
 FROM python:3.12-slim
-# any make does
+# whichever version Debian has will do
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \
