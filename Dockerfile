@@ -1,5 +1,7 @@
 # docker build -t nearnd . && docker run --rm -v "$PWD/results:/nearnd/results" nearnd
 FROM python:3.12-slim
+# whichever version Debian has will do
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \
     && rm -rf /var/lib/apt/lists/*

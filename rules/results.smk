@@ -32,13 +32,23 @@ rule summary:
             "results/tables/summary.html",
             caption="../workflow/report/summary.rst",
             category="Summary",
+            labels={"summary": "every number"},
         ),
+        # the report's first page (workflow/report/workflow.rst)
+        found=report(
+            "results/tables/found.html",
+            caption="../workflow/report/found.rst",
+            category="Summary",
+            labels={"summary": "what this run found"},
+        ),
+        figure="results/figures/summary.png",
     log:
         "results/logs/summary.log",
     conda:
         "../envs/tables.yaml"
     params:
         sources=lambda w: targets.summary(run),
+        labels=lambda w: targets.labels(run),
     script:
         "../workflow/scripts/summary.py"
 

@@ -1,5 +1,6 @@
 """The workflow as a user runs it: once, again, after an edit, after a kill, with a mistake."""
 
+import json
 import os
 import re
 import shutil
@@ -238,6 +239,12 @@ def test_the_report_has_every_table_and_figure_with_a_caption(done):
     ):
         assert name in page
     assert "one-vs-rest" in page  # from a caption
+    first = json.loads(re.search(r"var workflow_desc = (.*?);\s*</script>", page, re.S)[1])
+    found = (done / "results/tables/found.html").read_text()
+    assert "What this run found" in found
+    assert found.strip() in first
+    assert first.index("How to read it") < first.index("What next")
+    assert "System Message" not in first  # what docutils cannot read
 
 
 def test_a_folder_of_normal_images_only_gets_scores(tmp_path):

@@ -21,6 +21,7 @@ def show(folder: Path = Path()) -> str:
     from nearnd.files.paths import RESULTS, path
     from nearnd.files.tables import load_table
     from nearnd.report import words
+    from nearnd.report.found import whole_tests
 
     note = "(percent; ± over seeds; images: of the smaller group, on few a number says little)\n"
     summary, index = folder / path("summary"), ["dataset", "method", "test", "images", "runs"]
@@ -32,9 +33,7 @@ def show(folder: Path = Path()) -> str:
     elif table.empty:
         wide = "No test set held anomalies, so there is nothing to average; see results/scores."
     else:
-        # of the slices of a corrupted test set their mean alone: the others would fill pages
-        test = table["test"].str
-        table = table[~test.contains("/") | test.endswith("/mean")].copy()
+        table = whole_tests(table)
         table["value"] = [
             f"{100 * m:.1f}" + (f" ± {100 * s:.1f}" if pd.notna(s) else "")
             for m, s in zip(table["mean"], table["sd"], strict=True)

@@ -110,6 +110,8 @@ def check_schema(config: dict[str, Any], base: Path) -> None:
             wrong = next(key for key in error.instance if key not in known)
             raise plugins.unknown("key", wrong, known, where or "the whole")
         words = "description"
+        if error.validator == "required":  # of what lacks the key, whatever it is described as
+            raise ValueError(f"{where}: {error.message}")
         told = next((one for one in (error, error.parent) if one and words in one.schema), error)
         if words not in told.schema and told.validator != "type":
             raise ValueError(f"{where}: {error.message}")

@@ -102,6 +102,12 @@ def summary(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def labels(run: Run) -> dict[str, str]:
+    """What the methods of the summary are called."""
+    names = [m for name in run.experiments for m in run.experiment(name)["methods"]]
+    return {m: run.config["methods"][m].get("label", m) for m in dict.fromkeys(names)}
+
+
 def summary_files(run: Run) -> list[str]:
     """What the summary reads."""
     files = []

@@ -5,6 +5,11 @@ from typing import Any
 
 from nearnd import plugins
 
+# Which anomalies an AUROC is against
+FAR = "far (one-vs-rest)"
+WORST = "near (bottom-1)"
+CLOSEST = "near (closest class)"
+
 
 def label(stage: str, kind: str) -> str:
     """What a kind is called."""

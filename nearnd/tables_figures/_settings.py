@@ -5,11 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from nearnd.report.summary import REST, RUN, bottom, clp, one_vs_rest
+from nearnd.report.words import CLOSEST, FAR, WORST
 from nearnd.tasks import Normal
 
-FAR = "far (one-vs-rest)"
-WORST = "near (bottom-1)"
-CLOSEST = "near (closest class)"
 LEFT_OUT = "against the class left out"
 # where one class is normal, as with own images and their defects, no class is nearer than another
 PLAIN = {

@@ -1,4 +1,4 @@
-"""Means and deviations of everything this run measured, one row for each number."""
+"""Means and deviations of everything this run measured, and what of it stands first."""
 
 from collections import defaultdict
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from nearnd.files import html, tables
 from nearnd.jobs import job
-from nearnd.report import paired, reads
+from nearnd.report import found, paired, reads
 from nearnd.report.summary import grouped, summary
 
 with job.start(snakemake):
@@ -25,3 +25,5 @@ with job.start(snakemake):
     table = pd.concat(parts).drop_duplicates(keys)
     tables.save_table(snakemake.output[0], table)
     html.save_page(snakemake.output.page, table, "summary")
+    figure, page = snakemake.output.figure, snakemake.output.found
+    found.save(table, snakemake.params.labels, figure=figure, page=page)
