@@ -20,6 +20,7 @@ from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._patches import BATCH, OnPatches, grown, rows
 from nearnd.detectors._trained import Given, batched
 from nearnd.files.header import extended, one_of, several, whole
+from nearnd.jobs.threads import one_thread
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]
@@ -62,7 +63,8 @@ class Moments:
         x = x - self.at
         self.n += len(x)
         self.sum += x.sum(0)
-        self.products += x.T @ x
+        with one_thread():
+            self.products += x.T @ x
 
     def mean(self) -> Tensor:
         return self.at + self.sum / self.n  # (D,)
