@@ -20,7 +20,7 @@ from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._patches import BATCH, OnPatches, grown, rows
 from nearnd.detectors._trained import Given, batched
 from nearnd.files.header import extended, one_of, several, whole
-from nearnd.jobs.threads import one_thread
+from nearnd.networks.one_thread import one_thread
 
 NEEDS = ["backbone"]
 EMBEDS = ["map"]

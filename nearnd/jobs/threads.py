@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
@@ -27,17 +25,3 @@ def set_threads(computing: int, cores: int) -> None:
     threadpool_limits({"blas": 1, "openmp": computing})  # of what is loaded already
     if torch := sys.modules.get("torch"):  # of a job that started warm (plan/warm.py)
         torch.set_num_threads(computing)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """torch computes in one thread inside. For products of float64 matrices: threads of theirs wait
-    for each other without a pause, so that four on two cores take 400 times as long as one."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
