@@ -10,8 +10,8 @@ import torch
 def one_thread() -> Iterator[None]:
     """torch computes in one thread inside.
 
-    MKL's threads wait for each other without a pause: where there are four of them on two processors,
-    the product of 4,096 x 384 numbers with themselves takes 6 s of one, in one thread 16 ms.
+    MKL's threads wait for each other without a pause. Where four of them are on two cores, the
+    product of 4,096 x 384 numbers with themselves takes 6 s of a core, in one thread 16 ms.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
