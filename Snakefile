@@ -10,11 +10,12 @@ min_version("9.1")
 # where this file lies, also if another Snakefile includes it or uses it as a module
 BASE = str(workflow.current_basedir)
 sys.path.insert(0, BASE)
-from nearnd.plan import asked_once, interrupt, screen
+from nearnd.plan import asked_once, interrupt, screen, warm
 
 screen.take_over(workflow)
 interrupt.take_over(workflow)
 asked_once.take_over()
+warm.take_over(workflow)
 # a graph of jobs is objects that stay: a tenth of the planning
 gc.set_threshold(100_000)
 

@@ -252,15 +252,16 @@ def _meaning(file: Path) -> str:
     """The file's code without comments, docstrings and layout, and the names that it has listed."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     tree.body = _results(tree)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    calls = (node for node in nodes if isinstance(node, ast.Call))
+    names = [_literal(call) for call in calls if getattr(call.func, "id", "") == "listed"]
+    for node in nodes:
         body = getattr(node, "body", None)
         if not isinstance(body, list) or isinstance(node, ast.Lambda):
             continue
         first = body[0] if body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             body[:1] = [] if len(body) > 1 else [ast.Pass()]
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    names = [_literal(call) for call in calls if getattr(call.func, "id", "") == "listed"]
     return "\n".join([ast.unparse(tree), *map(str, names)])
 
 

@@ -155,11 +155,12 @@ def own(tmp_path_factory):
 
 
 def started(snakemake):
-    """Its jobs; one that has just been started has not read a line of ours."""
+    """Its jobs, forks of the process that has loaded what they need; one that has just been started
+    has not read a line of ours."""
     found = []
-    for job in psutil.Process(snakemake.pid).children():
+    for child in psutil.Process(snakemake.pid).children():
         with suppress(psutil.Error):  # it has just ended
-            found += [job] * any("snakemake/scripts" in word for word in job.cmdline())
+            found += child.children()
     return found
 
 

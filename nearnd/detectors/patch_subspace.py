@@ -20,6 +20,7 @@ from nearnd.contracts import Embedding, Progress, silent
 from nearnd.detectors._patches import OnPatches, grown, rows
 from nearnd.detectors._trained import Given, Graph, batched
 from nearnd.files.header import extended, one_of, several, whole
+from nearnd.networks.one_thread import one_thread
 from nearnd.networks.tiles import count
 from nearnd.networks.viewed import Viewed
 
@@ -64,7 +65,8 @@ class Moments:
         x = x - self.at
         self.n += len(x)
         self.sum += x.sum(0)
-        self.products += x.T @ x
+        with one_thread():
+            self.products += x.T @ x
 
     def mean(self) -> Tensor:
         return self.at + self.sum / self.n  # (D,)

@@ -1,6 +1,7 @@
 """How many threads a job computes in: part of what it gives, never of the machine it runs on."""
 
 import os
+import sys
 
 from threadpoolctl import threadpool_limits
 
@@ -22,3 +23,5 @@ def set_threads(computing: int, cores: int) -> None:
         "OPENBLAS_NUM_THREADS": one, "VECLIB_MAXIMUM_THREADS": one, CORES: str(cores),
     }  # fmt: skip
     threadpool_limits({"blas": 1, "openmp": computing})  # of what is loaded already
+    if torch := sys.modules.get("torch"):  # of a job that started warm (plan/warm.py)
+        torch.set_num_threads(computing)

@@ -32,7 +32,7 @@ def _ask_jobs() -> None:
     asked = set()
     while True:
         time.sleep(0.2)  # first, snakemake says that it stops
-        for job in set(psutil.Process().children()) - asked:
+        for job in set(psutil.Process().children(recursive=True)) - asked:
             asked.add(job)
             with suppress(psutil.Error):
                 job.terminate()
