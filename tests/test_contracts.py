@@ -269,12 +269,13 @@ def test_detectors_embed_each_image_by_itself_and_survive_a_file(
     kind, channels, backbones, tmp_path
 ):
     detector, pixels = a_detector(kind, backbones, channels)
-    seeds = np.random.default_rng(1).integers(0, 2**64, 11, np.uint64)
+    pixels = pixels[5:9]
+    seeds = np.random.default_rng(1).integers(0, 2**64, 4, np.uint64)
     embedding = detector.embed(pixels, seeds=seeds)
     assert list(embedding) == constant("detectors", kind, "EMBEDS")
     steps = []
     alone = detector.embed(
-        pixels[7:8], seeds=seeds[7:8], progress=lambda step, total, **_: steps.append((step, total))
+        pixels[2:3], seeds=seeds[2:3], progress=lambda step, total, **_: steps.append((step, total))
     )
     assert set(steps) <= {(1, 1)}
     none = detector.embed(pixels[:0], seeds=seeds[:0])
@@ -284,9 +285,9 @@ def test_detectors_embed_each_image_by_itself_and_survive_a_file(
     twin, _ = a_detector(kind, backbones, channels)
     for name, array in embedding.items():
         assert array.dtype == np.float32
-        assert len(array) == 11
+        assert len(array) == 4
         assert np.isfinite(array).all()
-        assert np.allclose(alone[name][0], array[7], rtol=1e-3, atol=1e-4)
+        assert np.allclose(alone[name][0], array[2], rtol=1e-3, atol=1e-4)
         assert none[name].shape == (0, *array.shape[1:])
         for again in (loaded, twin):  # the same seed, the same bytes
             assert (again.embed(pixels, seeds=seeds)[name] == array).all()
