@@ -206,7 +206,7 @@ def normals(config: dict[str, Any], experiment: str) -> list[str]:
     for normal in chosen:
         several = Normal.parse(normal).names if normal.startswith(SOME) else [normal]
         for name in several:
-            if name not in (names if len(several) > 1 else known):
+            if name not in (names if normal.startswith(SOME) else known):
                 raise plugins.unknown("normal", name, known, where)
         if len(set(several)) < len(several):
             raise ValueError(f"{where}: {normal} names a class twice")

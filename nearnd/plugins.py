@@ -42,7 +42,7 @@ def unknown(what: str, name: Any, known, where: str) -> ValueError:
     than LISTED names are too many to be read."""
     known = sorted(map(str, known))
     close = difflib.get_close_matches(str(name), known, n=1 if len(known) <= LISTED else 5)
-    there = f"there is {', '.join(known)}."
+    there = f"there is {', '.join(known) or 'none'}."
     if len(known) > LISTED:
         where_from = ", which config/catalog has" if what.startswith("entry") else ""
         there = f"it is none of the {len(known)}{where_from}."

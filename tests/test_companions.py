@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from nearnd import plugins
 from nearnd.contracts import Images, score_of
 from nearnd.detectors import anogan, ganomaly, mem_ae
-from nearnd.networks.memory import Memory, entropy_of
+from nearnd.networks.memory import Memory, entropy_of, largest
 
 SHORT = {"width": 8, "code": 4, "batch": 16, "lr": 3e-3}
 READ = {  # kind: training, and the array that is its score
@@ -55,6 +55,19 @@ def test_codes_are_rebuilt_of_the_items_that_they_are_like():
     assert len(kept)
     assert ((few > 0).sum(1) <= 1).all()
     torch.testing.assert_close(kept.sum(1), torch.ones(len(kept)))
+
+
+def test_any_number_of_items_leaves_weights_above_their_share():
+    for items in (2, 100, 2000):
+        memory = Memory(items, 32, mem_ae.build(items=items).shrink)
+        _, w = memory(torch.randn(8, 32))
+        torch.testing.assert_close(w.sum(1), torch.ones(8))
+        assert 0 < (w > 0).float().mean() < 1
+    aligned = Memory(3, 1, 0.0)
+    aligned.items.data = torch.tensor([[1.0], [-1.0], [-1.0]])
+    assert float(aligned(torch.ones(1, 1))[1].detach().max()) == pytest.approx(largest(3))
+    with pytest.raises(ValueError, match=r"shrink is 0.1; it may be below 0.0695, .* of 100 items"):
+        mem_ae.build(items=100, shrink=0.1)
 
 
 def test_the_entropy_of_weights_is_that_of_equal_ones_at_most():

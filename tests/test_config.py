@@ -1,8 +1,10 @@
 """A config that cannot work is refused in one sentence that says where."""
 
+import ast
 import copy
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -98,6 +100,19 @@ MISTAKES = [
      r"e: tests: images of glyphs.test have 8 pixels a side, those of glyphs32 32, and detector p"),
     ({"experiments": {"e": {"dataset": "glyphs32", "normals": ["A"], "methods": ["oe"]}},
       "run": ["e"]}, r"fakes: glyphs: images of glyphs have 8 pixels a side, those of glyphs32 32"),
+    ({"experiments": {"e": {"dataset": "digits", "normals": ["one-of-all"], "methods": ["pixels"]}},
+      "run": ["e"]}, r"experiments: e: normals: unknown normal 'all'"),
+    ({"experiments": {"e": {"dataset": "digits", "normals": "each", "methods": ["pixels"],
+                            "tests": ["q.test"]}}, "run": ["e"],
+      "datasets": {"q": {"kind": "drawn", "dataset": "digits", "fakes": "digits_near",
+                         "only": ["77"]}}}, r"datasets: q: only: unknown class '77'"),
+    ({"experiments": {"e": {"dataset": "digits", "normals": "each", "methods": ["pixels"],
+                            "metrics": ["micro_f", "macro_f"]}}, "run": ["e"]},
+     r"e: metrics micro_f, macro_f ask for the class .*, which method pixels does not say"),
+    ({"generators": {"digits_biggan": {"turns": 0}}}, r"turns is 0; it may be .* from 1"),
+    ({"detectors": {"classifier_oe": {"outlier_batch": 0}}}, r"outlier_batch is 0; it may be "),
+    ({"detectors": {"mc_dropout": {"dropout": 0}}}, r"dropout is 0; it may be .* from 0.001"),
+    ({"metrics": {"base_rate": {"x": 1}}}, r"of kind base_rate .x.; there is none"),
     # what only `build` knows
     ({"scores": {"knn2": {"distance": "cosinus"}}}, r"scores: knn2: distance is 'cosinus'"),
     ({"datasets": {"digits": {"part": "half"}}}, r"datasets: digits: .*part is 'half'"),
@@ -145,6 +160,17 @@ def test_an_argument_may_be_what_its_annotation_and_its_name_say(
             check(over(config, {section: {name: {argument: value}}}))
     for value in right:
         check(over(config, {section: {name: {argument: value}}}))
+
+
+def test_of_every_argument_the_check_knows_what_it_may_be():
+    """An alias, `Word = Literal[...]`, would let pass whatever is given."""
+    for stage in sorted({settings.STAGE.get(s, s) for s in settings.KEYS} - {"tables_figures"}):
+        for kind in plugins.available(stage):
+            written = plugins._keywords(stage, kind)
+            for name, type_ in plugins.types(stage, kind).items():
+                annotation = written[name][1]
+                stated = annotation is not None and ast.unparse(annotation) != "Any"
+                assert not (stated and type_ is Any), f"{stage}/{kind}: {name}"
 
 
 def test_a_number_that_yaml_takes_for_a_text_is_explained(whole):

@@ -138,6 +138,13 @@ def test_networks_of_all_sizes_give_images_and_one_number_for_each(size):
             assert critic(images).shape == (2,)
 
 
+@pytest.mark.parametrize("attention", [4, 7, 32])
+def test_attention_on_a_map_that_there_is_not_is_refused(attention):
+    model = plugins.build("generators", {"kind": "biggan", "attention": attention, "snapshots": 2})
+    with pytest.raises(ValueError, match=rf"attention is {attention}; .* a map, 8, 16"):
+        model.network(16, 3)
+
+
 def test_every_part_of_z_reaches_the_image(nets):
     net = copy.deepcopy(nets[0]).eval()
     z = torch.randn(1, 6)

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from nearnd import plugins
 from nearnd.jobs.quadratic_head import learnt
+from nearnd.scores.gaussian import Gaussian
 from nearnd.scores.shell import HELD_OUT, outliers
 
 WIDE, THIN = 4, 12  # directions in which features vary by 3, and by 0.1: none is an axis
@@ -49,6 +50,16 @@ def test_outliers_lie_on_the_shell_and_only_thin_directions_moved():
     moved = np.abs((fakes[:, None] - b) @ AXES)[..., WIDE:].max(-1)
     assert np.abs(wide).max(-1).min(1).max() < 0.1  # they are some row of the bank's
     assert np.median(moved.min(1)) > 0.2  # twice what rows vary there
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_of_few_features_one_direction_at_least_may_be_left(d):
+    b = np.random.default_rng(0).standard_normal((200, d)).astype(np.float32)
+    fakes, order = outliers(b, 0.9, 0.9, 0.99, 0), np.random.default_rng(0).permutation(200)
+    assert np.isfinite(fakes).all()
+    wide = Gaussian(b[order[round(HELD_OUT * 200) :]]).directions[: d - 1]  # (d - 1, d)
+    away = (fakes @ wide.T)[:, None] - (b @ wide.T)[None]  # (M, M, d - 1)
+    assert np.abs(away).max(-1, initial=0).min(1).max() < 1e-5  # some row's there
 
 
 @pytest.mark.parametrize("kind", ["feature_noise", "shell"])

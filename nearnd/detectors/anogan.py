@@ -22,7 +22,7 @@ from nearnd.networks.reconstruction import Critic, Decoder, said, told_apart
 NEEDS = []
 EMBEDS = ["latent", "image", "decoded", "map", "loss"]
 BETAS = (0.5, 0.999)  # Adam's, of the GAN
-RANGES = {"search": (1, 100_000), "weight": (0.0, 1.0)}
+RANGES = {"search": (1, 100_000), "weight": (0.0, 1.0), "rate": (1e-9, 1e6)}
 
 
 def work(about, *, width: int, code: int, epochs: int, batch: int, **rest) -> dict:

@@ -146,7 +146,7 @@ class LabelledClassifier(OnBackbone):
         """SGD with a cosine from `lr` to 1e-6."""
         moving = {"momentum": self.momentum, "nesterov": self.momentum > 0}
         optimizer = torch.optim.SGD(self.groups(), lr, weight_decay=self.weight_decay, **moving)
-        schedule = cosine(max(1, steps), least=min(1.0, 1e-6 / lr))
+        schedule = cosine(max(1, steps), least=1e-6 / max(lr, 1e-6))
         given.train(self.net.train(), optimizer, loss, steps=steps, schedule=schedule, **stage)
 
     def measure(self, given: Given, labels: np.ndarray) -> None:

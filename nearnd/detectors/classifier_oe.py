@@ -28,7 +28,10 @@ from nearnd.networks.transform import view
 NEEDS = ["labels", "outliers"]
 EMBEDS = ["features", "logits", "odin", "react"]
 PREDICTS = "logits"
-RANGES = {"percentile": (0, 100), "m_in": (-1e6, 1e6), "m_out": (-1e6, 1e6)}
+RANGES = {
+    "percentile": (0, 100), "m_in": (-1e6, 1e6), "m_out": (-1e6, 1e6),
+    "outlier_batch": (1, 1_000_000),
+}  # fmt: skip
 WEIGHT = {"oe": 0.5, "bounds": 0.1}
 
 

@@ -26,7 +26,7 @@ from nearnd.networks.transform import view
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits", "h", "g", "godin"]
 PREDICTS = "logits"
-RANGES = {"percentile": (0, 100), "held_out": (0.001, 0.9)}
+RANGES = {"percentile": (0, 100), "held_out": (0.001, 0.9), "batch": (2, 1_000_000)}
 STEPS = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)  # of a pixel in [0, 1]; the paper's, and none
 SIMILARITY = ("cosine", "euclid", "inner")
 log = logging.getLogger("nearnd")

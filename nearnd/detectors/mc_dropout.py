@@ -21,7 +21,7 @@ from nearnd.networks.transform import view
 NEEDS = ["labels"]
 EMBEDS = ["features", "logits"]
 PREDICTS = "logits"
-RANGES = {"percentile": (0, 100), "passes": (1, 10_000)}
+RANGES = {"percentile": (0, 100), "passes": (1, 10_000), "dropout": (0.001, 0.999)}
 
 
 @dataclass

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nearnd.detectors._reconstruction import Pair, Reconstruction, Step, adam, work  # noqa: F401
 from nearnd.files.header import extended, number, whole
-from nearnd.networks.memory import Memory, entropy_of
+from nearnd.networks.memory import Memory, entropy_of, largest
 from nearnd.networks.reconstruction import Decoder, encoder
 
 NEEDS = []
@@ -39,13 +39,22 @@ class MemAE(Reconstruction):
     and by the entropy of the weights."""
 
     items: int = 100  # N; 500 of CIFAR-10
-    shrink: float = 0.01  # lambda: 1 / N; the paper takes up to three times that
+    shrink: float | None = None  # lambda; null: 1 / N; the paper takes up to three times that
     entropy: float = 2e-4  # alpha
     batch: int = 64
     lr: float = 1e-4
 
     FACTS = extended(Reconstruction.FACTS, items=whole(2), shrink=number(0, 1))
     kept = (*Reconstruction.kept, "items", "shrink")
+
+    def __post_init__(self) -> None:
+        if self.shrink is None:
+            self.shrink = 1 / self.items
+        if self.shrink >= (most := largest(self.items)):
+            raise ValueError(
+                f"shrink is {self.shrink}; it may be below {most:.3g}, the largest weight that one"
+                f" of {self.items} items can have, or null: 1 / items"
+            )
 
     def untrained(self) -> Pair:
         memory: nn.Module = Memory(self.facts["items"], self.facts["code"], self.facts["shrink"])

@@ -18,7 +18,7 @@ from nearnd.networks import backbone as networks
 
 NEEDS = ["backbone", "outliers"]
 EMBEDS = ["features", "logit"]
-RANGES = {"strength": (0.0, 1e6)}
+RANGES = {"strength": (1e-6, 1e6)}
 
 
 def work(about, **rest) -> dict:

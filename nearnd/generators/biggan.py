@@ -20,6 +20,7 @@ from nearnd.generators._latent import (  # noqa: F401 - see contracts.py
 )
 
 LABEL = "BigGAN"
+RANGES = {"beta1": (0, 0.999), "turns": (1, 1000)}
 TOY = {
     "nf": 2, "code": 4, "skip": True, "attention": 8, "batch": 8, "turns": 2, "steps": 12,
     "snapshots": [6, 12],
@@ -53,6 +54,12 @@ class BigGAN(Latent):
         times = halvings(size, self.kind)
         if size > 256:
             raise ValueError(f"{self.kind} has no network for images of {size} pixels; 256 at most")
+        sides = [8 << i for i in range(times)]
+        if self.attention is not None and self.attention not in sides:
+            raise ValueError(
+                f"attention is {self.attention}; for images of {size} pixels it may be null or the"
+                f" side of a map, {', '.join(map(str, sides))}"
+            )
         parts = times + 1 if self.skip else 1
         latent = max(self.code // parts, 1) * parts
         return {

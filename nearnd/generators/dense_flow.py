@@ -84,7 +84,7 @@ class DenseFlow(Latent):
         if not self.units or len(self.units) != len(self.modules):
             raise ValueError(
                 f"units is {list(self.units)}, modules {list(self.modules)}: both say something of"
-                " each level, and must be of the same length"
+                " each level: lists of the same length, which are not empty"
             )
         if self.variational is not None and len(self.variational) != 3:
             raise ValueError(

@@ -17,6 +17,7 @@ from nearnd.generators._latent import (  # noqa: F401 - see contracts.py
 )
 
 LABEL = "GAN"
+RANGES = {"beta1": (0, 0.999)}
 TOY = {"nf": 4, "code": 3, "batch": 8, "steps": 12, "snapshots": [6, 12]}
 
 

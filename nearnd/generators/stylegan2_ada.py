@@ -19,8 +19,6 @@ from nearnd.generators._latent import (  # noqa: F401 - see contracts.py
     training_steps,
 )
 
-Architecture = Literal["skip", "residual", "plain"]
-
 # what the contract tests train
 LABEL = "StyleGAN2-ADA"
 TOY = {
@@ -58,8 +56,8 @@ class StyleGAN2ADA(Latent):
     mapping_layers: int = 2
     channel_base: int = 32768
     channel_max: int = 512
-    architecture: Architecture = "skip"
-    architecture_critic: Architecture = "plain"
+    architecture: Literal["skip", "residual", "plain"] = "skip"
+    architecture_critic: Literal["skip", "residual", "plain"] = "plain"
     group: int = 32
     lr: float = 2.5e-3  # of Adam, of both networks
     r1: float = 0.01

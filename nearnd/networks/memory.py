@@ -1,5 +1,7 @@
 """A memory between an encoder and a decoder: codes are rebuilt of few kept ones."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,6 +25,11 @@ class Memory(nn.Module):
         w = (w - self.shrink).relu() * w / ((w - self.shrink).abs() + TINY)
         w = F.normalize(w, p=1, dim=1, eps=TINY)
         return w @ self.items, w
+
+
+def largest(items: int) -> float:
+    """The weight of an item that a code points to, if it points away from all others."""
+    return 1 / (1 + (items - 1) * math.exp(-2))
 
 
 def entropy_of(w: Tensor) -> Tensor:

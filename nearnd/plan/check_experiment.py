@@ -44,6 +44,22 @@ def _check_labels(config: dict[str, Any], experiment: str, method: str) -> None:
             )
 
 
+def _check_answers(config: dict[str, Any], experiment: str) -> None:
+    """That each method has a metric, some of which ask for the class that an image is taken for."""
+    entry = config["experiments"][experiment]
+    for metric in (metrics := entry.get("metrics", DEFAULTS["metrics"])):
+        built = plugins.build("metrics", arguments(config, "metrics", metric))
+        if not plugins.taken(built, {"predicted": None}):
+            return
+    for method in entry["methods"]:
+        if not constant(config, "detectors", config["methods"][method]["detector"], "PREDICTS"):
+            raise ValueError(
+                f"experiments: {experiment}: metrics {', '.join(metrics)} ask for the class that an"
+                f" image is taken for, which method {method} does not say; add auroc to them, or"
+                " leave the method out"
+            )
+
+
 def _check_samplers(config: dict[str, Any], where: str, spec: dict[str, Any]) -> None:
     """That each sampler of an experiment can draw from its generator."""
     generator = spec["generator"]
@@ -118,6 +134,7 @@ def check_experiment(config: dict[str, Any], name: str) -> None:
         _check_labels(config, name, method)
     for metric in entry.get("metrics", DEFAULTS["metrics"]):
         lookup(config, "metrics", metric, f"{where}: metrics")
+    _check_answers(config, name)
     for drawing in entry.get("drawings", []):
         lookup(config, "drawings", drawing, f"{where}: drawings")
         _check_drawing(config, where, drawing, [entry])
@@ -135,6 +152,8 @@ def check_experiment(config: dict[str, Any], name: str) -> None:
         if other:
             lookup(config, "datasets", other, f"{where}: tests")
             check_split(config, other, "test", f"{where}: tests")
+            if "only" in config["datasets"][other]:
+                classes(config, other)
             _check_size(config, entry, other, test, where)
     chosen = normals(config, name)
     trained = plugins.call("datasets", arguments(config, "datasets", entry["dataset"]), "trained")

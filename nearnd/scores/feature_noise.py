@@ -12,7 +12,7 @@ from nearnd.jobs.quadratic_head import learnt
 from nearnd.scores._features import in_chunks, pair
 
 READS = ["features"]
-RANGES = {"noise": (0.0, 1000), "strength": (0.0, 1e6)}
+RANGES = {"noise": (0.0, 1000), "strength": (1e-6, 1e6)}
 
 
 def build(

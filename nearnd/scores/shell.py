@@ -15,7 +15,7 @@ from nearnd.scores.gaussian import Gaussian
 
 READS = ["features"]
 RANGES = {
-    "variance": (0.0, 1.0), "inner": (0.0, 1.0), "outer": (0.0, 1.0), "strength": (0.0, 1e6),
+    "variance": (0.0, 1.0), "inner": (0.0, 1.0), "outer": (0.0, 1.0), "strength": (1e-6, 1e6),
 }  # fmt: skip
 HELD_OUT = 0.2  # share of the bank whose distances make the shell
 
@@ -56,7 +56,8 @@ def outliers(b: np.ndarray, variance: float, inner: float, outer: float, seed: i
     fitted = Gaussian(b[seen])
     low, high = np.quantile(fitted.squared(b[held].astype(np.float64)), [inner, outer])
     share = fitted.variance.cumsum() / (fitted.variance.sum())
-    wide = fitted.directions[: int(np.searchsorted(share, variance)) + 1]  # (K, D)
+    most = min(int(np.searchsorted(share, variance)) + 1, b.shape[1] - 1)  # one at least is free
+    wide = fitted.directions[:most]  # (K, D)
 
     own = fitted.squared(b.astype(np.float64))  # (M,)
     inside = np.flatnonzero(own < low)
