@@ -107,6 +107,19 @@ def test_mc_dropout_without_dropout_is_the_plain_answer():
     assert ours["features"] == pytest.approx(theirs["features"], abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["mc_dropout", "layered_mahalanobis"])
+def test_what_needs_the_wide_network_refuses_a_backbone(kind, tmp_path):
+    detector = plugins.build("detectors", {"kind": kind})
+    with pytest.raises(ValueError, match=f"{kind} .* its own wide network: leave `backbone` out"):
+        detector.fit(stripes(6, 0), outliers=None, backbone=tmp_path, seed=0, folder=None)
+
+
+def test_without_a_rate_nothing_moves():
+    still = fitted("classifier", lr=0.0, epochs=1)
+    torch.manual_seed(0)
+    assert torch.equal(still.net.head.weight.cpu(), still.untrained().head.weight)
+
+
 def test_mc_dropout_drops_by_the_images_own_seed():
     detector = fitted("mc_dropout", dropout=0.5, passes=4)
     seeds = np.arange(24, dtype=np.uint64)

@@ -26,12 +26,20 @@ RANGES = {"percentile": (0, 100), "passes": (1, 10_000), "dropout": (0.001, 0.99
 
 @dataclass
 class Dropped(LabelledClassifier):
-    """A `classifier`. A backbone of timm's has no dropout that stays on: there it is the plain
-    one."""
+    """A `classifier`, on its own wide network: a backbone of timm's has no dropout that stays on."""
 
     passes: int = 10  # not the paper's
 
     FACTS = extended(LabelledClassifier.FACTS, passes=whole(1, 10_000))
+
+    def learn(self, given: Given) -> None:
+        """As of a `classifier`. ValueError with a backbone."""
+        if given.backbone is not None:
+            raise ValueError(
+                f"{self.kind} drops values in its own wide network: leave `backbone` out of the"
+                " detector's entry"
+            )
+        super().learn(given)
 
     def measure(self, given: Given, labels: np.ndarray) -> None:
         super().measure(given, labels)
