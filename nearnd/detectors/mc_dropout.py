@@ -26,7 +26,7 @@ RANGES = {"percentile": (0, 100), "passes": (1, 10_000), "dropout": (0.001, 0.99
 
 @dataclass
 class Dropped(LabelledClassifier):
-    """A `classifier`, on its own wide network: a backbone of timm's has no dropout that stays on."""
+    """A `classifier`, on its own wide network: one of timm's has no dropout that stays on."""
 
     passes: int = 10  # not the paper's
 
