@@ -1,6 +1,6 @@
 """Near-distribution novelty detection on images."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def __getattr__(name: str):

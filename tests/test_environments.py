@@ -53,13 +53,23 @@ def reached(file: Path) -> frozenset[Path]:
         if here in found:
             continue
         found.add(here)
-        todo.extend(plugins.imports(here))
+        todo.extend(set(plugins.imports(here)) - for_export(here))
         text = here.read_text()
         for stage in re.findall(r'plugins\.build\(\s*"(\w+)"', text):
             todo.extend(kinds(stage))
         for stage, function in re.findall(r'plugins\.call\(\s*"(\w+)", [^"]*"(\w+)"\)', text):
             todo.extend(kind for kind in kinds(stage) if f"\ndef {function}(" in kind.read_text())
     return frozenset(found)
+
+
+def for_export(file: Path) -> set[Path]:
+    """Files of the package that a file imports for the graph of an export, which no rule makes."""
+    named = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "graph":
+            named |= {n.module for n in ast.walk(node) if isinstance(n, ast.ImportFrom)}
+    paths = {ROOT / f"{module.replace('.', '/')}.py" for module in named}
+    return {path for path in paths if path.exists()}
 
 
 distributions = cache(packages_distributions)

@@ -25,7 +25,7 @@ def write_snapshot(
     if height != width:
         raise ValueError(f"the generator needs square images, got uint8 {shape}")
     found = read_official(weights, take)
-    facts = model.facts(height, channels)
+    facts = model.header(height, channels)
     net = UNet(**facts["network"])
     try:
         if model.sde == "ve":

@@ -40,7 +40,7 @@ def train_score(
     if model.process.get("sigma_max") == "data":
         found = {"sigma_max": max(largest_distance(pixels), 1.0)}
         model = replace(model, process=model.process | found)
-    facts, recipe = model.facts(height, channels), model.recipe
+    facts, recipe = model.header(height, channels), model.recipe
     sde, dev = make(model.sde, model.process), device()
     torch.manual_seed(step_seed(seed, 2**32))
     net = UNet(**facts["network"]).to(dev).train()

@@ -157,7 +157,7 @@ class ScoreSDE:
     sample_batch: int
     precision: str
 
-    def facts(self, size: int, channels: int) -> dict[str, Any]:
+    def header(self, size: int, channels: int) -> dict[str, Any]:
         """The header of a snapshot for images of so many pixels a side."""
         network = self.network | {"size": size, "channels": channels}
         return {"kind": "score_sde", "sde": self.sde, "process": self.process, "network": network}

@@ -85,7 +85,7 @@ TASK = {"dataset": "own", "normal": "a"}
 STAGES = {
     "images": {
         "wildcards": {"dataset": "own"}, "input": {"clean": []}, "output": IMAGES,
-        "params": params({"kind": "image_folder", "path": "pictures", "size": 8, "mode": "L"},
+        "params": params({"kind": "image_folder", "path": "pictures", "size": 8, "mode": "L"}, drawn={},
                          archives={}, selection={}),
     },
     "backbone": {
