@@ -260,6 +260,7 @@ def test_a_damaged_file_is_a_sentence_with_its_name(root, tmp_path, capsys):
         "batch": (0, 65, "x", None), "threads": (0, 10**9), "sha256": ("", 1), "version": (2, None),
         "images": ({}, {"size": 10**9, "mode": "RGB"}, {"size": SIDE + 1, "mode": "RGB"}),
         "held_out": ([], ["x"]), "colour": ("red",), "normals": ([], ["a"] * 10**5),
+        "detector": ({},), "score": ({"kind": 1},), "made_from": ([],),
     }.items():  # fmt: skip
         for value in values:
             save_json(beside, facts | {name: value})

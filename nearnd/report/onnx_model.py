@@ -15,7 +15,6 @@ import numpy as np
 
 from nearnd.contracts import Embedding
 from nearnd.files.onnx import refuse
-from nearnd.files.picture import Form
 from nearnd.files.regular import regular, sha256
 from nearnd.report import model_folder
 from nearnd.report.model_folder import checked, named
@@ -47,7 +46,6 @@ def read(file: Path) -> dict[str, Any]:
             raise ValueError(f"there is no {needed}: `nearnd export MODEL --onnx {file}` makes it")
     with named(beside):
         facts = checked(beside, KNOWN, (VERSION, VERSION), FACTS)
-        Form(**facts["images"]).check()
         if not 1 <= facts["batch"] <= MOST_BATCH:
             raise ValueError(f"batch is {facts['batch']}; it may be 1 to {MOST_BATCH}")
     with named(file):
