@@ -276,10 +276,15 @@ def test_a_damaged_file_is_a_sentence_with_its_name(root, tmp_path, capsys):
 def test_what_no_library_is_handed():
     refuse(small_model())
     node = field(4, b"If") + field(5, field(1, b"then_branch") + field(6, b""))
+    elsewhere = field(8, b"w") + field(13, field(1, b"location"))
+    long = field(1, b"x") * 10_000 + field(4, b"Run") + field(7, b"com.evil")
     graph = {
+        "other file": field(7, field(1, field(4, b"Constant") + field(5, field(5, elsewhere)))),
+        "has sparse": field(7, field(1, field(4, b"Constant") + field(5, field(22, b"")))),
+        "10000 parts": field(7, field(1, long)),
         "has graphs inside": field(7, field(1, node)),
         "none of ONNX's own": field(7, field(1, field(4, b"Run") + field(7, b"com.evil"))),
-        "another file": field(7, field(5, field(8, b"w") + field(13, field(1, b"location")))),
+        "another file": field(7, field(5, elsewhere)),
         "sparse": field(7, field(15, b"")),
         "functions": field(25, b"") + field(7, b""),
         "0 graphs": b"",
