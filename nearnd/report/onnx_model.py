@@ -69,7 +69,7 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = facts["threads"]
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it costs a core
-        options.log_severity_level = 3  # errors
+        options.log_severity_level = 4  # what goes wrong is said by exceptions
         self.runtime, self.batch = onnxruntime, facts["batch"]
         self.session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"]
@@ -121,7 +121,7 @@ class Graph:
 
     def _run(self, wanted: list[str], pixels: np.ndarray) -> list[np.ndarray]:
         how = self.runtime.RunOptions()
-        how.only_execute_path_to_fetches = True
+        how.log_severity_level, how.only_execute_path_to_fetches = 4, True
         name = self.session.get_inputs()[0].name
         return self.session.run(wanted, {name: np.ascontiguousarray(pixels)}, how)
 
