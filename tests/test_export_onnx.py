@@ -26,6 +26,7 @@ from nearnd.files.regular import sha256
 from nearnd.networks.backbone import create, describe, save_backbone
 from nearnd.networks.transform import View, view
 from nearnd.networks.viewed import Viewed
+from nearnd.plan import export_onnx
 from nearnd.plan.export_onnx import compared
 from nearnd.plan.onnx_graph import graph_of
 from nearnd.report import models
@@ -238,6 +239,24 @@ def test_what_cannot_be_exported_is_a_sentence(root, tmp_path, capsys):
         save_json(tmp_path / stage / MODEL, facts | {stage: entry, "files": files})
         assert f"{entry['kind']} cannot be exported" in fails(tmp_path / stage, "--onnx", out)
     assert not out.exists()
+
+
+def test_a_folder_that_scored_in_another_precision_is_said_to_be_so(
+    root, tmp_path, capsys, monkeypatch
+):
+    """Its own scores are not those that the file is compared with."""
+    exact = export_onnx._scores
+
+    def coarse(facts, model, bank):
+        once = 1.0 if facts["detector"].get("precision") == "fp32" else 1.1
+        return lambda pixels: once * exact(facts, model, bank)(pixels)
+
+    monkeypatch.setattr(export_onnx, "_scores", coarse)
+    given = ["export", str(root / "knn"), "--onnx", str(tmp_path / "m.onnx")]
+    assert main(given) == 1
+    assert "have to be scored anew" in capsys.readouterr().err
+    assert main([*given, "--images", str(root / "bricks/train/good")]) == 0
+    assert "it scores in bfloat16 itself" in capsys.readouterr().out
 
 
 def test_a_damaged_file_is_a_sentence_with_its_name(root, tmp_path, capsys):
