@@ -85,8 +85,8 @@ TASK = {"dataset": "own", "normal": "a"}
 STAGES = {
     "images": {
         "wildcards": {"dataset": "own"}, "input": {"clean": []}, "output": IMAGES,
-        "params": params({"kind": "image_folder", "path": "pictures", "size": 8, "mode": "L"}, drawn={},
-                         archives={}, selection={}),
+        "params": params({"kind": "image_folder", "path": "pictures", "size": 8, "mode": "L"},
+                         drawn={}, archives={}, selection={}),
     },
     "backbone": {
         "wildcards": {"backbone": "toy", "seed": "0"}, "input": {"pixels": IMAGES[0]},
