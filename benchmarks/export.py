@@ -46,8 +46,8 @@ def prepared(folder: Path, train: int, images: int, mirrors: list[str]) -> dict[
         for name, n in (("learn", train), ("one", 1), ("new", images)):
             made = bricks(folder / "made" / name, train=n, test=0, seed=len(name))
             shutil.move(made / "train/good", there[name])
-        more = ["--mirrors", *mirrors] if mirrors else []
-        subprocess.run([*CLI, "fit", there["learn"], there["model"], *more], check=True, cwd=ROOT)
+        how = ["--method", "own_patchcore", *(["--mirrors", *mirrors] if mirrors else [])]
+        subprocess.run([*CLI, "fit", there["learn"], there["model"], *how], check=True, cwd=ROOT)
         given = [there["model"], "--onnx", there["model.onnx"], "--images", there["learn"]]
         subprocess.run([*CLI, "export", *given], check=True, cwd=ROOT)
     return there

@@ -8,7 +8,7 @@ nearnd score model new --out scores.csv   new images with it: p-values, and whic
 nearnd explain model image                one image: where, and which normal ones are near
 nearnd info model                         what a model folder is
 nearnd show                               the summary table of a run
-nearnd export own normal pixels model     a trained method of a run into a model folder
+nearnd export own normal colour model     a trained method of a run into a model folder
 nearnd export model --onnx part.onnx      a model folder into one ONNX file, in its place everywhere
 
 It ends with 0; with 1 if nothing came of it; with 3 if all was done but for images that cannot be

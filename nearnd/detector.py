@@ -2,7 +2,7 @@
 
 from nearnd import Detector
 
-detector = Detector.load("model")        # a folder that `nearnd fit` or `nearnd export` made
+detector = Detector.load("model")        # what `nearnd fit` or `nearnd export` made
 table = detector.score("new_pictures")   # or paths, PIL images, arrays
 """
 
@@ -42,7 +42,7 @@ class Detector:
     def fit(cls, images: str | Path, model: str | Path, **options) -> Detector:
         """The method trained on a folder of normal images by the workflow, put into `model`.
 
-        options: method, normal, form, work, mirrors, cores: see nearnd/plan/fit.py.
+        options: method, normal, form, work, mirrors, cores, tile: see nearnd/plan/fit.py.
         """
         from nearnd.plan.fit import fit
 
@@ -51,7 +51,7 @@ class Detector:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What stands in model.json: the entries, the images, the scores of held-out ones."""
+        """What stands in the JSON: the entries, the images, the scores of held-out ones."""
         return self._model.facts
 
     def score(

@@ -371,6 +371,9 @@ def test_check_sees_two_kinds_and_is_silent_on_one(tmp_path, capsys):
         (["--mirrors", "nowhere"], "mirrors: there is no folder nowhere"),
         (["--cores", "0"], "cores is 0; it may be all or a whole number from 1"),
         (["--cores", "half"], "cores is half"),
+        (["--method", "own_patchcore", "--tile", "225"], "--tile is 225; it may be"),
+        (["--method", "own_patchcore", "--tile", "0"], "--tile is 0; it may be"),
+        (["--tile", "100"], "own_gaussian sees a picture as a whole"),
     ],
 )
 def test_a_fit_that_cannot_be_is_a_sentence(model, tmp_path, capfd, more, words):

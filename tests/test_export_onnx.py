@@ -26,6 +26,7 @@ from nearnd.files.regular import sha256
 from nearnd.networks.backbone import create, describe, save_backbone
 from nearnd.networks.transform import View, view
 from nearnd.networks.viewed import Viewed
+from nearnd.plan import export_onnx
 from nearnd.plan.export_onnx import compared
 from nearnd.plan.onnx_graph import graph_of
 from nearnd.report import models
@@ -240,6 +241,24 @@ def test_what_cannot_be_exported_is_a_sentence(root, tmp_path, capsys):
     assert not out.exists()
 
 
+def test_a_folder_that_scored_in_another_precision_is_said_to_be_so(
+    root, tmp_path, capsys, monkeypatch
+):
+    """Its own scores are not those that the file is compared with."""
+    exact = export_onnx._scores
+
+    def coarse(facts, model, bank):
+        once = 1.0 if facts["detector"].get("precision") == "fp32" else 1.1
+        return lambda pixels: once * exact(facts, model, bank)(pixels)
+
+    monkeypatch.setattr(export_onnx, "_scores", coarse)
+    given = ["export", str(root / "knn"), "--onnx", str(tmp_path / "m.onnx")]
+    assert main(given) == 1
+    assert "have to be scored anew" in capsys.readouterr().err
+    assert main([*given, "--images", str(root / "bricks/train/good")]) == 0
+    assert "it scores in bfloat16 itself" in capsys.readouterr().out
+
+
 def test_a_damaged_file_is_a_sentence_with_its_name(root, tmp_path, capsys):
     file, beside = tmp_path / "m.onnx", tmp_path / "m.onnx.json"
     whole = (root / "knn.onnx").read_bytes()
@@ -260,6 +279,7 @@ def test_a_damaged_file_is_a_sentence_with_its_name(root, tmp_path, capsys):
         "batch": (0, 65, "x", None), "threads": (0, 10**9), "sha256": ("", 1), "version": (2, None),
         "images": ({}, {"size": 10**9, "mode": "RGB"}, {"size": SIDE + 1, "mode": "RGB"}),
         "held_out": ([], ["x"]), "colour": ("red",), "normals": ([], ["a"] * 10**5),
+        "detector": ({},), "score": ({"kind": 1},), "made_from": ([],),
     }.items():  # fmt: skip
         for value in values:
             save_json(beside, facts | {name: value})
@@ -275,10 +295,15 @@ def test_a_damaged_file_is_a_sentence_with_its_name(root, tmp_path, capsys):
 def test_what_no_library_is_handed():
     refuse(small_model())
     node = field(4, b"If") + field(5, field(1, b"then_branch") + field(6, b""))
+    elsewhere = field(8, b"w") + field(13, field(1, b"location"))
+    long = field(1, b"x") * 10_000 + field(4, b"Run") + field(7, b"com.evil")
     graph = {
+        "other file": field(7, field(1, field(4, b"Constant") + field(5, field(5, elsewhere)))),
+        "has sparse": field(7, field(1, field(4, b"Constant") + field(5, field(22, b"")))),
+        "10000 parts": field(7, field(1, long)),
         "has graphs inside": field(7, field(1, node)),
         "none of ONNX's own": field(7, field(1, field(4, b"Run") + field(7, b"com.evil"))),
-        "another file": field(7, field(5, field(8, b"w") + field(13, field(1, b"location")))),
+        "another file": field(7, field(5, elsewhere)),
         "sparse": field(7, field(15, b"")),
         "functions": field(25, b"") + field(7, b""),
         "0 graphs": b"",

@@ -279,7 +279,9 @@ def damages():
     yield "other file", lambda f: f["files"].update({"../m/bank.safetensors": ""})
     yield "code", lambda f: f.update(code=[])
     yield "unknown", lambda f: f.update(colour="red")
+    yield "fewer names", lambda f: f["normals"].pop()
     for name, values in {
+        "made_from": (None, 1, []),
         "map_scale": (None, 1, [1], [0, "x"], [0, float("nan")], {}),
         "map_share": (None, 0, 2, "x", float("nan")),
         "normals": (None, 1, [1], "x"),
@@ -298,8 +300,10 @@ def test_a_damaged_model_folder_is_a_sentence_with_its_name(results, tmp_path, c
         if type(facts.get("seed")) is int and facts | {"seed": whole["seed"]} == whole:
             continue  # nothing is damaged
         file.write_text(json.dumps(facts))
-        assert main(["score", str(tmp_path / "m"), str(picture)]) == 1, name
-        assert str(tmp_path / "m") in capsys.readouterr().err, name
+        for command, images in (("score", picture), ("selfcheck", picture.parent)):
+            assert main([command, str(tmp_path / "m"), str(images)]) == 1, name
+            assert str(tmp_path / "m") in capsys.readouterr().err, name
+        main(["info", str(tmp_path / "m")])  # a sentence, or what it can say
     for text in (b"", b"{", b"[" * 100_000, b"\xff", b"[]", b"null"):
         file.write_bytes(text)
         assert main(["score", str(tmp_path / "m"), str(picture)]) == 1
@@ -308,6 +312,12 @@ def test_a_damaged_model_folder_is_a_sentence_with_its_name(results, tmp_path, c
     (tmp_path / "m/bank.safetensors").write_bytes(b"x")
     assert main(["score", str(tmp_path / "m"), str(picture)]) == 1
     assert "is not the file that was exported" in capsys.readouterr().err
+
+
+def test_a_folder_may_be_called_as_an_onnx_file_is(results, tmp_path, capsys):
+    exported(results[0])
+    (tmp_path / "m").rename(tmp_path / "m.onnx")
+    assert main(["score", str(tmp_path / "m.onnx"), str(results[1])]) == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def add(parser: ArgumentParser) -> None:
         "dataset", help="its name in the config, such as own; or, with --onnx, a model folder"
     )
     parser.add_argument("normal", nargs="?", help="the class that is normal, not-<class>, or all")
-    parser.add_argument("method", nargs="?", help="its name in the config, such as pixels")
+    parser.add_argument("method", nargs="?", help="its name in the config, such as colour")
     parser.add_argument("folder", nargs="?", type=Path, help="where to put it")
     parser.add_argument("--seed", type=int, default=0, help="of the run, if it has several (0)")
     parser.add_argument(

@@ -17,7 +17,7 @@ def run(options: Namespace) -> None:
     facts = model(options.model)
     made, n = facts.get("made_from", {}), len(facts["held_out"])
     form = facts["images"]
-    files = facts.get("files") or {options.model.name: facts["sha256"]}
+    files = facts["files"] if "files" in facts else {options.model.name: facts["sha256"]}
     lines = {
         "method": f"{made.get('method')} ({facts['detector']['kind']}, {facts['score']['kind']})",
         "made from": ", ".join(

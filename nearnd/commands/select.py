@@ -26,8 +26,9 @@ def run(options: Namespace) -> None:
     print("AUROC in percent, of normal pictures with a drawn defect against those without:\n")
     print((100 * table).to_markdown(floatfmt=".1f"))
     print(
-        f"\n{chosen} is taken: of those within one point of the highest mean the simplest, which"
-        " stands first. Drawn defects are no real anomalies (docs/SELECT.md)."
+        f"\n{chosen} is taken: of those within one point of the highest mean the first in this"
+        " table, which begins with the simplest. Drawn defects are no real anomalies"
+        " (docs/SELECT.md)."
     )
     print(words)
     print(f"next: nearnd score {shlex.quote(str(options.model))} new_pictures --html page.html")

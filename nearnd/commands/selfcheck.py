@@ -26,6 +26,7 @@ def run(options: Namespace) -> None:
     from nearnd.files.image_folders import nothing, pictures
     from nearnd.report.conformal import anomalous, p_values
     from nearnd.report.drawn_defects import DEFECTS, drawn
+    from nearnd.report.model_folder import named
     from nearnd.report.new_images import opened
     from nearnd.report.selfcheck import some
 
@@ -46,7 +47,9 @@ def run(options: Namespace) -> None:
     scores = opened(options.model, facts).scores
     rows = []
     for name, images in {"as they are": pixels, **{n: drawn(n, pixels) for n in DEFECTS}}.items():
-        p = p_values(facts["held_out"], scores(images)[0]["score"], how.delta)
+        with named(options.model):
+            found = scores(images)[0]["score"]
+        p = p_values(facts["held_out"], found, how.delta)
         called = int(anomalous(p, how).sum())
         rows.append((name, f"{called} of {len(p)}", f"{np.median(p):.3g}"))
     table = pd.DataFrame(rows, columns=["drawn on normal pictures", "anomalous", "median p-value"])

@@ -15,6 +15,7 @@ GRAPH, FUNCTION = 7, 25  # fields of a model
 NODE, INITIALIZER, SPARSE = 1, 5, 15  # of a graph
 OPERATOR, ATTRIBUTE, DOMAIN = 4, 5, 7  # of a node
 NESTED = (6, 11)  # of an attribute: a graph, graphs
+HELD, HELD_SPARSE = (5, 10), (22, 23)  # a tensor, tensors
 DIMS, TYPE, NAME, RAW, EXTERNAL = 1, 2, 8, 9, 13  # of a tensor
 FLOAT = 1  # a type
 BYTES = {1: 8, 5: 4}  # of a value by how it is written; 0: a number, 2: a length comes first
@@ -61,8 +62,8 @@ def refuse(content: bytes) -> None:
                     _refuse_node(part)
                 elif kind == SPARSE:
                     raise ValueError("it has sparse tensors")
-                elif kind == INITIALIZER and EXTERNAL in (field for field, _ in _fields(part)):
-                    raise ValueError("some of its tensors lie in another file")
+                elif kind == INITIALIZER:
+                    _refuse_external(part)
     except (IndexError, TypeError, OverflowError) as error:
         raise ValueError(f"it is cut off, damaged or no ONNX file ({error!r})") from error
     if graphs != 1:
@@ -71,12 +72,25 @@ def refuse(content: bytes) -> None:
 
 def _refuse_node(node: memoryview) -> None:
     parts = list(islice(_fields(node), TENSORS))
+    if len(parts) == TENSORS:  # what follows would not be looked at
+        raise ValueError(f"one of its operators has {TENSORS} parts or more")
     name = next((bytes(value) for field, value in parts if field == OPERATOR), b"")
+    name = name.decode("ascii", "replace")
     if any(field == DOMAIN and bytes(value) not in (b"", b"ai.onnx") for field, value in parts):
-        raise ValueError(f"its operator {name.decode('ascii', 'replace')} is none of ONNX's own")
+        raise ValueError(f"its operator {name} is none of ONNX's own")
     for field, attribute in parts:
-        if field == ATTRIBUTE and any(nested in NESTED for nested, _ in _fields(attribute)):
-            raise ValueError(f"its operator {name.decode('ascii', 'replace')} has graphs inside")
+        for nested, held in _fields(attribute) if field == ATTRIBUTE else ():
+            if nested in NESTED:
+                raise ValueError(f"its operator {name} has graphs inside")
+            if nested in HELD_SPARSE:
+                raise ValueError("it has sparse tensors")
+            if nested in HELD:
+                _refuse_external(held)
+
+
+def _refuse_external(tensor: memoryview) -> None:
+    if EXTERNAL in (field for field, _ in _fields(tensor)):
+        raise ValueError("some of its tensors lie in another file")
 
 
 def _values(data: memoryview, wanted: int) -> Iterator[memoryview]:

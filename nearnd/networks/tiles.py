@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-OVERLAP = 4  # pieces share one part in so many of their side, at least
+OVERLAP = 4  # pieces share one part in so many of their side, or a cell of the map less
 MOST = 64  # pieces in a row
 
 

@@ -85,6 +85,11 @@ def train(
         if method not in run.config["methods"]:
             raise plugins.unknown("method", method, run.config["methods"], "the catalog")
     if tile is not None:
+        if not 0 < tile <= whole["size"]:
+            raise ValueError(
+                f"--tile is {tile}; it may be a whole number from 1 to {whole['size']}, the side of"
+                " the stored images (--size)"
+            )
         tiles = {_tiled(run, method): {"tile": tile} for method in methods}
         save_json(own, chosen | {"detectors": tiles})
         run = given.run([selection, own], [])

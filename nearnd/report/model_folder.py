@@ -20,6 +20,7 @@ from nearnd import plugins
 from nearnd.contracts import Embedding
 from nearnd.files.arrays import load_rows
 from nearnd.files.header import brief
+from nearnd.files.picture import Form
 from nearnd.files.regular import regular, sha256
 from nearnd.jobs.seeds import pixel_seeds
 from nearnd.jobs.threads import set_threads
@@ -83,12 +84,18 @@ def checked(
     held_out = np.array(facts["held_out"], dtype=np.float32)  # as scores are
     if held_out.ndim != 1 or not len(held_out) or not np.isfinite(held_out).all():
         raise ValueError("held_out has to be a list of at least one finite number")
+    Form(**facts["images"]).check()
     _check_looks(facts)
     return facts | {"held_out": held_out}
 
 
 def _check_looks(facts: dict[str, Any]) -> None:
     """ValueError if what is only looked at is not what it has to be."""
+    for what in STAGES:
+        if type(facts[what].get("kind")) is not str:
+            raise ValueError(f"{what} has no kind")
+    if type(facts.get("made_from", {})) is not dict:
+        raise ValueError(f"made_from is {facts['made_from']!r:.60}; it has to be a dict")
     scale = facts.get("map_scale", [0, 1])
     if type(scale) is not list or len(scale) != 2 or not all(_number(value) for value in scale):
         raise ValueError(f"map_scale is {scale!r:.60}; it has to be two numbers")

@@ -7,7 +7,8 @@ from nearnd.report import model_folder, onnx_model
 
 
 def is_onnx(model: Path) -> bool:
-    return model.suffix.lower() == onnx_model.ENDING
+    """A folder is a folder, whatever it is called."""
+    return model.suffix.lower() == onnx_model.ENDING and not model.is_dir()
 
 
 def read(model: Path) -> dict[str, Any]:

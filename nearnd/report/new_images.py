@@ -119,6 +119,8 @@ def normals_of(
     normals, features = load_rows(folder / NORMALS)["pixels"], load_rows(bank).get("features")
     if normals.dtype != np.uint8 or normals.ndim != 4 or normals.shape[3] not in (1, 3):
         raise ValueError(f"{NORMALS} holds {normals.dtype} {normals.shape}, not small pictures")
+    if len(facts.get("normals", [])) != len(normals):
+        raise ValueError(f"{NORMALS} holds {len(normals)} pictures, normals does not name as many")
     if features is None or features.ndim != 2 or len(features) != len(normals):
         return None, None
     return normals, features

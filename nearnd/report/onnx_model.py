@@ -15,7 +15,6 @@ import numpy as np
 
 from nearnd.contracts import Embedding
 from nearnd.files.onnx import refuse
-from nearnd.files.picture import Form
 from nearnd.files.regular import regular, sha256
 from nearnd.report import model_folder
 from nearnd.report.model_folder import checked, named
@@ -47,7 +46,6 @@ def read(file: Path) -> dict[str, Any]:
             raise ValueError(f"there is no {needed}: `nearnd export MODEL --onnx {file}` makes it")
     with named(beside):
         facts = checked(beside, KNOWN, (VERSION, VERSION), FACTS)
-        Form(**facts["images"]).check()
         if not 1 <= facts["batch"] <= MOST_BATCH:
             raise ValueError(f"batch is {facts['batch']}; it may be 1 to {MOST_BATCH}")
     with named(file):
@@ -71,7 +69,7 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = facts["threads"]
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it costs a core
-        options.log_severity_level = 3  # errors
+        options.log_severity_level = 4  # what goes wrong is said by exceptions
         self.runtime, self.batch = onnxruntime, facts["batch"]
         self.session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"]
@@ -123,7 +121,7 @@ class Graph:
 
     def _run(self, wanted: list[str], pixels: np.ndarray) -> list[np.ndarray]:
         how = self.runtime.RunOptions()
-        how.only_execute_path_to_fetches = True
+        how.log_severity_level, how.only_execute_path_to_fetches = 4, True
         name = self.session.get_inputs()[0].name
         return self.session.run(wanted, {name: np.ascontiguousarray(pixels)}, how)
 
