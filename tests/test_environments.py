@@ -62,12 +62,16 @@ def reached(file: Path) -> frozenset[Path]:
     return frozenset(found)
 
 
+def exported(node: ast.stmt) -> bool:
+    """Whether it is the function that makes a part of an exported graph."""
+    return isinstance(node, ast.FunctionDef) and node.name == "graph"
+
+
 def for_export(file: Path) -> set[Path]:
     """Files of the package that a file imports for the graph of an export, which no rule makes."""
     named = set()
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.FunctionDef) and node.name == "graph":
-            named |= {n.module for n in ast.walk(node) if isinstance(n, ast.ImportFrom)}
+    for node in filter(exported, ast.parse(file.read_text()).body):
+        named |= {n.module for n in ast.walk(node) if isinstance(n, ast.ImportFrom)}
     paths = {ROOT / f"{module.replace('.', '/')}.py" for module in named}
     return {path for path in paths if path.exists()}
 
@@ -76,9 +80,9 @@ distributions = cache(packages_distributions)
 
 
 def packages(file: Path) -> set[str]:
-    """Distributions outside the standard library that a file imports."""
-    modules = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    """Distributions outside the standard library that a file imports, but for an export."""
+    modules, body = set(), ast.parse(file.read_text()).body
+    for node in (node for part in body if not exported(part) for node in ast.walk(part)):
         if isinstance(node, ast.Import):
             modules |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -14,7 +14,7 @@ READS = ["metrics"]
 def build(
     data,
     /,
-    shares: Mapping[str, float] | None = None,  # {dataset: its share}; None: 0, 0.01, 0.02, ...
+    shares: Mapping[str, float] | None = None,  # {dataset: its share}; None: 0 of each
     methods: list[str] | None = None,
     test: str | None = None,  # test set; None: the first
 ):
@@ -23,8 +23,7 @@ def build(
     over seeds. ValueError unless each dataset has a share."""
     rows = one_vs_rest(chosen(data, methods))
     rows = rows[rows["test"] == (test or rows["test"].iloc[0])]
-    there = dict.fromkeys(rows["dataset"])
-    shares = dict(shares) if shares else {dataset: i / 100 for i, dataset in enumerate(there)}
+    shares = dict(shares) if shares else dict.fromkeys(rows["dataset"], 0.0)
     if missing := sorted(set(rows["dataset"]) ^ set(shares)):
         raise ValueError(
             f"shares and the experiment's datasets differ in {', '.join(missing)}; the drawing's"
