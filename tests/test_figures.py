@@ -181,7 +181,7 @@ def numbers(figure) -> set[tuple]:
 
 
 # These draw one dataset, or all of them together
-POOLED = {"auroc_vs_severity", "clp_vs_bottom1", "sampler_cost", "toy_boundaries"}
+POOLED = {"auroc_vs_severity", "auroc_vs_share", "clp_vs_bottom1", "sampler_cost", "toy_boundaries"}
 
 
 @pytest.mark.parametrize("kind", [k for k in FIGURES if k not in POOLED])
