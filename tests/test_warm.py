@@ -43,7 +43,9 @@ json.dump(facts, open("facts.json", "w"))
 
 @pytest.fixture(scope="module", autouse=True)
 def _server():
-    """One for this file, with torch alone; it ends with the last test."""
+    """One for this file, with torch alone; it ends with the last test. That of another file, which
+    hears signals, ends before."""
+    forkserver._forkserver._stop()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(warm, "LOADED", ["torch"])
         yield
