@@ -46,6 +46,12 @@ def test_the_highest_is_said_and_every_row_is_there():
     assert not re.search(r"https?:|@import|<script", page)
 
 
+def test_rows_of_several_experiments_may_have_the_same_number():
+    table = summary()
+    table.index = [0] * len(table)
+    assert found.write(table, LABELS, b"png") == found.write(summary(), LABELS, b"png")
+
+
 def test_a_deviation_over_seeds_stands_beside_the_mean_and_no_interval_is_made_up():
     table = summary().assign(sd=0.012, low=np.nan)
     assert cells(found.write(table, {}, b""))[1][2] == "85.0 ± 1.2"

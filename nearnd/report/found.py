@@ -49,7 +49,7 @@ def whole_tests(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of whole test sets: of the slices of a corrupted one their mean alone, as the others
     would fill pages."""
     test = table["test"].str
-    return table[~test.contains("/") | test.endswith("/mean")].copy()
+    return table[~test.contains("/") | test.endswith("/mean")].reset_index(drop=True)
 
 
 def by_test(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, list[str]]]:
