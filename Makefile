@@ -1,4 +1,4 @@
-# make run   sets up, runs the default, prints the summary        (9 to 18 minutes on 2 cores)
+# make run   sets up, runs the default, prints the summary        (6 to 12 minutes on 2 cores) 
 # make test  sets up, runs lint and tests
 # make test-faults   kills, full disks, damaged files and fuzzing, 20 times as much as in `make test`
 # make test-slurm   (as root) installs SLURM where it is missing, runs the pipeline through it, stops it
