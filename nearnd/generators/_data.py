@@ -5,6 +5,14 @@ import torch
 from torch import Tensor
 
 
+def square(pixels: np.ndarray) -> tuple[int, int, int]:
+    """Number, side and channels of images (N, S, S, C), at least one; else ValueError."""
+    n, height, width, channels = pixels.shape
+    if n == 0 or height != width:
+        raise ValueError(f"the generator needs square images, got uint8 {pixels.shape}")
+    return n, height, channels
+
+
 def to_float(pixels: np.ndarray, device: torch.device, centered: bool) -> Tensor:
     """uint8 (N, H, W, C) -> float32 (N, C, H, W) in [0, 1], or [-1, 1] if `centered`."""
     x = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)

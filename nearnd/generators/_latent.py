@@ -9,6 +9,7 @@ a kill and images that depend on their seeds alone, are then there. Its file say
 This file is read while a workflow is planned: it loads no torch at the top.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class Training(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class Latent:
+class Latent(ABC):
     """The contract `Generator`. Images are square and, for a network, in [-1, 1]."""
 
     batch: int
@@ -53,23 +54,23 @@ class Latent:
 
     # ---- what a kind adds ----
 
+    @abstractmethod
     def network(self, size: int, channels: int) -> dict[str, Any]:
         """The arguments of `bare` for images of so many pixels a side, size and channels among
         them; JSON values, which a snapshot's header keeps. ValueError for a size it has not."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def bare(**network: Any) -> "nn.Module":
         """The network that draws: net(z) is (n, C, S, S) in [-1, 1] for z (n, net.latent). A header
         from outside may ask for anything: it is called on tensors without memory first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def training(
         self, network: dict[str, Any], show: Callable[[int], "Tensor"], dev: "torch.device"
     ) -> Training:
         """Of the network with these arguments. show(k): the k-th batch of images, k = 0, 1, ...,
         (B, C, S, S) in [-1, 1] on `dev`. Torch's random numbers are seeded already."""
-        raise NotImplementedError
 
     def draw(self, net: "nn.Module", noise: Noise) -> "Tensor":
         """Images (n, C, S, S) in [-1, 1], of as many draws of `noise` as it takes."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from nearnd.contracts import Progress, silent
 from nearnd.files.arrays import save_tensors
 from nearnd.files.snapshots import due, snapshot
-from nearnd.generators._data import to_float
+from nearnd.generators._data import square, to_float
 from nearnd.generators._latent import Latent
 from nearnd.jobs.device import device
 from nearnd.jobs.training_loop import loop, step_seed
@@ -28,10 +28,8 @@ def train_latent(
 ) -> None:
     """Fits uint8 (N, S, S, C) and writes snapshots of the network that draws into `folder`, until
     `monitor` returns True or all are made."""
-    n, height, width, channels = pixels.shape
-    if n == 0 or height != width:
-        raise ValueError(f"the generator needs square images, got uint8 {pixels.shape}")
-    network, dev = model.network(height, channels), device()
+    n, side, channels = square(pixels)
+    network, dev = model.network(side, channels), device()
 
     def show(k: int) -> Tensor:
         rows = batch_rows(k, n, model.batch, seed)

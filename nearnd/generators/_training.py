@@ -11,7 +11,7 @@ from nearnd.contracts import Progress, silent
 from nearnd.files import snapshots
 from nearnd.files.arrays import save_tensors
 from nearnd.files.snapshots import snapshot
-from nearnd.generators._data import largest_distance, to_float
+from nearnd.generators._data import largest_distance, square, to_float
 from nearnd.generators._discrete import make
 from nearnd.generators._loss import training_loss
 from nearnd.generators._precision import in_precision
@@ -34,13 +34,11 @@ def train_score(
 ) -> None:
     """Fits uint8 (N, S, S, C) and writes snapshots of the averaged weights into `folder`, until
     `monitor` returns True or all are made."""
-    n, height, width, channels = pixels.shape
-    if n == 0 or height != width:
-        raise ValueError(f"the generator needs square images, got uint8 {pixels.shape}")
+    n, side, channels = square(pixels)
     if model.process.get("sigma_max") == "data":
         found = {"sigma_max": max(largest_distance(pixels), 1.0)}
         model = replace(model, process=model.process | found)
-    facts, recipe = model.header(height, channels), model.recipe
+    facts, recipe = model.header(side, channels), model.recipe
     sde, dev = make(model.sde, model.process), device()
     torch.manual_seed(step_seed(seed, 2**32))
     net = UNet(**facts["network"]).to(dev).train()

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nearnd.networks.glow import Steps
+
 GAIN = 0.1  # of the small network's output and of the channels' scales
 
 
@@ -57,23 +59,9 @@ class Coupling(nn.Module):
         return torch.cat([first, (last - t) * (-s).exp()], 1)
 
 
-class Flow(nn.Module):
+class Flow(Steps):
     """Steps in a row: all with 3 x 3 neighbourhoods, or with every second one of single places."""
 
     def __init__(self, channels: int, steps: int, hidden: float = 1.0, mixed: bool = True):
-        super().__init__()
         kernels = [1 if mixed and i % 2 else 3 for i in range(steps)]
-        self.steps = nn.ModuleList(Coupling(channels, kernel, hidden) for kernel in kernels)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, C, h, w), and the log determinant (n,) of the Jacobian."""
-        total = x.new_zeros(len(x))
-        for step in self.steps:
-            x, log_det = step(x)
-            total = total + log_det
-        return x, total
-
-    def inverse(self, y: Tensor) -> Tensor:
-        for step in reversed(self.steps):
-            y = step.inverse(y)
-        return y
+        super().__init__(*(Coupling(channels, kernel, hidden) for kernel in kernels))

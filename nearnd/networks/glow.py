@@ -103,6 +103,7 @@ class Steps(nn.Module):
         self.steps = nn.ModuleList(steps)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, C, h, w), and the log determinant (n,) of the Jacobian."""
         total = x.new_zeros(len(x))
         for step in self.steps:
             x, log_det = step(x)
